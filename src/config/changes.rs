@@ -1,0 +1,140 @@
+//! What has changed between two configurations, key by key, for the audit log. A limit that was loosened is marked.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Config;
+
+/// One key that changed. Values hold no secret: the configuration only refers to them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyChange {
+    /// Which key, such as `integrations.acme.limits.leavers.count`.
+    pub key: String,
+    /// What it was; `None` where it was not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// What it is; `None` where it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<String>,
+    /// Whether a safety limit lets more through than before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loosened: bool,
+}
+
+/// Every key with its value in force, defaults included. Integrations and sources go by their names, so that their order does not matter.
+pub fn flatten(config: &Config) -> BTreeMap<String, String> {
+    let mut keys = BTreeMap::new();
+    let tree =
+        serde_json::to_value(config).expect("a configuration is plain values with text keys");
+    walk(String::new(), &tree, &mut keys);
+    keys
+}
+
+fn walk(path: String, value: &Value, keys: &mut BTreeMap<String, String>) {
+    let below = |step: &str| {
+        if path.is_empty() {
+            step.to_owned()
+        } else {
+            format!("{path}.{step}")
+        }
+    };
+    match value {
+        Value::Null => {}
+        Value::Object(map) => {
+            for (key, value) in map {
+                walk(below(key), value, keys);
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                match value.get("name").and_then(Value::as_str) {
+                    Some(name) => walk(below(name), value, keys),
+                    None => walk(below(&index.to_string()), value, keys),
+                }
+            }
+        }
+        Value::String(text) => {
+            keys.insert(path, text.clone());
+        }
+        other => {
+            keys.insert(path, other.to_string());
+        }
+    }
+}
+
+/// The keys that differ, sorted.
+pub fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<KeyChange> {
+    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    keys.into_iter()
+        .filter(|key| old.get(*key) != new.get(*key))
+        .map(|key| KeyChange {
+            key: key.clone(),
+            old: old.get(key).cloned(),
+            new: new.get(key).cloned(),
+            loosened: loosened(key, old.get(key), new.get(key)),
+        })
+        .collect()
+}
+
+/// Whether a key is a safety limit that now allows more.
+fn loosened(key: &str, old: Option<&String>, new: Option<&String>) -> bool {
+    let number = |text: Option<&String>| text.and_then(|text| text.parse::<f64>().ok());
+    let last = key.rsplit('.').next().unwrap_or(key);
+    let grows = match last {
+        // Without a count, the percentage alone decides: more is allowed.
+        "percent" | "count" | "at_least"
+            if key.contains(".limits.") || key.contains(".invalid_rows.") =>
+        {
+            true
+        }
+        "max_age_hours" => true,
+        "min_rows" => false,
+        "final_newline" => return new.is_some_and(|new| new == "optional"),
+        "trailer" | "rows_in_name" => return new.is_none(),
+        _ => return false,
+    };
+    match (number(old), number(new)) {
+        (Some(old), Some(new)) => {
+            if grows {
+                new > old
+            } else {
+                new < old
+            }
+        }
+        (Some(_), None) => grows,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_raised_limit_is_marked_as_loosened_and_a_lowered_one_is_not() {
+        let key = "integrations.acme.limits.leavers.count";
+        let found = changes(&keys(&[(key, "10")]), &keys(&[(key, "500")]));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].loosened);
+        assert!(!changes(&keys(&[(key, "500")]), &keys(&[(key, "10")]))[0].loosened);
+        assert!(changes(&keys(&[(key, "500")]), &keys(&[]))[0].loosened);
+        assert!(
+            changes(
+                &keys(&[("a.sources.b.table.min_rows", "9")]),
+                &keys(&[("a.sources.b.table.min_rows", "1")])
+            )[0]
+            .loosened
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! Reads a configuration file into the tree, and tells every error with its line, key and what to write instead.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
+
+use super::location::{Place, Places, Step, path_text};
+use super::problem::{Problems, kind_name};
+use super::{After, Config, SecretRef, validate};
+
+/// One thing that is wrong in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Where.
+    pub place: Place,
+    /// Which key, such as `integrations[0].sources[0].folder`; empty for the whole file.
+    pub key: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("The configuration {path} cannot be read ({cause}); name it with --config FILE")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file says something that cannot be.
+    #[error("{}", findings_text(path, findings))]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// All of it, by line.
+        findings: Vec<Finding>,
+    },
+}
+
+fn findings_text(path: &Path, findings: &[Finding]) -> String {
+    let mut text = match findings.len() {
+        1 => "The configuration has an error:".to_owned(),
+        count => format!("The configuration has {count} errors:"),
+    };
+    for finding in findings {
+        let Finding {
+            place,
+            key,
+            message,
+        } = finding;
+        text.push_str(&format!(
+            "\n  {}:{}:{}: ",
+            path.display(),
+            place.line,
+            place.column
+        ));
+        if !key.is_empty() {
+            text.push_str(&format!("{key}: "));
+        }
+        text.push_str(message);
+    }
+    text
+}
+
+/// Reads and checks a file.
+///
+/// # Errors
+/// All that is wrong in it, at once. Secrets are not read here: [`SecretRef::read`] does that where they are used.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read {
+        path: path.to_owned(),
+        cause,
+    })?;
+    let folder = std::path::absolute(path)
+        .ok()
+        .and_then(|path| path.parent().map(Path::to_owned))
+        .unwrap_or_else(|| PathBuf::from("."));
+    parse(&text, &folder).map_err(|findings| ConfigError::Wrong {
+        path: path.to_owned(),
+        findings,
+    })
+}
+
+/// Reads and checks the text of a file whose relative paths are relative to `folder`.
+///
+/// # Errors
+/// All that is wrong in it, by line.
+pub fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Finding>> {
+    let tree: serde_json::Value = serde_yaml::from_str(text).map_err(|error| {
+        let place = error
+            .location()
+            .map_or(Place { line: 1, column: 1 }, |at| Place {
+                line: at.line(),
+                column: at.column(),
+            });
+        vec![Finding {
+            place,
+            key: String::new(),
+            message: format!("This is not YAML as expected here: {}", syntax(&error)),
+        }]
+    })?;
+    let places = Places::of(text);
+    let mut findings: Vec<Finding> = places
+        .duplicates
+        .iter()
+        .map(|(pointer, place)| Finding {
+            place: *place,
+            key: path_text(pointer),
+            message: "This key stands here twice; keep one of the two".to_owned(),
+        })
+        .collect();
+    let finding = |at: &[Step], message: String| Finding {
+        place: places.find(at),
+        key: path_text(at),
+        message,
+    };
+    let config = match deserr::deserialize::<Config, _, Problems>(tree) {
+        Ok(mut config) => {
+            resolve(&mut config, folder);
+            findings.extend(
+                validate::problems(&config)
+                    .into_iter()
+                    .map(|(at, message)| finding(&at, message)),
+            );
+            Some(config)
+        }
+        Err(problems) => {
+            findings.extend(
+                problems
+                    .0
+                    .into_iter()
+                    .map(|problem| finding(&problem.at, problem.message)),
+            );
+            None
+        }
+    };
+    findings.sort_by(|a, b| a.place.cmp(&b.place));
+    findings.dedup();
+    match config {
+        Some(config) if findings.is_empty() => Ok(config),
+        _ => Err(findings),
+    }
+}
+
+/// The message without the place, which the finding names itself.
+fn syntax(error: &serde_yaml::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
+/// Makes relative paths absolute.
+fn resolve(config: &mut Config, folder: &Path) {
+    let absolute = |path: &mut PathBuf| *path = folder.join(&*path).components().collect();
+    absolute(&mut config.state_dir);
+    config.ledger_dir.iter_mut().for_each(absolute);
+    config.audit.path.iter_mut().for_each(absolute);
+    for integration in &mut config.integrations {
+        let jobticket = &mut integration.jobticket;
+        jobticket.ca_file.iter_mut().for_each(absolute);
+        for secret in [&mut jobticket.api_key_id, &mut jobticket.api_key_secret] {
+            if let Some(SecretRef::File(path)) = secret {
+                absolute(path);
+            }
+        }
+        for source in &mut integration.sources {
+            absolute(&mut source.folder);
+            if let After::Archive(path) = &mut source.after {
+                absolute(path);
+            }
+        }
+    }
+}
+
+impl Deserr<Problems> for PathBuf {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        at: ValuePointerRef<'_>,
+    ) -> Result<Self, Problems> {
+        match value {
+            Value::String(path) if !path.is_empty() => Ok(path.into()),
+            Value::String(_) => Err(Problems::one(at, "This path is empty")),
+            other => Err(Problems::one(
+                at,
+                format!("Expected a path, found {}", kind_name(other.kind())),
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "line {}: {}: {}",
+            self.place.line, self.key, self.message
+        )
+    }
+}

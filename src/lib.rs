@@ -1,0 +1,4 @@
+//! Keeps JobTicket+ in step with the employee rosters of HR systems, and offboards nobody by mistake.
+pub mod clock;
+pub mod config;
+pub mod roster;

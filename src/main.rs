@@ -1,0 +1,2 @@
+//! `jobticket-sync`: see the library's documentation.
+fn main() {}

@@ -1,0 +1,309 @@
+//! An employee: the ten fields of JobTicket, their key, and the hash by which two of them are compared.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{Datelike, NaiveDate};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+/// The employee's stable key in the HR system: text, in which leading zeros count.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HrId(Box<str>);
+
+impl HrId {
+    /// Wraps a key that is trimmed and not empty.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for HrId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for HrId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Borrow<str> for HrId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A field of JobTicket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the API's own")]
+pub enum Field {
+    HrId,
+    FirstName,
+    LastName,
+    Email,
+    DateOfBirth,
+    StartDate,
+    TerminationDate,
+    AutoSyncEmployee,
+    Absences,
+}
+
+impl Field {
+    /// All that a source can fill; `profileImage` is always null.
+    pub const ALL: [Self; 9] = [
+        Self::HrId,
+        Self::FirstName,
+        Self::LastName,
+        Self::Email,
+        Self::DateOfBirth,
+        Self::StartDate,
+        Self::TerminationDate,
+        Self::AutoSyncEmployee,
+        Self::Absences,
+    ];
+
+    /// The API's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HrId => "hrId",
+            Self::FirstName => "firstName",
+            Self::LastName => "lastName",
+            Self::Email => "email",
+            Self::DateOfBirth => "dateOfBirth",
+            Self::StartDate => "startDate",
+            Self::TerminationDate => "terminationDate",
+            Self::AutoSyncEmployee => "autoSyncEmployee",
+            Self::Absences => "absences",
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One absence. The API does not say what an item holds, so its keys are the configured ones.
+pub type Absence = BTreeMap<String, String>;
+
+/// A record mapped to the fields of JobTicket. It holds personal data, so `Debug` prints the hrId alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Employee {
+    /// The key.
+    pub hr_id: HrId,
+    /// First name.
+    pub first_name: Box<str>,
+    /// Last name.
+    pub last_name: Box<str>,
+    /// E-mail address, as written.
+    pub email: Box<str>,
+    /// Date of birth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date_of_birth: Option<NaiveDate>,
+    /// First day of employment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_date: Option<NaiveDate>,
+    /// Last day of employment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination_date: Option<NaiveDate>,
+    /// Null where the source does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_sync_employee: Option<bool>,
+    /// Empty unless mapped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absences: Vec<Absence>,
+}
+
+impl fmt::Debug for Employee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Employee({})", self.hr_id)
+    }
+}
+
+/// The hash of an employee's values, by which changes are found. Not for secrecy: it stands in the store beside the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ValueHash(pub [u8; 16]);
+
+impl Employee {
+    /// The e-mail as it is compared: without case.
+    pub fn email_key(&self) -> String {
+        self.email.to_lowercase()
+    }
+
+    /// Hash of all values. Two employees with equal hashes differ at most in the case of their e-mail.
+    pub fn hash(&self) -> ValueHash {
+        let mut hasher = Xxh3::new();
+        let mut text = |value: &str| {
+            hasher.update(&(value.len() as u64).to_le_bytes());
+            hasher.update(value.as_bytes());
+        };
+        text(self.hr_id.as_str());
+        text(&self.first_name);
+        text(&self.last_name);
+        if self
+            .email
+            .bytes()
+            .any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
+        {
+            text(&self.email_key());
+        } else {
+            text(&self.email);
+        }
+        for absence in &self.absences {
+            // The empty key, which no item has, stands between two of them.
+            text("");
+            for (key, value) in absence {
+                text(key);
+                text(value);
+            }
+        }
+        for date in [self.date_of_birth, self.start_date, self.termination_date] {
+            hasher.update(
+                &date
+                    .map_or(i32::MIN, |date| date.num_days_from_ce())
+                    .to_le_bytes(),
+            );
+        }
+        hasher.update(&[self.auto_sync_employee.map_or(2, u8::from)]);
+        ValueHash(hasher.digest128().to_le_bytes())
+    }
+
+    /// The fields in which two employees of one hrId differ; e-mails are compared without case.
+    pub fn differences(&self, other: &Self) -> Vec<Field> {
+        let differs = |field: &Field| match field {
+            Field::HrId => self.hr_id != other.hr_id,
+            Field::FirstName => self.first_name != other.first_name,
+            Field::LastName => self.last_name != other.last_name,
+            Field::Email => self.email != other.email && self.email_key() != other.email_key(),
+            Field::DateOfBirth => self.date_of_birth != other.date_of_birth,
+            Field::StartDate => self.start_date != other.start_date,
+            Field::TerminationDate => self.termination_date != other.termination_date,
+            Field::AutoSyncEmployee => self.auto_sync_employee != other.auto_sync_employee,
+            Field::Absences => self.absences != other.absences,
+        };
+        Field::ALL.into_iter().filter(differs).collect()
+    }
+
+    /// A field's value as text; `None` where it is empty.
+    pub fn value(&self, field: Field) -> Option<String> {
+        match field {
+            Field::HrId => Some(self.hr_id.to_string()),
+            Field::FirstName => Some(self.first_name.to_string()),
+            Field::LastName => Some(self.last_name.to_string()),
+            Field::Email => Some(self.email.to_string()),
+            Field::DateOfBirth => self.date_of_birth.map(|date| date.to_string()),
+            Field::StartDate => self.start_date.map(|date| date.to_string()),
+            Field::TerminationDate => self.termination_date.map(|date| date.to_string()),
+            Field::AutoSyncEmployee => self.auto_sync_employee.map(|flag| flag.to_string()),
+            Field::Absences if self.absences.is_empty() => None,
+            Field::Absences => Some(
+                self.absences
+                    .iter()
+                    .map(|absence| {
+                        absence
+                            .values()
+                            .map(String::as_str)
+                            .collect::<Vec<_>>()
+                            .join(" ")
+                    })
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            ),
+        }
+    }
+
+    /// The day after which the person is no longer employed, if it has passed: `terminationDate` is the last day of
+    /// employment, and people are kept `days_kept` longer.
+    pub fn ended(&self, today: NaiveDate, days_kept: u32) -> Option<NaiveDate> {
+        self.termination_date
+            .filter(|last| has_ended(*last, today, days_kept))
+    }
+}
+
+/// Whether someone whose last day was `last` is gone by `today`.
+pub fn has_ended(last: NaiveDate, today: NaiveDate, days_kept: u32) -> bool {
+    last.checked_add_days(chrono::Days::new(days_kept.into()))
+        .is_some_and(|kept| today > kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn somebody() -> Employee {
+        Employee {
+            hr_id: HrId::new("00123"),
+            first_name: "Anna".into(),
+            last_name: "Müller".into(),
+            email: "Anna.Mueller@example.com".into(),
+            date_of_birth: NaiveDate::from_ymd_opt(1990, 4, 15),
+            start_date: None,
+            termination_date: NaiveDate::from_ymd_opt(2026, 10, 31),
+            auto_sync_employee: None,
+            absences: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_debug_form_of_an_employee_holds_no_personal_value() {
+        assert_eq!(format!("{:?}", somebody()), "Employee(00123)");
+    }
+
+    #[test]
+    fn the_case_of_an_email_is_no_difference() {
+        let mut other = somebody();
+        other.email = "anna.mueller@EXAMPLE.com".into();
+        assert_eq!(other.hash(), somebody().hash());
+        assert!(other.differences(&somebody()).is_empty());
+    }
+
+    #[test]
+    fn every_field_counts_for_the_hash_and_is_named_as_a_difference() {
+        let changes: [(Field, fn(&mut Employee)); 9] = [
+            (Field::HrId, |e| e.hr_id = HrId::new("123")),
+            (Field::FirstName, |e| e.first_name = "Anne".into()),
+            (Field::LastName, |e| e.last_name = "Muller".into()),
+            (Field::Email, |e| e.email = "a@example.com".into()),
+            (Field::DateOfBirth, |e| e.date_of_birth = None),
+            (Field::StartDate, |e| e.start_date = e.date_of_birth),
+            (Field::TerminationDate, |e| {
+                e.termination_date = e.date_of_birth
+            }),
+            (Field::AutoSyncEmployee, |e| {
+                e.auto_sync_employee = Some(false)
+            }),
+            (Field::Absences, |e| {
+                e.absences = vec![Absence::from([("a".into(), "b".into())])]
+            }),
+        ];
+        for (field, change) in changes {
+            let mut other = somebody();
+            change(&mut other);
+            assert_ne!(other.hash(), somebody().hash(), "{field}");
+            assert_eq!(other.differences(&somebody()), [field]);
+        }
+    }
+
+    #[test]
+    fn the_last_day_of_employment_is_still_a_day_of_employment() {
+        let day = |d| NaiveDate::from_ymd_opt(2026, 11, d).unwrap();
+        let ended = |today, kept| somebody().ended(today, kept).is_some();
+        assert!(!ended(NaiveDate::from_ymd_opt(2026, 10, 31).unwrap(), 0));
+        assert!(ended(day(1), 0));
+        assert!(!ended(day(14), 14));
+        assert!(ended(day(15), 14));
+    }
+}
