@@ -1,4 +1,6 @@
 //! Keeps JobTicket+ in step with the employee rosters of HR systems, and offboards nobody by mistake.
 pub mod clock;
 pub mod config;
+pub mod guard;
+pub mod plan;
 pub mod roster;

@@ -1,6 +1,19 @@
-//! Employees and how records become them.
+//! Employees, and how the records of a source become the roster.
+//!
+//! `mapping` reads one row, `assemble` puts the rows of all sources together. Both are pure: "today" and who is known are parameters.
+//! The hazard here is to take a row that makes no sense for a person who left; both therefore say of everyone who is not in the
+//! roster why they are not.
+
+mod assemble;
 mod dates;
 mod employee;
+mod mapping;
 
+pub use assemble::{
+    Assembly, Delivery, Entry, Incomplete, REQUIRED, Rejected, Rejection, Selection, assemble,
+};
 pub use dates::{DateFormat, DateFormatError};
 pub use employee::{Absence, Employee, Field, HrId, ValueHash, has_ended};
+pub use mapping::{
+    AbsenceMapping, Columns, DateMapping, FlagMapping, Mapped, Mapping, Row, RuleMapping, Wrong,
+};

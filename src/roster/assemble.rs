@@ -1,0 +1,531 @@
+//! From the rows of all sources to the roster: one entry a person, and for everyone who is not in it the reason why.
+//!
+//! The order is the one that keeps people in: selection comes first; a readable passed termination date counts whatever else is wrong in its row; ended
+//! rows yield to a current row of the same hrId; only then are duplicates sought among what remains. A row that makes no sense is not a person who left.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::employee::{Employee, Field, HrId, has_ended};
+use super::mapping::{Row, Wrong};
+
+/// Who is taken by date.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection {
+    /// "Today" in the configured zone.
+    pub today: NaiveDate,
+    /// New people are taken so many days before their first day.
+    pub starters_days_ahead: u32,
+    /// People stay so many days after their last day.
+    pub leavers_days_kept: u32,
+}
+
+/// The rows of one source.
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// Those that are meant.
+    pub rows: Vec<Row>,
+    /// Keys of rows that an exclude rule names, with the rule's column.
+    pub excluded: HashMap<HrId, String>,
+}
+
+/// Why a row cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// A value makes no sense.
+    Value(Field, Wrong),
+    /// A known person without a value that JobTicket needs.
+    Missing(Field),
+    /// Two current rows of one hrId differ.
+    Conflict {
+        /// The other row's line.
+        other_line: u64,
+    },
+    /// Several people have this e-mail.
+    SharedEmail {
+        /// One of the others.
+        other: HrId,
+    },
+    /// Another hrId is the same but for leading zeros.
+    LeadingZeros {
+        /// The other.
+        other: HrId,
+    },
+}
+
+/// A row that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// Whose.
+    pub hr_id: HrId,
+    /// Which source, by its position.
+    #[serde(skip)]
+    pub source: usize,
+    /// Which line of its file.
+    pub line: u64,
+    /// Why.
+    pub why: Rejection,
+    /// Whether JobTicket has acknowledged this person, whose values are then carried forward.
+    pub known: bool,
+}
+
+/// An unknown person without a value that JobTicket needs, such as a trainee who has no e-mail yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Incomplete {
+    /// Whose.
+    pub hr_id: HrId,
+    /// Which source, by its position.
+    #[serde(skip)]
+    pub source: usize,
+    /// Which line of its file.
+    pub line: u64,
+    /// What is missing.
+    pub field: Field,
+}
+
+/// One person of the roster.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The values.
+    pub employee: Employee,
+    /// Which source, by its position.
+    pub source: usize,
+    /// Which line of its file; 0 for values that are carried forward.
+    pub line: u64,
+}
+
+/// What the rows of all sources add up to.
+#[derive(Debug, Default)]
+pub struct Assembly {
+    /// The valid people, sorted by hrId.
+    pub entries: Vec<Entry>,
+    /// People whose employment has ended, with their last day.
+    pub ended: HashMap<HrId, NaiveDate>,
+    /// People whom an exclude rule names, with its column.
+    pub excluded: HashMap<HrId, String>,
+    /// Rows that cannot be used.
+    pub rejected: Vec<Rejected>,
+    /// Unknown people who cannot be sent yet.
+    pub incomplete: Vec<Incomplete>,
+    /// How many unknown people start too far ahead.
+    pub too_early: usize,
+}
+
+/// The fields without which JobTicket is taken to refuse a person ("treat firstName, lastName, email, hrId as required").
+pub const REQUIRED: [Field; 4] = [Field::HrId, Field::FirstName, Field::LastName, Field::Email];
+
+/// Puts the rows of all sources together. `known` tells whether JobTicket has acknowledged a person.
+pub fn assemble(
+    deliveries: Vec<Delivery>,
+    selection: Selection,
+    known: impl Fn(&HrId) -> bool,
+) -> Assembly {
+    let mut result = Assembly::default();
+    let mut rows: Vec<Entry> =
+        Vec::with_capacity(deliveries.iter().map(|delivery| delivery.rows.len()).sum());
+    let mut wrong: HashMap<(usize, u64), Vec<(Field, Wrong)>> = HashMap::new();
+    for (source, delivery) in deliveries.into_iter().enumerate() {
+        result.excluded.extend(delivery.excluded);
+        for row in delivery.rows {
+            if !row.wrong.is_empty() {
+                wrong.insert((source, row.line), row.wrong);
+            }
+            rows.push(Entry {
+                employee: row.employee,
+                source,
+                line: row.line,
+            });
+        }
+    }
+    rows.sort_by(|a, b| {
+        (&a.employee.hr_id, a.source, a.line).cmp(&(&b.employee.hr_id, b.source, b.line))
+    });
+
+    let mut candidates: Vec<Entry> = Vec::with_capacity(rows.len());
+    let mut rows = rows.into_iter().peekable();
+    while let Some(first) = rows.next() {
+        let mut group = vec![first];
+        while let Some(next) = rows.next_if(|next| next.employee.hr_id == group[0].employee.hr_id) {
+            group.push(next);
+        }
+        let reasons = |entry: &Entry| {
+            wrong
+                .get(&(entry.source, entry.line))
+                .map_or(&[][..], Vec::as_slice)
+        };
+        if let Some(entry) = one_of(group, reasons, selection, &known, &mut result) {
+            candidates.push(entry);
+        }
+    }
+    reject_leading_zeros(&mut candidates, &known, &mut result);
+    reject_shared_emails(&mut candidates, &known, &mut result);
+    result.entries = candidates;
+    result
+        .rejected
+        .sort_by(|a, b| (a.source, a.line, &a.hr_id).cmp(&(b.source, b.line, &b.hr_id)));
+    // Who has a current row has neither left nor been excluded by another row.
+    for entry in &result.entries {
+        result.excluded.remove(&entry.employee.hr_id);
+    }
+    result
+}
+
+/// The one entry of all rows of one hrId, or none, with the reason noted in `result`.
+fn one_of<'w>(
+    group: Vec<Entry>,
+    wrong: impl Fn(&Entry) -> &'w [(Field, Wrong)],
+    selection: Selection,
+    known: &impl Fn(&HrId) -> bool,
+    result: &mut Assembly,
+) -> Option<Entry> {
+    let Selection {
+        today,
+        starters_days_ahead,
+        leavers_days_kept,
+    } = selection;
+    let ended = |entry: &Entry| {
+        let senseless = wrong(entry).contains(&(Field::TerminationDate, Wrong::EndsBeforeStart));
+        entry
+            .employee
+            .termination_date
+            .filter(|last| !senseless && has_ended(*last, today, leavers_days_kept))
+    };
+    let last_day = group.iter().filter_map(&ended).max();
+    let hr_id = group.first()?.employee.hr_id.clone();
+    let mut current = group.into_iter().filter(|entry| ended(entry).is_none());
+    let Some(entry) = current.next() else {
+        // Only ended rows: the person left on the latest of their last days.
+        result.ended.extend(last_day.map(|day| (hr_id, day)));
+        return None;
+    };
+    let is_known = known(&entry.employee.hr_id);
+    let mut reject = |entry: &Entry, why| {
+        let hr_id = entry.employee.hr_id.clone();
+        result.rejected.push(Rejected {
+            hr_id,
+            source: entry.source,
+            line: entry.line,
+            why,
+            known: is_known,
+        });
+    };
+    for other in current {
+        if other.employee != entry.employee || wrong(&other) != wrong(&entry) {
+            reject(
+                &entry,
+                Rejection::Conflict {
+                    other_line: other.line,
+                },
+            );
+            reject(
+                &other,
+                Rejection::Conflict {
+                    other_line: entry.line,
+                },
+            );
+            return None;
+        }
+    }
+    let starts_late = entry.employee.start_date.is_some_and(|start| {
+        today
+            .checked_add_days(chrono::Days::new(starters_days_ahead.into()))
+            .is_some_and(|until| start > until)
+    });
+    if starts_late && !is_known {
+        result.too_early += 1;
+        return None;
+    }
+    if let Some((field, kind)) = wrong(&entry).first() {
+        reject(&entry, Rejection::Value(*field, *kind));
+        return None;
+    }
+    let missing = REQUIRED.into_iter().find(|field| {
+        entry
+            .employee
+            .value(*field)
+            .is_none_or(|value| value.is_empty())
+    });
+    match missing {
+        Some(field) if is_known => {
+            reject(&entry, Rejection::Missing(field));
+            None
+        }
+        Some(field) => {
+            let hr_id = entry.employee.hr_id.clone();
+            result.incomplete.push(Incomplete {
+                hr_id,
+                source: entry.source,
+                line: entry.line,
+                field,
+            });
+            None
+        }
+        None => Some(entry),
+    }
+}
+
+/// Rejects every candidate that `twin` pairs with another, and keeps the rest.
+fn reject_pairs(
+    candidates: &mut Vec<Entry>,
+    known: &impl Fn(&HrId) -> bool,
+    result: &mut Assembly,
+    pairs: HashMap<usize, usize>,
+    why: impl Fn(HrId) -> Rejection,
+) {
+    if pairs.is_empty() {
+        return;
+    }
+    for (index, other) in &pairs {
+        let (entry, other) = (
+            &candidates[*index],
+            candidates[*other].employee.hr_id.clone(),
+        );
+        let hr_id = entry.employee.hr_id.clone();
+        let known = known(&hr_id);
+        result.rejected.push(Rejected {
+            hr_id,
+            source: entry.source,
+            line: entry.line,
+            why: why(other),
+            known,
+        });
+    }
+    let mut index = 0;
+    candidates.retain(|_| {
+        index += 1;
+        !pairs.contains_key(&(index - 1))
+    });
+}
+
+/// A file that mixes `00123` and `123` has lost leading zeros somewhere: both may be one person. Two that JobTicket already knows as two are two.
+fn reject_leading_zeros(
+    candidates: &mut Vec<Entry>,
+    known: &impl Fn(&HrId) -> bool,
+    result: &mut Assembly,
+) {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut pairs = HashMap::new();
+    let padded = |text: &str| text.starts_with('0');
+    if !candidates
+        .iter()
+        .any(|entry| padded(entry.employee.hr_id.as_str()))
+    {
+        return;
+    }
+    for (index, entry) in candidates.iter().enumerate() {
+        let hr_id = &entry.employee.hr_id;
+        if !hr_id.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        if let Some(other) = seen.insert(hr_id.as_str().trim_start_matches('0'), index)
+            && !(known(hr_id) && known(&candidates[other].employee.hr_id))
+        {
+            pairs.insert(index, other);
+            pairs.insert(other, index);
+        }
+    }
+    drop(seen);
+    reject_pairs(candidates, known, result, pairs, |other| {
+        Rejection::LeadingZeros { other }
+    });
+}
+
+/// Two people with one e-mail: nobody can tell whose it is, so neither is taken as they stand.
+fn reject_shared_emails(
+    candidates: &mut Vec<Entry>,
+    known: &impl Fn(&HrId) -> bool,
+    result: &mut Assembly,
+) {
+    let mut seen: HashMap<String, usize> = HashMap::with_capacity(candidates.len());
+    let mut pairs = HashMap::new();
+    for (index, entry) in candidates.iter().enumerate() {
+        if let Some(other) = seen.insert(entry.employee.email_key(), index) {
+            pairs.insert(index, other);
+            pairs.insert(other, index);
+        }
+    }
+    drop(seen);
+    reject_pairs(candidates, known, result, pairs, |other| {
+        Rejection::SharedEmail { other }
+    });
+}
+
+impl Rejection {
+    /// Which field it is about.
+    pub fn field(&self) -> Field {
+        match self {
+            Self::Value(field, _) | Self::Missing(field) => *field,
+            Self::Conflict { .. } | Self::LeadingZeros { .. } => Field::HrId,
+            Self::SharedEmail { .. } => Field::Email,
+        }
+    }
+}
+
+impl std::fmt::Display for Rejection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Value(field, wrong) => write!(f, "{field} {}", wrong.words()),
+            Self::Missing(field) => write!(f, "{field} is empty"),
+            Self::Conflict { other_line } => {
+                write!(f, "row {other_line} has the same hrId and other values")
+            }
+            Self::SharedEmail { other } => write!(f, "email is also that of {other}"),
+            Self::LeadingZeros { other } => {
+                write!(f, "hrId differs from {other} in leading zeros only")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 11, day).unwrap()
+    }
+
+    fn row(line: u64, hr_id: &str, change: impl FnOnce(&mut Employee)) -> Row {
+        let mut employee = Employee {
+            hr_id: HrId::new(hr_id),
+            first_name: "Anna".into(),
+            last_name: "Muster".into(),
+            email: format!("p{hr_id}@example.com").into(),
+            date_of_birth: None,
+            start_date: None,
+            termination_date: None,
+            auto_sync_employee: None,
+            absences: Vec::new(),
+        };
+        change(&mut employee);
+        Row {
+            line,
+            employee,
+            wrong: Vec::new(),
+        }
+    }
+
+    fn run(rows: Vec<Row>, known: &[&str]) -> Assembly {
+        let selection = Selection {
+            today: day(23),
+            starters_days_ahead: 30,
+            leavers_days_kept: 0,
+        };
+        assemble(
+            vec![Delivery {
+                rows,
+                excluded: HashMap::new(),
+            }],
+            selection,
+            |id| known.contains(&id.as_str()),
+        )
+    }
+
+    fn ids(assembly: &Assembly) -> Vec<&str> {
+        assembly
+            .entries
+            .iter()
+            .map(|entry| entry.employee.hr_id.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn rows_of_one_person_that_agree_count_once_and_rows_that_differ_are_rejected() {
+        let assembly = run(vec![row(2, "1", |_| {}), row(3, "1", |_| {})], &[]);
+        assert_eq!(ids(&assembly), ["1"]);
+        let assembly = run(
+            vec![
+                row(2, "1", |_| {}),
+                row(3, "1", |e| e.last_name = "X".into()),
+            ],
+            &["1"],
+        );
+        assert!(ids(&assembly).is_empty());
+        assert_eq!(assembly.rejected.len(), 2);
+        assert!(assembly.rejected.iter().all(|row| row.known));
+    }
+
+    #[test]
+    fn an_ended_employment_yields_to_a_current_one_of_the_same_person() {
+        let ended = |e: &mut Employee| e.termination_date = Some(day(1));
+        let assembly = run(
+            vec![row(2, "1", ended), row(3, "1", |_| {}), row(4, "2", ended)],
+            &["1", "2"],
+        );
+        assert_eq!(ids(&assembly), ["1"]);
+        assert_eq!(assembly.ended, HashMap::from([(HrId::new("2"), day(1))]));
+    }
+
+    #[test]
+    fn a_passed_termination_date_counts_whatever_else_is_wrong_in_the_row() {
+        let mut gone = row(2, "1", |e| e.termination_date = Some(day(1)));
+        gone.wrong.push((Field::Email, Wrong::NotAnEmail));
+        let assembly = run(vec![gone], &["1"]);
+        assert_eq!((assembly.ended.len(), assembly.rejected.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_termination_date_before_the_start_date_ends_nobodys_employment() {
+        let mut row = row(2, "1", |e| {
+            e.termination_date = Some(day(1));
+            e.start_date = Some(day(2));
+        });
+        row.wrong
+            .push((Field::TerminationDate, Wrong::EndsBeforeStart));
+        let assembly = run(vec![row], &["1"]);
+        assert_eq!((assembly.ended.len(), assembly.rejected.len()), (0, 1));
+    }
+
+    #[test]
+    fn an_unknown_person_without_an_email_is_incomplete_and_a_known_one_is_rejected() {
+        let no_email = |e: &mut Employee| e.email = "".into();
+        let assembly = run(vec![row(2, "1", no_email), row(3, "2", no_email)], &["2"]);
+        assert_eq!(assembly.incomplete.len(), 1);
+        assert_eq!(assembly.rejected[0].why, Rejection::Missing(Field::Email));
+    }
+
+    #[test]
+    fn someone_who_starts_far_ahead_is_not_taken_yet_but_a_known_person_stays() {
+        let late =
+            |e: &mut Employee| e.start_date = Some(NaiveDate::from_ymd_opt(2026, 12, 24).unwrap());
+        let soon =
+            |e: &mut Employee| e.start_date = Some(NaiveDate::from_ymd_opt(2026, 12, 23).unwrap());
+        let assembly = run(
+            vec![row(2, "1", late), row(3, "2", late), row(4, "3", soon)],
+            &["2"],
+        );
+        assert_eq!(ids(&assembly), ["2", "3"]);
+        assert_eq!(assembly.too_early, 1);
+    }
+
+    #[test]
+    fn an_email_that_two_people_share_rejects_both() {
+        let shared = |e: &mut Employee| e.email = "Both@example.com".into();
+        let lower = |e: &mut Employee| e.email = "both@example.com".into();
+        let assembly = run(
+            vec![row(2, "1", shared), row(3, "2", lower), row(4, "3", |_| {})],
+            &[],
+        );
+        assert_eq!(ids(&assembly), ["3"]);
+        assert_eq!(assembly.rejected.len(), 2);
+    }
+
+    #[test]
+    fn a_lost_leading_zero_is_suspect_unless_both_people_are_known() {
+        let rows = || {
+            vec![
+                row(2, "00123", |_| {}),
+                row(3, "123", |_| {}),
+                row(4, "124", |_| {}),
+            ]
+        };
+        assert_eq!(ids(&run(rows(), &["00123"])), ["124"]);
+        assert_eq!(
+            ids(&run(rows(), &["00123", "123"])),
+            ["00123", "123", "124"]
+        );
+    }
+}

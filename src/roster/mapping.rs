@@ -1,0 +1,538 @@
+//! Turns the cells of one row into an employee, or says which value of it makes no sense.
+//!
+//! A row is selected first, by the include and exclude rules; what is not selected is not judged. Values that are empty stay empty
+//! here: whether that matters depends on who the person is, which `assemble` knows.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use chrono::{Datelike, NaiveDate};
+use email_address::{EmailAddress, Options};
+use serde::{Deserialize, Serialize};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use super::dates::DateFormat;
+use super::employee::{Absence, Employee, Field, HrId};
+
+/// Longest value of a text field, in characters; ours, as JobTicket names none. A longer one is a misread file.
+const MOST_CHARACTERS: usize = 250;
+
+/// Columns (counted from 0) of which the first that is not empty counts.
+pub type Columns = Vec<usize>;
+
+/// How a date is read.
+#[derive(Debug, Clone)]
+pub struct DateMapping {
+    /// Where.
+    pub columns: Columns,
+    /// Tried in order.
+    pub formats: Vec<DateFormat>,
+    /// Values that mean "no date".
+    pub empty: Vec<String>,
+}
+
+/// How a yes or no is read.
+#[derive(Debug, Clone)]
+pub struct FlagMapping {
+    /// Where.
+    pub columns: Columns,
+    /// Values that mean yes.
+    pub yes: Vec<String>,
+    /// Values that mean no.
+    pub no: Vec<String>,
+}
+
+/// How an absence is put together.
+#[derive(Debug, Clone)]
+pub struct AbsenceMapping {
+    /// The column with the kind of absence.
+    pub kind: usize,
+    /// The kinds that are sent.
+    pub only: HashSet<String>,
+    /// JSON keys with text.
+    pub texts: Vec<(String, Columns)>,
+    /// JSON keys with dates.
+    pub dates: Vec<(String, DateMapping)>,
+}
+
+/// A rule on one column.
+#[derive(Debug, Clone)]
+pub struct RuleMapping {
+    /// Its name, for messages.
+    pub name: String,
+    /// Where.
+    pub column: usize,
+    /// What matches.
+    pub values: HashSet<String>,
+}
+
+/// Which column is which field, and which rows are meant.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields are the fields")]
+pub struct Mapping {
+    pub hr_id: Columns,
+    pub first_name: Columns,
+    pub last_name: Columns,
+    pub email: Columns,
+    pub date_of_birth: Option<DateMapping>,
+    pub start_date: Option<DateMapping>,
+    pub termination_date: Option<DateMapping>,
+    pub auto_sync_employee: Option<FlagMapping>,
+    pub absences: Option<AbsenceMapping>,
+    pub include: Vec<RuleMapping>,
+    pub exclude: Vec<RuleMapping>,
+}
+
+/// What is wrong with a value. It never holds the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wrong {
+    /// Not in one of the configured formats.
+    NotADate,
+    /// A date that no living employee can have there.
+    DateOutOfRange,
+    /// Not the form of an e-mail address.
+    NotAnEmail,
+    /// Control characters in it.
+    NotText,
+    /// Longer than any name.
+    TooLong,
+    /// Neither one of the yes nor of the no values.
+    NotAFlag,
+    /// The last day lies before the first.
+    EndsBeforeStart,
+}
+
+impl Wrong {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotADate => "is not a date in the configured format",
+            Self::DateOutOfRange => "is a date that cannot be",
+            Self::NotAnEmail => "is not an e-mail address",
+            Self::NotText => "holds control characters",
+            Self::TooLong => "is longer than 250 characters",
+            Self::NotAFlag => "is neither one of the yes nor of the no values",
+            Self::EndsBeforeStart => "lies before startDate",
+        }
+    }
+}
+
+/// One row that is meant, mapped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its line in the file, from 1.
+    pub line: u64,
+    /// The values; empty text where the source has none.
+    pub employee: Employee,
+    /// Values that make no sense; their fields are empty in `employee`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<(Field, Wrong)>,
+}
+
+/// What a row turned out to be.
+#[derive(Debug)]
+pub enum Mapped {
+    /// Meant.
+    Row(Row),
+    /// Not meant. The key, where it can be read, and which rule said so: the number of an exclude rule, or none where an include rule did not match.
+    Excluded {
+        /// The key.
+        hr_id: Option<HrId>,
+        /// The exclude rule, from 0.
+        rule: Option<usize>,
+    },
+    /// Meant, but nobody can tell whose row it is. This fails the source.
+    Keyless,
+}
+
+impl Mapping {
+    /// Maps the row at `line` whose cells, already trimmed, `cell` gives.
+    pub fn map<'c>(&self, line: u64, cell: impl Fn(usize) -> &'c str, today: NaiveDate) -> Mapped {
+        let first = |columns: &Columns| {
+            columns
+                .iter()
+                .map(|index| cell(*index))
+                .find(|text| !text.is_empty())
+                .unwrap_or("")
+        };
+        let key = first(&self.hr_id);
+        let key = (!key.is_empty() && is_text(key).is_ok()).then(|| HrId::new(&nfc(key)));
+        if !self
+            .include
+            .iter()
+            .all(|rule| rule.values.contains(cell(rule.column)))
+        {
+            return Mapped::Excluded {
+                hr_id: key,
+                rule: None,
+            };
+        }
+        if let Some(rule) = self
+            .exclude
+            .iter()
+            .position(|rule| rule.values.contains(cell(rule.column)))
+        {
+            return Mapped::Excluded {
+                hr_id: key,
+                rule: Some(rule),
+            };
+        }
+        let Some(hr_id) = key else {
+            return Mapped::Keyless;
+        };
+
+        let mut wrong = Vec::new();
+        let mut text = |field, columns| match is_text(first(columns)) {
+            Ok(text) => nfc(text),
+            Err(kind) => {
+                wrong.push((field, kind));
+                "".into()
+            }
+        };
+        let (first_name, last_name) = (
+            text(Field::FirstName, &self.first_name),
+            text(Field::LastName, &self.last_name),
+        );
+        let mut email = text(Field::Email, &self.email);
+        if !email.is_empty() && !is_email(&email) {
+            wrong.push((Field::Email, Wrong::NotAnEmail));
+            email = "".into();
+        }
+        let mut date = |field, mapping: &Option<DateMapping>| {
+            let mapping = mapping.as_ref()?;
+            match mapping.read(first(&mapping.columns), field, today) {
+                Ok(date) => date,
+                Err(kind) => {
+                    wrong.push((field, kind));
+                    None
+                }
+            }
+        };
+        let date_of_birth = date(Field::DateOfBirth, &self.date_of_birth);
+        let start_date = date(Field::StartDate, &self.start_date);
+        let termination_date = date(Field::TerminationDate, &self.termination_date);
+        if termination_date
+            .zip(start_date)
+            .is_some_and(|(last, first)| last < first)
+        {
+            wrong.push((Field::TerminationDate, Wrong::EndsBeforeStart));
+        }
+        let auto_sync_employee = self.auto_sync_employee.as_ref().and_then(|flag| {
+            flag.read(first(&flag.columns)).unwrap_or_else(|kind| {
+                wrong.push((Field::AutoSyncEmployee, kind));
+                None
+            })
+        });
+        let absences = self.absences.as_ref().and_then(|mapping| {
+            mapping.read(&cell, today).unwrap_or_else(|kind| {
+                wrong.push((Field::Absences, kind));
+                None
+            })
+        });
+        let absences = absences.into_iter().collect();
+        let employee = Employee {
+            hr_id,
+            first_name,
+            last_name,
+            email,
+            date_of_birth,
+            start_date,
+            termination_date,
+            auto_sync_employee,
+            absences,
+        };
+        Mapped::Row(Row {
+            line,
+            employee,
+            wrong,
+        })
+    }
+}
+
+impl DateMapping {
+    fn read(&self, text: &str, field: Field, today: NaiveDate) -> Result<Option<NaiveDate>, Wrong> {
+        // All zeros is how several systems write "none".
+        let zeros = text
+            .bytes()
+            .all(|byte| matches!(byte, b'0' | b'.' | b'-' | b'/' | b' '));
+        if zeros || self.empty.iter().any(|empty| empty == text) {
+            return Ok(None);
+        }
+        let date = self
+            .formats
+            .iter()
+            .find_map(|format| format.parse(text, today));
+        match (date, field) {
+            // 31.12.9999 and its like mean an open end.
+            (Some(date), Field::TerminationDate) if date.year() == 9999 => Ok(None),
+            (None, Field::TerminationDate)
+                if matches!(text, "31.12.9999" | "9999-12-31" | "99991231") =>
+            {
+                Ok(None)
+            }
+            (Some(date), Field::DateOfBirth) if date > today => Err(Wrong::DateOutOfRange),
+            (Some(date), _) if (1900..=2200).contains(&date.year()) => Ok(Some(date)),
+            (Some(_), _) => Err(Wrong::DateOutOfRange),
+            (None, _) => Err(Wrong::NotADate),
+        }
+    }
+}
+
+impl FlagMapping {
+    fn read(&self, text: &str) -> Result<Option<bool>, Wrong> {
+        let among = |words: &[String]| {
+            words
+                .iter()
+                .any(|word| word.trim().eq_ignore_ascii_case(text))
+        };
+        match text {
+            _ if among(&self.yes) => Ok(Some(true)),
+            _ if among(&self.no) => Ok(Some(false)),
+            "" => Ok(None),
+            _ => Err(Wrong::NotAFlag),
+        }
+    }
+}
+
+impl AbsenceMapping {
+    fn read<'c>(
+        &self,
+        cell: &impl Fn(usize) -> &'c str,
+        today: NaiveDate,
+    ) -> Result<Option<Absence>, Wrong> {
+        if !self.only.contains(cell(self.kind)) {
+            return Ok(None);
+        }
+        let first = |columns: &Columns| {
+            columns
+                .iter()
+                .map(|index| cell(*index))
+                .find(|text| !text.is_empty())
+                .unwrap_or("")
+        };
+        let mut absence = Absence::new();
+        for (key, columns) in &self.texts {
+            let text = is_text(first(columns))?;
+            if !text.is_empty() {
+                absence.insert(key.clone(), nfc(text).into());
+            }
+        }
+        for (key, mapping) in &self.dates {
+            if let Some(date) =
+                mapping.read(first(&mapping.columns), Field::TerminationDate, today)?
+            {
+                absence.insert(key.clone(), date.to_string());
+            }
+        }
+        Ok((!absence.is_empty()).then_some(absence))
+    }
+}
+
+fn is_text(text: &str) -> Result<&str, Wrong> {
+    if text.chars().any(char::is_control) {
+        Err(Wrong::NotText)
+    } else if text.len() > MOST_CHARACTERS && text.chars().count() > MOST_CHARACTERS {
+        Err(Wrong::TooLong)
+    } else {
+        Ok(text)
+    }
+}
+
+fn nfc(text: &str) -> Box<str> {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        text.into()
+    } else {
+        text.nfc().collect::<String>().into()
+    }
+}
+
+static EMAIL_FORM: LazyLock<Options> = LazyLock::new(|| {
+    Options::default()
+        .with_required_tld()
+        .without_display_text()
+        .without_domain_literal()
+});
+
+fn is_email(text: &str) -> bool {
+    EmailAddress::parse_with_options(text, *EMAIL_FORM).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn today() -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 11, 23).unwrap()
+    }
+
+    fn date(column: usize) -> Option<DateMapping> {
+        let formats = vec!["TT.MM.JJJJ".parse().unwrap()];
+        Some(DateMapping {
+            columns: vec![column],
+            formats,
+            empty: vec!["offen".into()],
+        })
+    }
+
+    fn mapping() -> Mapping {
+        Mapping {
+            hr_id: vec![0],
+            first_name: vec![2, 1],
+            last_name: vec![3],
+            email: vec![4],
+            date_of_birth: date(5),
+            start_date: date(6),
+            termination_date: date(7),
+            auto_sync_employee: None,
+            absences: None,
+            include: vec![RuleMapping {
+                name: "Gesellschaft".into(),
+                column: 8,
+                values: ["ACME".into()].into(),
+            }],
+            exclude: vec![RuleMapping {
+                name: "Kreis".into(),
+                column: 9,
+                values: ["Werkstudent".into()].into(),
+            }],
+        }
+    }
+
+    const GOOD: [&str; 10] = [
+        "00123",
+        "Anna-Maria",
+        "Anna",
+        "Müller",
+        "anna@example.com",
+        "15.04.1990",
+        "01.03.2022",
+        "31.12.9999",
+        "ACME",
+        "Angestellte",
+    ];
+
+    fn map(change: &[(usize, &'static str)]) -> Mapped {
+        let mut cells = GOOD;
+        for (column, text) in change {
+            cells[*column] = text;
+        }
+        mapping().map(7, |index| cells[index], today())
+    }
+
+    fn row(change: &[(usize, &'static str)]) -> Row {
+        match map(change) {
+            Mapped::Row(row) => row,
+            other => panic!("expected a row, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_good_row_becomes_an_employee_with_the_first_filled_first_name() {
+        let Row {
+            line,
+            employee,
+            wrong,
+        } = row(&[]);
+        assert_eq!(
+            (line, &*employee.first_name, employee.hr_id.as_str()),
+            (7, "Anna", "00123")
+        );
+        assert_eq!(employee.termination_date, None);
+        assert!(wrong.is_empty());
+        assert_eq!(&*row(&[(2, "")]).employee.first_name, "Anna-Maria");
+    }
+
+    #[test]
+    fn each_senseless_value_is_named_by_field_and_reason() {
+        for (column, text, field, kind) in [
+            (4, "anna.example.com", Field::Email, Wrong::NotAnEmail),
+            (4, "anna@localhost", Field::Email, Wrong::NotAnEmail),
+            (
+                4,
+                "Anna <anna@example.com>",
+                Field::Email,
+                Wrong::NotAnEmail,
+            ),
+            (4, "a b@example.com", Field::Email, Wrong::NotAnEmail),
+            (5, "1990-04-15", Field::DateOfBirth, Wrong::NotADate),
+            (5, "24.11.2026", Field::DateOfBirth, Wrong::DateOutOfRange),
+            (5, "15.04.0090", Field::DateOfBirth, Wrong::DateOutOfRange),
+            (6, "31.02.2022", Field::StartDate, Wrong::NotADate),
+            (
+                7,
+                "28.02.2022",
+                Field::TerminationDate,
+                Wrong::EndsBeforeStart,
+            ),
+            (3, "M\u{1}ller", Field::LastName, Wrong::NotText),
+        ] {
+            assert_eq!(
+                row(&[(column, text)]).wrong,
+                [(field, kind)],
+                "{field} {kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn open_ends_and_zeros_are_no_date() {
+        for text in [
+            "",
+            "31.12.9999",
+            "9999-12-31",
+            "99991231",
+            "00.00.0000",
+            "0000-00-00",
+            "offen",
+        ] {
+            let row = row(&[(7, text)]);
+            assert_eq!((row.employee.termination_date, row.wrong.len()), (None, 0));
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_not_meant_is_not_judged() {
+        assert!(matches!(
+            map(&[(8, "Andere"), (5, "?"), (0, "")]),
+            Mapped::Excluded {
+                hr_id: None,
+                rule: None
+            }
+        ));
+        assert!(matches!(
+            map(&[(9, "Werkstudent")]),
+            Mapped::Excluded {
+                hr_id: Some(_),
+                rule: Some(0)
+            }
+        ));
+        assert!(matches!(map(&[(0, "")]), Mapped::Keyless));
+    }
+
+    #[test]
+    fn text_is_normalised_so_that_two_spellings_of_an_umlaut_are_one() {
+        assert_eq!(&*row(&[(3, "Mu\u{308}ller")]).employee.last_name, "Müller");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_in_a_row_it_is_mapped_or_named_and_a_wrong_value_is_never_passed_on(
+            cells in proptest::collection::vec("[ -~äöüß\u{a0}]{0,12}", 8)
+        ) {
+            let cell = |index: usize| if index < 8 { cells[index].trim() } else { GOOD[index] };
+            match mapping().map(1, cell, today()) {
+                Mapped::Row(row) => {
+                    for (field, _) in &row.wrong {
+                        prop_assert!(*field == Field::TerminationDate || row.employee.value(*field).is_none_or(|v| v.is_empty()));
+                    }
+                    prop_assert!(row.employee.email.is_empty() || is_email(&row.employee.email));
+                }
+                Mapped::Keyless => prop_assert!(cell(0).is_empty()),
+                Mapped::Excluded { .. } => prop_assert!(false, "the rules match"),
+            }
+        }
+    }
+}
