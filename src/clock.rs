@@ -2,6 +2,8 @@
 //!
 //! Only the rim of the program asks it; plan, guard and mapping get "today" as a value.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,44 +14,58 @@ use tokio::time::Instant;
 pub struct Clock {
     /// Where a clock that does not follow the system's began, in both times.
     began: Option<(DateTime<Utc>, Instant)>,
+    /// Milliseconds of waits that were skipped: such a wait moves this clock instead of taking time.
+    skipped: Option<Arc<AtomicU64>>,
 }
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self { began: None }
+        Self {
+            began: None,
+            skipped: None,
+        }
     }
 
     /// A clock that shows `now` and goes on from there with tokio's time, which tests can pause.
     pub fn starting_at(now: DateTime<Utc>) -> Self {
         Self {
             began: Some((now, Instant::now())),
+            skipped: None,
+        }
+    }
+
+    /// The same clock, on which a wait takes no time and moves the clock on.
+    #[must_use]
+    pub fn skipping_waits(self) -> Self {
+        let began = self.began.or_else(|| Some((Utc::now(), Instant::now())));
+        Self {
+            began,
+            skipped: Some(Arc::default()),
         }
     }
 
     /// The clock of this process: the system's. With the feature `test-hooks`, the variable
-    /// `JOBTICKET_SYNC_TEST_NOW` (RFC 3339) sets another time.
+    /// `JOBTICKET_SYNC_TEST_NOW` (RFC 3339) sets another time, on which waits take none.
     pub fn of_process() -> Self {
         #[cfg(feature = "test-hooks")]
         if let Ok(text) = std::env::var("JOBTICKET_SYNC_TEST_NOW") {
             let now = DateTime::parse_from_rfc3339(&text)
                 .expect("JOBTICKET_SYNC_TEST_NOW is a time in RFC 3339");
-            return Self::starting_at(now.with_timezone(&Utc));
+            return Self::starting_at(now.with_timezone(&Utc)).skipping_waits();
         }
         Self::system()
     }
 
     /// Now.
     pub fn now(&self) -> DateTime<Utc> {
-        match self.began {
-            None => Utc::now(),
-            Some((wall, instant)) => {
-                let passed =
-                    chrono::Duration::from_std(instant.elapsed()).unwrap_or(chrono::Duration::MAX);
-                wall.checked_add_signed(passed)
-                    .unwrap_or(DateTime::<Utc>::MAX_UTC)
-            }
-        }
+        let Some((wall, instant)) = self.began else {
+            return Utc::now();
+        };
+        let passed = chrono::Duration::from_std(instant.elapsed() + self.skipped())
+            .unwrap_or(chrono::Duration::MAX);
+        wall.checked_add_signed(passed)
+            .unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// The calendar day in `zone`.
@@ -57,8 +73,25 @@ impl Clock {
         self.now().with_timezone(&zone).date_naive()
     }
 
+    /// A time that only moves on, for measuring how long something takes.
+    pub fn instant(&self) -> Instant {
+        Instant::now() + self.skipped()
+    }
+
     /// Waits.
     pub async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        match &self.skipped {
+            None => tokio::time::sleep(duration).await,
+            Some(skipped) => {
+                let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX) + 1;
+                skipped.fetch_add(millis, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn skipped(&self) -> Duration {
+        let millis = self.skipped.as_ref();
+        Duration::from_millis(millis.map_or(0, |millis| millis.load(Ordering::Relaxed)))
     }
 }

@@ -1,0 +1,338 @@
+//! Sends requests: one place for the gate, the time limits, the reading of statuses, and the decision to try again.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, RETRY_AFTER};
+use reqwest::{Method, Url};
+
+use super::error::Outcome;
+use super::gate::{GateClosed, RequestGate};
+use super::retry::{BLOCK, CONFLICT_RETRIES, back_off, parse_retry_after};
+use crate::clock::Clock;
+use crate::config::{Secret, Timeouts, is_loopback};
+
+/// A list page is some 100 KiB; anything beyond this is not an answer of this API.
+const MOST_ANSWER: usize = 64 << 20;
+
+/// Where JobTicket is and how to reach it.
+#[derive(Debug)]
+pub struct Connection {
+    /// Address of the API.
+    pub url: Url,
+    /// Number of the HR integration.
+    pub integration_id: u64,
+    /// User name of HTTP Basic auth.
+    pub key_id: Secret,
+    /// Password of HTTP Basic auth.
+    pub key_secret: Secret,
+    /// A certificate authority to trust besides the system's, PEM.
+    pub ca: Option<Vec<u8>>,
+    /// Time limits of one attempt.
+    pub timeouts: Timeouts,
+    /// How long one call may be tried again in all.
+    pub patience: Duration,
+}
+
+/// The client of one integration.
+#[derive(Debug)]
+pub struct Client<G> {
+    http: reqwest::Client,
+    connection: Connection,
+    gate: G,
+    clock: Clock,
+    requests: AtomicU32,
+}
+
+/// One attempt of a push, for the audit log.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Is told of each attempt as soon as it is over.
+pub trait Witness: Send {
+    /// An attempt is over.
+    fn attempt(&mut self, attempt: &Attempt) -> impl Future<Output = ()> + Send;
+}
+
+/// Reads are not audited one by one.
+pub(super) struct NoWitness;
+
+impl Witness for NoWitness {
+    async fn attempt(&mut self, _: &Attempt) {}
+}
+
+/// A request that can be sent any number of times.
+pub(super) struct Request<'r> {
+    pub(super) method: Method,
+    pub(super) path: &'r str,
+    pub(super) query: &'r [(&'r str, String)],
+    pub(super) body: Option<bytes::Bytes>,
+    pub(super) success: u16,
+}
+
+/// What a call came to in the end.
+pub(super) struct Answer {
+    pub(super) outcome: Outcome,
+    pub(super) body: Vec<u8>,
+    /// The server's clock, where it told it.
+    pub(super) date: Option<DateTime<Utc>>,
+    /// Whether any attempt may have been taken.
+    pub(super) doubt: bool,
+}
+
+impl<G: RequestGate> Client<G> {
+    /// Makes a client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// A certificate authority that cannot be read, or no usable TLS.
+    pub fn new(connection: Connection, gate: G, clock: Clock) -> Result<Self, String> {
+        let limits = connection.timeouts;
+        let loopback = is_loopback(&connection.url);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("jobticket-sync/", env!("CARGO_PKG_VERSION")))
+            // A redirected POST becomes an empty GET, and another host would get the roster.
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .https_only(!loopback)
+            .connect_timeout(Duration::from_secs(limits.connect_seconds))
+            .read_timeout(Duration::from_secs(limits.read_seconds))
+            .timeout(Duration::from_secs(limits.total_seconds));
+        if loopback {
+            // A proxy would be handed the credential in the clear.
+            builder = builder.no_proxy();
+        }
+        if let Some(pem) = &connection.ca {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|error| format!("The ca_file is not PEM: {}", root_cause(&error)))?;
+            if certificates.is_empty() {
+                return Err("The ca_file holds no certificate; it must be PEM (-----BEGIN CERTIFICATE-----)".to_owned());
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let http = builder
+            .build()
+            .map_err(|error| format!("The HTTP client cannot be set up: {}", root_cause(&error)))?;
+        Ok(Self {
+            http,
+            connection,
+            gate,
+            clock,
+            requests: AtomicU32::new(0),
+        })
+    }
+
+    /// How many requests this client has sent.
+    pub fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Number of the HR integration.
+    pub fn integration_id(&self) -> u64 {
+        self.connection.integration_id
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Sends a request as often as it makes sense, and says what the last attempt came to.
+    ///
+    /// # Errors
+    /// The gate stayed closed before the first attempt; later it ends the call with the outcome of the attempt before.
+    pub(super) async fn call(
+        &self,
+        request: &Request<'_>,
+        witness: &mut impl Witness,
+    ) -> Result<Answer, GateClosed> {
+        let began = self.clock.instant();
+        let patience = self.connection.patience;
+        let (mut doubt, mut conflicts, mut number) = (false, 0, 0);
+        let mut last: Option<Answer> = None;
+        loop {
+            let left = patience.saturating_sub(self.clock.instant() - began);
+            if let Err(closed) = self.gate.admit(left).await {
+                return last.ok_or(closed);
+            }
+            number += 1;
+            let sent = self.clock.instant();
+            let (mut answer, retry_after) = self.once(request).await;
+            doubt |= answer.outcome.leaves_doubt();
+            answer.doubt = doubt;
+            let outcome = answer.outcome.clone();
+            witness
+                .attempt(&Attempt {
+                    number,
+                    outcome: outcome.clone(),
+                    took: self.clock.instant() - sent,
+                })
+                .await;
+            let wait = match outcome {
+                Outcome::RateLimited { until } => {
+                    if self.gate.block(until).await.is_err() {
+                        return Ok(answer);
+                    }
+                    // The gate itself waits until then.
+                    Duration::ZERO
+                }
+                Outcome::Conflict if conflicts < CONFLICT_RETRIES => {
+                    conflicts += 1;
+                    back_off(conflicts).max(retry_after.unwrap_or_default())
+                }
+                Outcome::Unavailable { .. }
+                | Outcome::NotConnected { .. }
+                | Outcome::TimedOut
+                | Outcome::Broken { .. } => back_off(number).max(retry_after.unwrap_or_default()),
+                _ => return Ok(answer),
+            };
+            if self.clock.instant() - began + wait >= patience {
+                return Ok(answer);
+            }
+            last = Some(answer);
+            if !wait.is_zero() {
+                tracing::info!(
+                    attempt = number,
+                    wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                    "JobTicket answered {}; trying again",
+                    last.as_ref()
+                        .map_or_else(String::new, |answer| answer.outcome.to_string())
+                );
+                self.clock.sleep(wait).await;
+            }
+        }
+    }
+
+    async fn once(&self, request: &Request<'_>) -> (Answer, Option<Duration>) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let failed = |error: reqwest::Error| {
+            let cause = root_cause(&error);
+            let outcome = if error.is_connect() {
+                Outcome::NotConnected { cause }
+            } else if error.is_timeout() {
+                Outcome::TimedOut
+            } else {
+                Outcome::Broken { cause }
+            };
+            (
+                Answer {
+                    outcome,
+                    body: Vec::new(),
+                    date: None,
+                    doubt: false,
+                },
+                None,
+            )
+        };
+        let mut url = self.connection.url.clone();
+        url.set_path(&format!(
+            "{}{}",
+            url.path().trim_end_matches('/'),
+            request.path
+        ));
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(request.query);
+        }
+        let mut call = self
+            .http
+            .request(request.method.clone(), url)
+            .basic_auth(
+                self.connection.key_id.expose(),
+                Some(self.connection.key_secret.expose()),
+            )
+            .header(ACCEPT, "application/json");
+        if let Some(body) = &request.body {
+            call = call
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone());
+        }
+        let mut response = match call.send().await {
+            Ok(response) => response,
+            Err(error) => return failed(error),
+        };
+        let now = self.clock.now();
+        let header = |name| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let date = header(DATE)
+            .and_then(|text| DateTime::parse_from_rfc2822(text).ok())
+            .map(|date| date.with_timezone(&Utc));
+        let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, now));
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() <= MOST_ANSWER => {
+                    body.extend_from_slice(&chunk)
+                }
+                Ok(Some(_)) => {
+                    let outcome = Outcome::NotUnderstood {
+                        cause: "longer than 64 MiB".to_owned(),
+                    };
+                    return (
+                        Answer {
+                            outcome,
+                            body: Vec::new(),
+                            date,
+                            doubt: false,
+                        },
+                        retry_after,
+                    );
+                }
+                Ok(None) => break,
+                // A status without its body is still the status, except where the body is what was asked for.
+                Err(_) if status != request.success => break,
+                Err(error) => return failed(error),
+            }
+        }
+        let outcome = match status {
+            _ if status == request.success => Outcome::Success,
+            400 => Outcome::Malformed,
+            401 => Outcome::Unauthorized,
+            403 => Outcome::Forbidden,
+            404 => Outcome::NotFound,
+            409 => Outcome::Conflict,
+            422 => Outcome::Invalid {
+                body: String::from_utf8_lossy(&body).into_owned(),
+            },
+            429 => {
+                let wait = retry_after.unwrap_or(BLOCK);
+                Outcome::RateLimited { until: now + wait }
+            }
+            500 => Outcome::ServerError,
+            502..=504 => Outcome::Unavailable { status },
+            _ => Outcome::Unexpected { status },
+        };
+        (
+            Answer {
+                outcome,
+                body,
+                date,
+                doubt: false,
+            },
+            retry_after,
+        )
+    }
+}
+
+/// The innermost message of an error chain, which names no URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    match (cause as &dyn std::error::Error).downcast_ref::<reqwest::Error>() {
+        Some(_) if error.is_timeout() => "time limit".to_owned(),
+        Some(_) => "no details".to_owned(),
+        None => cause.to_string(),
+    }
+}

@@ -1,0 +1,85 @@
+//! The run lock: one run at a time for an integration, over all processes.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::clock::Clock;
+
+/// The proof that no other process runs this integration. Dropping it lets the next one in; so does the death of the process.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockTaken {
+    /// Another run is in progress.
+    #[error(
+        "Another run of {integration} is in progress; it was not over after {seconds} s. Try again when it is"
+    )]
+    Busy {
+        /// Which integration.
+        integration: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The lock's file cannot be used.
+    #[error("The lock of {integration} in the state folder cannot be used ({cause})")]
+    File {
+        /// Which integration.
+        integration: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+impl RunLock {
+    /// Takes the lock of an integration, waiting at most `patience`; `waiting` is called once if there is something to wait for.
+    pub async fn take(
+        folder: &Path,
+        integration: &str,
+        patience: Duration,
+        clock: &Clock,
+        waiting: impl FnOnce(),
+    ) -> Result<Self, LockTaken> {
+        let failed = |cause| LockTaken::File {
+            integration: integration.to_owned(),
+            cause,
+        };
+        super::make_folder(folder).map_err(|error| failed(io::Error::other(error)))?;
+        let path = folder.join(format!("run-{integration}.lock"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
+        let began = clock.instant();
+        let mut waiting = Some(waiting);
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+                Err(TryLockError::WouldBlock) if clock.instant() - began >= patience => {
+                    return Err(LockTaken::Busy {
+                        integration: integration.to_owned(),
+                        seconds: patience.as_secs(),
+                    });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    if let Some(waiting) = waiting.take() {
+                        waiting();
+                    }
+                    // The other process is real, so this wait is too, whatever the clock.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The state: SQLite in `state_dir`, for nobody else to read.
+//!
+//! Everything is keyed by the [`Target`], so that another API or integration is a first contact and never "nothing changed". Each method is one unit of work and one
+//! transaction; events for the audit log are part of it. The snapshot moves only with a [`Receipt`](crate::jobticket::Receipt). All of this blocks: callers keep it off the
+//! async threads. WAL does not work on network file systems, so what `journal_mode` answers is checked.
+
+mod ledger;
+mod lock;
+mod outbox;
+mod pieces;
+mod push;
+mod runs;
+mod schema;
+mod snapshot;
+mod sources;
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub use ledger::Ledger;
+pub use lock::{LockTaken, RunLock};
+pub use outbox::{Note, Notes};
+pub use push::{PushState, Settled, Unsettled};
+pub use sources::{Delivered, SourceState};
+
+use crate::clock::Clock;
+
+/// The file of the store in `state_dir`.
+pub const FILE: &str = "state.db";
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder or file cannot be made or opened.
+    #[error(
+        "The state folder {path} cannot be used ({cause}); check that it exists, has room and belongs to this user"
+    )]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// SQLite said no.
+    #[error(
+        "The store state.db cannot be used ({0}); check the disk's room and rights, and go on from a backup if it is damaged"
+    )]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file is damaged.
+    #[error(
+        "The store {path} is damaged ({detail}); nothing was changed. Restore it from a backup"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite found.
+        detail: String,
+    },
+    /// The file is a database of another program.
+    #[error(
+        "state.db in the state folder is not a store of jobticket-sync; set state_dir to a folder of its own"
+    )]
+    NotOurs,
+    /// The file was written by a newer version of this program.
+    #[error(
+        "The store has version {found} and this program knows {known}; install the newer jobticket-sync again"
+    )]
+    Newer {
+        /// The file's version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The folder lies where SQLite's journal cannot be kept safe.
+    #[error(
+        "The state folder is on a file system without shared memory (journal mode {0}), such as NFS; use a local disk"
+    )]
+    NoWal(String),
+    /// The audit log cannot be written, so nothing may be done.
+    #[error("The audit log {path} cannot be written ({cause}); nothing is done without it")]
+    Audit {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Something in the store cannot be read as what it should be.
+    #[error("The store holds {0} that cannot be read; restore it from a backup")]
+    Unreadable(&'static str),
+}
+
+/// What the state is keyed by: the API's origin and the integration's number there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target(String);
+
+impl Target {
+    /// The key of an integration.
+    pub fn new(origin: &str, integration_id: u64) -> Self {
+        Self(format!("{origin}#{integration_id}"))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The open store. Clones share one connection.
+#[derive(Debug, Clone)]
+pub struct Store {
+    connection: Arc<Mutex<Connection>>,
+    clock: Clock,
+}
+
+impl Store {
+    /// Opens the store in `folder`, and makes both where they are not there yet.
+    pub fn open(folder: &Path, clock: Clock) -> Result<Self, StoreError> {
+        make_folder(folder)?;
+        let path = folder.join(FILE);
+        let mut connection = open_private(&path)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(StoreError::NoWal(mode));
+        }
+        connection.pragma_update(None, "synchronous", "full")?;
+        let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+        if found != "ok" {
+            return Err(StoreError::Damaged {
+                path,
+                detail: found,
+            });
+        }
+        schema::migrate(&mut connection)?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            clock,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic while the lock was held has rolled its transaction back.
+        self.connection
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// One transaction that may write.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+}
+
+/// Makes the folder, for its owner alone.
+fn make_folder(folder: &Path) -> Result<(), StoreError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|cause| StoreError::Folder {
+            path: folder.to_owned(),
+            cause,
+        })
+}
+
+/// Opens a database file that only its owner may read; SQLite gives its journal the same rights.
+fn open_private(path: &Path) -> Result<Connection, StoreError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|cause| StoreError::Folder {
+            path: path.to_owned(),
+            cause,
+        })?;
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(30))?;
+    Ok(connection)
+}

@@ -1,0 +1,156 @@
+//! The audit outbox: events are written in the transaction of the change they tell of, and appended to the audit log afterwards.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{Store, StoreError};
+use crate::audit::{AuditFile, Event, Gap, Head, Line, Values, compose};
+
+/// An event with the personal values that stand beside it.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// What happened.
+    pub event: Event,
+    /// Personal values, as far as the configuration wants them in the log.
+    pub values: Values,
+}
+
+impl From<Event> for Note {
+    fn from(event: Event) -> Self {
+        Self {
+            event,
+            values: Values::new(),
+        }
+    }
+}
+
+/// Events of one run, to be recorded together.
+#[derive(Debug, Default, Clone)]
+pub struct Notes {
+    /// Which integration.
+    pub integration: Option<String>,
+    /// Which run.
+    pub run: Option<String>,
+    /// What happened, in order.
+    pub notes: Vec<Note>,
+}
+
+const HEAD: &str = "audit_head";
+
+impl Store {
+    /// Records events that go with no other change.
+    pub fn record(&self, notes: &Notes) -> Result<(), StoreError> {
+        self.write(|transaction| self.note(transaction, notes))
+    }
+
+    /// Records events within a change.
+    pub(super) fn note(
+        &self,
+        transaction: &Transaction<'_>,
+        notes: &Notes,
+    ) -> Result<(), StoreError> {
+        if notes.notes.is_empty() {
+            return Ok(());
+        }
+        let mut head = head(transaction)?;
+        let now = self.clock.now();
+        let mut insert =
+            transaction.prepare_cached("INSERT INTO audit_outbox (seq, line) VALUES (?1, ?2)")?;
+        for Note { event, values } in &notes.notes {
+            let salt = if values.is_empty() {
+                [0; 16]
+            } else {
+                *uuid::Uuid::new_v4().as_bytes()
+            };
+            let line = compose(
+                &mut head,
+                now,
+                notes.integration.as_deref(),
+                notes.run.as_deref(),
+                event,
+                values,
+                salt,
+            );
+            insert.execute(params![line.seq, line.text])?;
+        }
+        super::runs::set_fact(transaction, HEAD, &format!("{} {}", head.seq, head.hash))
+    }
+
+    /// Appends what waits to the audit log. When this returns, it is on disk.
+    pub fn flush(&self, file: &AuditFile) -> Result<(), StoreError> {
+        let failed = |cause| StoreError::Audit {
+            path: file.path().to_owned(),
+            cause,
+        };
+        if self.pending(1)?.is_empty() {
+            return Ok(());
+        }
+        let mut locked = file.lock().map_err(failed)?;
+        loop {
+            let lines = self.pending(5_000)?;
+            let Some(last) = lines.last() else {
+                return Ok(());
+            };
+            let gaps = locked.append(&lines).map_err(failed)?;
+            self.write(|transaction| {
+                transaction.execute("DELETE FROM audit_outbox WHERE seq <= ?1", [last.seq])?;
+                let notes = gaps
+                    .into_iter()
+                    .map(|gap| Note::from(Event::from(gap)))
+                    .collect();
+                self.note(
+                    transaction,
+                    &Notes {
+                        notes,
+                        ..Notes::default()
+                    },
+                )
+            })?;
+        }
+    }
+
+    fn pending(&self, most: u32) -> Result<Vec<Line>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection
+            .prepare_cached("SELECT seq, line FROM audit_outbox ORDER BY seq LIMIT ?1")?;
+        let lines = select.query_map([most], |row| {
+            Ok(Line {
+                seq: row.get(0)?,
+                text: row.get(1)?,
+            })
+        })?;
+        Ok(lines.collect::<Result<_, _>>()?)
+    }
+}
+
+fn head(transaction: &Transaction<'_>) -> Result<Head, StoreError> {
+    let text: Option<String> = transaction
+        .query_row("SELECT value FROM fact WHERE name = ?1", [HEAD], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let Some(text) = text else {
+        return Ok(Head {
+            seq: 0,
+            hash: String::new(),
+        });
+    };
+    let (seq, hash) = text
+        .split_once(' ')
+        .ok_or(StoreError::Unreadable("a head of the audit chain"))?;
+    let seq = seq
+        .parse()
+        .map_err(|_| StoreError::Unreadable("a head of the audit chain"))?;
+    Ok(Head {
+        seq,
+        hash: hash.to_owned(),
+    })
+}
+
+impl From<Gap> for Event {
+    fn from(gap: Gap) -> Self {
+        match gap {
+            Gap::Torn { bytes, sha256 } => Self::TornLineSealed { bytes, sha256 },
+            Gap::Missing { expected, found } => Self::LinesMissing { expected, found },
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The outbox of pushes: what is about to leave is on disk before it does, and stays until JobTicket's answer is known.
+
+use rusqlite::{OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::snapshot::advance;
+use super::{Notes, Store, StoreError, Target, pieces};
+use crate::guard::Approved;
+use crate::jobticket::{Push, Receipt};
+use crate::plan::{Change, What};
+use crate::roster::Employee;
+
+/// Where a push stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushState {
+    /// On disk, and perhaps on its way; the program may have been killed since.
+    Prepared,
+    /// Its answer was never seen.
+    InDoubt,
+}
+
+/// A push that is not settled.
+#[derive(Debug, Clone)]
+pub struct Unsettled {
+    /// Its syncId.
+    pub sync_id: String,
+    /// Where it stands.
+    pub state: PushState,
+}
+
+/// How a push was settled without an acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// JobTicket surely did not take it.
+    Refused,
+    /// Nobody knows.
+    InDoubt,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sent<S, E> {
+    source: S,
+    employee: E,
+}
+
+impl Store {
+    /// The push whose answer is not known, if there is one.
+    pub fn unsettled(&self, target: &Target) -> Result<Option<Unsettled>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT sync_id, state FROM push WHERE target = ?1 AND state IN ('prepared', 'in_doubt')
+             ORDER BY prepared_at DESC, sync_id DESC LIMIT 1",
+        )?;
+        let row: Option<(String, String)> = select
+            .query_row([target.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        Ok(row.map(|(sync_id, state)| Unsettled {
+            sync_id,
+            state: if state == "prepared" {
+                PushState::Prepared
+            } else {
+                PushState::InDoubt
+            },
+        }))
+    }
+
+    /// The people of every push of the target whose answer is not known, with their sources; the newest push's values count.
+    pub fn doubtful_roster(&self, target: &Target) -> Result<Vec<(String, Employee)>, StoreError> {
+        let sql = "SELECT r.content FROM push_rows r JOIN push p USING (sync_id)
+                   WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt')
+                   ORDER BY p.prepared_at, p.sync_id, r.piece";
+        let connection = self.lock();
+        let mut people = std::collections::BTreeMap::new();
+        let mut select = connection.prepare_cached(sql)?;
+        let mut rows = select.query([target.as_str()])?;
+        while let Some(row) = rows.next()? {
+            for Sent { source, employee } in sent(row)? {
+                people.insert(employee.hr_id.clone(), (source, employee));
+            }
+        }
+        Ok(people.into_values().collect())
+    }
+
+    /// Puts a push on disk, before it leaves. `sources` are the names of the sources, by position.
+    pub fn prepare(
+        &self,
+        target: &Target,
+        run: &str,
+        approved: &Approved,
+        push: &Push,
+        body_hash: &str,
+        rules_hash: &str,
+        sources: &[&str],
+        notes: &Notes,
+    ) -> Result<(), StoreError> {
+        let leavers: Vec<&Change> = approved
+            .changes()
+            .iter()
+            .filter(|change| matches!(change.what, What::Leaves(_)))
+            .collect();
+        let leavers = serde_json::to_string(&leavers).expect("changes are plain values");
+        let rows: Vec<Sent<&str, &Employee>> = approved
+            .entries()
+            .iter()
+            .map(|entry| Sent {
+                source: sources[entry.source],
+                employee: &entry.employee,
+            })
+            .collect();
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO push (sync_id, target, run, state, body_hash, plan_hash, rules_hash, leavers, prepared_at)
+                 VALUES (?1, ?2, ?3, 'prepared', ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    push.sync_id(),
+                    target.as_str(),
+                    run,
+                    body_hash,
+                    approved.plan_hash(),
+                    rules_hash,
+                    leavers,
+                    self.clock.now().to_rfc3339()
+                ],
+            )?;
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO push_rows (sync_id, piece, content) VALUES (?1, ?2, ?3)")?;
+            pieces::write(&rows, |piece, content| {
+                insert.execute(params![push.sync_id(), piece, content])?;
+                Ok(())
+            })?;
+            self.note(transaction, notes)
+        })
+    }
+
+    /// JobTicket has acknowledged a push: its roster becomes the snapshot, and all older pushes are settled by it, for each replaced the full roster.
+    pub fn acknowledge(
+        &self,
+        target: &Target,
+        receipt: &Receipt,
+        notes: &Notes,
+    ) -> Result<usize, StoreError> {
+        self.write(|transaction| {
+            let (run, rules_hash, leavers): (String, String, String) = transaction.query_row(
+                "SELECT run, rules_hash, leavers FROM push WHERE sync_id = ?1 AND target = ?2",
+                [receipt.sync_id(), target.as_str()],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )?;
+            let leavers: Vec<Change> =
+                serde_json::from_str(&leavers).map_err(|_| StoreError::Unreadable("a list of leavers"))?;
+            let mut people: Vec<Sent<String, Employee>> = Vec::new();
+            let mut select =
+                transaction.prepare("SELECT content FROM push_rows WHERE sync_id = ?1 ORDER BY piece")?;
+            let mut rows = select.query([receipt.sync_id()])?;
+            while let Some(row) = rows.next()? {
+                people.extend(sent(row)?);
+            }
+            let roster: Vec<(&str, &Employee)> =
+                people.iter().map(|sent| (sent.source.as_str(), &sent.employee)).collect();
+            advance(transaction, target, receipt, &rules_hash, &run, &roster, &leavers)?;
+            let now = self.clock.now().to_rfc3339();
+            transaction.execute(
+                "UPDATE push SET state = CASE sync_id WHEN ?2 THEN 'acknowledged' ELSE 'superseded' END, settled_at = ?3
+                 WHERE target = ?1 AND state IN ('prepared', 'in_doubt')",
+                params![target.as_str(), receipt.sync_id(), now],
+            )?;
+            transaction.execute(
+                "DELETE FROM push_rows WHERE sync_id IN
+                     (SELECT sync_id FROM push WHERE target = ?1 AND state NOT IN ('prepared', 'in_doubt'))",
+                [target.as_str()],
+            )?;
+            self.note(transaction, notes)?;
+            Ok(people.len())
+        })
+    }
+
+    /// A push ended without an acknowledgement.
+    pub fn settle(&self, sync_id: &str, how: Settled, notes: &Notes) -> Result<(), StoreError> {
+        let state = match how {
+            Settled::Refused => "refused",
+            Settled::InDoubt => "in_doubt",
+        };
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE push SET state = ?2, settled_at = ?3 WHERE sync_id = ?1",
+                params![sync_id, state, self.clock.now().to_rfc3339()],
+            )?;
+            if how == Settled::Refused {
+                transaction.execute("DELETE FROM push_rows WHERE sync_id = ?1", [sync_id])?;
+            }
+            self.note(transaction, notes)
+        })
+    }
+}
+
+fn sent(row: &rusqlite::Row<'_>) -> Result<Vec<Sent<String, Employee>>, StoreError> {
+    pieces::read(
+        row.get_ref(0)?.as_blob().unwrap_or_default(),
+        "a roster of a push",
+    )
+}

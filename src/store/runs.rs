@@ -1,0 +1,111 @@
+//! Runs, and facts of the whole installation.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{Notes, Store, StoreError, Target};
+use crate::audit::Event;
+
+const CONFIGURATION: &str = "configuration";
+
+pub(super) fn set_fact(
+    transaction: &Transaction<'_>,
+    name: &str,
+    value: &str,
+) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached("INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")?
+        .execute([name, value])?;
+    Ok(())
+}
+
+impl Store {
+    /// The latest time that the runs of this store have seen.
+    pub fn last_time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let text: Option<String> = self.lock().query_row(
+            "SELECT max(coalesce(ended_at, started_at)) FROM run",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
+    /// Records that a run begins. A run of the target that began earlier and never ended is told in the log.
+    pub fn begin_run(
+        &self,
+        run: &str,
+        target: &Target,
+        trigger: &str,
+        notes: &Notes,
+    ) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let lost: Vec<(String, String)> = transaction
+                .prepare("SELECT id, started_at FROM run WHERE target = ?1 AND ended_at IS NULL")?
+                .query_map([target.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
+            for (id, started) in lost {
+                transaction.execute(
+                    "UPDATE run SET ended_at = started_at, outcome = 'never ended' WHERE id = ?1",
+                    [&id],
+                )?;
+                let event = Event::RunNeverEnded { started };
+                let integration = notes.integration.clone();
+                self.note(
+                    transaction,
+                    &Notes {
+                        integration,
+                        run: Some(id),
+                        notes: vec![event.into()],
+                    },
+                )?;
+            }
+            transaction.execute(
+                "INSERT INTO run (id, target, trigger, started_at) VALUES (?1, ?2, ?3, ?4)",
+                params![run, target.as_str(), trigger, self.clock.now().to_rfc3339()],
+            )?;
+            self.note(transaction, notes)
+        })
+    }
+
+    /// Records that a run has ended.
+    pub fn end_run(&self, run: &str, outcome: &str, notes: &Notes) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE run SET ended_at = ?2, outcome = ?3 WHERE id = ?1",
+                params![run, self.clock.now().to_rfc3339(), outcome],
+            )?;
+            self.note(transaction, notes)
+        })
+    }
+
+    /// The configuration of the last run, key by key; `None` before the first.
+    pub fn configuration(&self) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+        let text: Option<String> = self
+            .lock()
+            .query_row(
+                "SELECT value FROM fact WHERE name = ?1",
+                [CONFIGURATION],
+                |row| row.get(0),
+            )
+            .optional()?;
+        text.map(|text| {
+            serde_json::from_str(&text).map_err(|_| StoreError::Unreadable("a configuration"))
+        })
+        .transpose()
+    }
+
+    /// Remembers the configuration in force.
+    pub fn keep_configuration(
+        &self,
+        keys: &BTreeMap<String, String>,
+        notes: &Notes,
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_string(keys).expect("keys and values are text");
+        self.write(|transaction| {
+            set_fact(transaction, CONFIGURATION, &text)?;
+            self.note(transaction, notes)
+        })
+    }
+}

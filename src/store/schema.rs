@@ -1,0 +1,108 @@
+//! The tables, and how an older store becomes a newer one: one step a version, each in one transaction.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+
+/// Marks a file as ours (`PRAGMA application_id`): "JTSY".
+const APPLICATION_ID: i32 = 0x4a54_5359;
+
+/// The steps; the number of those taken is the version (`PRAGMA user_version`). A released step is never edited.
+const STEPS: [&str; 1] = [r"
+    -- Facts of the whole installation: last configuration, head of the audit chain.
+    CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+    -- `target` is everywhere the API origin and the integration id.
+    CREATE TABLE source (
+        target TEXT NOT NULL, name TEXT NOT NULL,
+        taken TEXT NOT NULL,          -- identity of the file taken last, JSON
+        mapping_hash TEXT NOT NULL,   -- of the rules by which it was read
+        delivered_at TEXT NOT NULL,
+        PRIMARY KEY (target, name)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The last good roster of a source, in pieces of JSON.
+    CREATE TABLE source_rows (
+        target TEXT NOT NULL, name TEXT NOT NULL, piece INTEGER NOT NULL, content BLOB NOT NULL,
+        PRIMARY KEY (target, name, piece),
+        FOREIGN KEY (target, name) REFERENCES source (target, name) ON DELETE CASCADE
+    ) STRICT;
+
+    -- The last acknowledged roster.
+    CREATE TABLE snapshot (
+        target TEXT PRIMARY KEY, sync_id TEXT NOT NULL, acknowledged_at TEXT NOT NULL, rules_hash TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE snapshot_employee (
+        target TEXT NOT NULL REFERENCES snapshot (target) ON DELETE CASCADE,
+        hr_id TEXT NOT NULL,
+        source TEXT NOT NULL,
+        employee TEXT NOT NULL,       -- values, JSON
+        hash BLOB NOT NULL,           -- of the values
+        filled INTEGER NOT NULL,      -- which fields are filled, a bit each
+        first_seen TEXT NOT NULL,
+        last_changed TEXT NOT NULL,
+        PRIMARY KEY (target, hr_id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE run (
+        id TEXT PRIMARY KEY, target TEXT NOT NULL, trigger TEXT NOT NULL,
+        started_at TEXT NOT NULL, ended_at TEXT, outcome TEXT
+    ) STRICT, WITHOUT ROWID;
+
+    -- The outbox of pushes. The roster stays until the push is settled.
+    CREATE TABLE push (
+        sync_id TEXT PRIMARY KEY, target TEXT NOT NULL, run TEXT NOT NULL REFERENCES run (id),
+        state TEXT NOT NULL CHECK (state IN ('prepared', 'in_doubt', 'acknowledged', 'refused', 'superseded')),
+        body_hash TEXT NOT NULL, plan_hash TEXT NOT NULL, rules_hash TEXT NOT NULL,
+        leavers TEXT NOT NULL,        -- changes of the plan in which someone leaves, JSON
+        prepared_at TEXT NOT NULL, settled_at TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX push_by_state ON push (target, state);
+    CREATE TABLE push_rows (
+        sync_id TEXT NOT NULL REFERENCES push (sync_id) ON DELETE CASCADE,
+        piece INTEGER NOT NULL, content BLOB NOT NULL,
+        PRIMARY KEY (sync_id, piece)
+    ) STRICT;
+
+    -- Who left in the last 30 days.
+    CREATE TABLE leaver (
+        target TEXT NOT NULL, hr_id TEXT NOT NULL, left_at TEXT NOT NULL, run TEXT NOT NULL, reason TEXT NOT NULL,
+        PRIMARY KEY (target, hr_id, left_at)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE audit_outbox (seq INTEGER PRIMARY KEY, line TEXT NOT NULL) STRICT;
+"];
+
+/// Brings a store to the version of this program.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let pragma = |connection: &Connection, name: &str| -> Result<i64, rusqlite::Error> {
+        connection.pragma_query_value(None, name, |row| row.get(0))
+    };
+    let version = pragma(connection, "user_version")?;
+    let application = pragma(connection, "application_id")?;
+    let known = i64::try_from(STEPS.len()).expect("a handful of steps");
+    if application != i64::from(APPLICATION_ID) && (application != 0 || version != 0) {
+        return Err(StoreError::NotOurs);
+    }
+    if version > known {
+        return Err(StoreError::Newer {
+            found: version,
+            known,
+        });
+    }
+    for (step, version) in STEPS
+        .iter()
+        .zip(1i32..)
+        .skip(usize::try_from(version).unwrap_or(0))
+    {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have taken the step while this one waited for the lock.
+        if pragma(&transaction, "user_version")? < i64::from(version) {
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", version)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
+}

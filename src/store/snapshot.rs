@@ -1,0 +1,209 @@
+//! The snapshot: the last roster that JobTicket acknowledged.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{Store, StoreError, Target};
+use crate::jobticket::Receipt;
+use crate::plan::{Change, Keyed, What};
+use crate::roster::{Employee, Field, HrId, ValueHash};
+
+impl Store {
+    /// Keys and hashes of the snapshot, sorted; `None` before the first acknowledgement.
+    pub fn snapshot(&self, target: &Target) -> Result<Option<Vec<Keyed>>, StoreError> {
+        let connection = self.lock();
+        let exists = connection
+            .query_row(
+                "SELECT 1 FROM snapshot WHERE target = ?1",
+                [target.as_str()],
+                |_| Ok(()),
+            )
+            .optional()?;
+        if exists.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(keys(&connection, target)?))
+    }
+
+    /// When the snapshot was acknowledged.
+    pub fn acknowledged_at(&self, target: &Target) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let text: Option<String> = self
+            .lock()
+            .query_row(
+                "SELECT acknowledged_at FROM snapshot WHERE target = ?1",
+                [target.as_str()],
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
+    /// The acknowledged values of these people, as far as they are known.
+    pub fn acknowledged<'i>(
+        &self,
+        target: &Target,
+        hr_ids: impl IntoIterator<Item = &'i HrId>,
+    ) -> Result<HashMap<HrId, (String, Employee)>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT source, employee FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2",
+        )?;
+        let mut found = HashMap::new();
+        for hr_id in hr_ids {
+            let row: Option<(String, String)> = select
+                .query_row([target.as_str(), hr_id.as_str()], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()?;
+            if let Some((source, text)) = row {
+                let employee = serde_json::from_str(&text)
+                    .map_err(|_| StoreError::Unreadable("an employee"))?;
+                found.insert(hr_id.clone(), (source, employee));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The fields that are filled for somebody whom this source delivered.
+    pub fn filled_fields(
+        &self,
+        target: &Target,
+        source: &str,
+    ) -> Result<HashSet<Field>, StoreError> {
+        let connection = self.lock();
+        let columns: Vec<String> = Field::ALL
+            .iter()
+            .map(|field| format!("max(filled & {})", bit(*field)))
+            .collect();
+        let sql = format!(
+            "SELECT {} FROM snapshot_employee WHERE target = ?1 AND source = ?2",
+            columns.join(", ")
+        );
+        let filled = connection.query_row(&sql, [target.as_str(), source], |row| {
+            let mut filled = HashSet::new();
+            for (column, field) in Field::ALL.into_iter().enumerate() {
+                if row
+                    .get::<_, Option<i64>>(column)?
+                    .is_some_and(|bits| bits != 0)
+                {
+                    filled.insert(field);
+                }
+            }
+            Ok(filled)
+        });
+        Ok(filled?)
+    }
+}
+
+fn keys(connection: &rusqlite::Connection, target: &Target) -> Result<Vec<Keyed>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT hr_id, hash FROM snapshot_employee WHERE target = ?1 ORDER BY hr_id",
+    )?;
+    let mut rows = select.query([target.as_str()])?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let hr_id = row
+            .get_ref(0)?
+            .as_str()
+            .map_err(|_| StoreError::Unreadable("an hrId"))?;
+        let hash = row
+            .get_ref(1)?
+            .as_blob()
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok());
+        keys.push((
+            HrId::new(hr_id),
+            ValueHash(hash.ok_or(StoreError::Unreadable("a hash"))?),
+        ));
+    }
+    Ok(keys)
+}
+
+fn bit(field: Field) -> i64 {
+    1 << Field::ALL
+        .iter()
+        .position(|known| *known == field)
+        .expect("ALL holds every field")
+}
+
+fn filled(employee: &Employee) -> i64 {
+    Field::ALL
+        .into_iter()
+        .filter(|field| {
+            employee
+                .value(*field)
+                .is_some_and(|value| !value.is_empty())
+        })
+        .map(bit)
+        .sum()
+}
+
+/// Makes an acknowledged roster the snapshot: the one place where it moves, and only with a receipt.
+pub(super) fn advance(
+    transaction: &Transaction<'_>,
+    target: &Target,
+    receipt: &Receipt,
+    rules_hash: &str,
+    run: &str,
+    roster: &[(&str, &Employee)],
+    leavers: &[Change],
+) -> Result<(), StoreError> {
+    let at = receipt.at().to_rfc3339();
+    transaction.execute(
+        "INSERT INTO snapshot (target, sync_id, acknowledged_at, rules_hash) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (target) DO UPDATE SET sync_id = ?2, acknowledged_at = ?3, rules_hash = ?4",
+        params![target.as_str(), receipt.sync_id(), at, rules_hash],
+    )?;
+    let mut gone: HashMap<HrId, ValueHash> = keys(transaction, target)?.into_iter().collect();
+    let mut upsert = transaction.prepare_cached(
+        "INSERT INTO snapshot_employee (target, hr_id, source, employee, hash, filled, first_seen, last_changed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+         ON CONFLICT (target, hr_id) DO UPDATE
+         SET source = ?3, employee = ?4, hash = ?5, filled = ?6, last_changed = ?7",
+    )?;
+    for (source, employee) in roster {
+        let hash = employee.hash();
+        if gone.remove(employee.hr_id.as_str()) == Some(hash) {
+            continue;
+        }
+        let text = serde_json::to_string(employee).expect("an employee is plain values");
+        let hr_id = employee.hr_id.as_str();
+        upsert.execute(params![
+            target.as_str(),
+            hr_id,
+            source,
+            text,
+            hash.0,
+            filled(employee),
+            at
+        ])?;
+    }
+    let mut remove = transaction
+        .prepare_cached("DELETE FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2")?;
+    for hr_id in gone.keys() {
+        remove.execute([target.as_str(), hr_id.as_str()])?;
+    }
+    let mut left = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO leaver (target, hr_id, left_at, run, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for change in leavers {
+        if let What::Leaves(why) = &change.what {
+            let reason = serde_json::to_string(why).expect("a reason is plain values");
+            left.execute(params![
+                target.as_str(),
+                change.hr_id.as_str(),
+                at,
+                run,
+                reason
+            ])?;
+        }
+    }
+    let kept_since = receipt.at() - chrono::Duration::days(30);
+    transaction.execute(
+        "DELETE FROM leaver WHERE left_at < ?1",
+        [kept_since.to_rfc3339()],
+    )?;
+    Ok(())
+}

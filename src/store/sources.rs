@@ -1,0 +1,116 @@
+//! What each source delivered last, so that it can stand in, and so that "unchanged" is known.
+
+use std::collections::HashMap;
+
+use rusqlite::{OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::{Notes, Store, StoreError, Target, pieces};
+use crate::roster::{Delivery, HrId, Row};
+
+/// A delivery to remember.
+#[derive(Debug)]
+pub struct Delivered<'d> {
+    /// The source.
+    pub source: &'d str,
+    /// Identity of its file, as the source itself writes it.
+    pub taken: &'d str,
+    /// Identifies the rules by which it was read.
+    pub mapping_hash: &'d str,
+    /// Its rows; `None` where they are those that are kept already.
+    pub rows: Option<&'d Delivery>,
+}
+
+/// What is remembered of a source, without its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceState {
+    /// Identity of the file taken last.
+    pub taken: String,
+    /// Identifies the rules by which it was read.
+    pub mapping_hash: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Kept<R> {
+    Row(R),
+    Excluded { excluded: HrId, column: String },
+}
+
+impl Store {
+    /// What a source delivered last.
+    pub fn source(&self, target: &Target, name: &str) -> Result<Option<SourceState>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT taken, mapping_hash FROM source WHERE target = ?1 AND name = ?2",
+        )?;
+        let state = select.query_row([target.as_str(), name], |row| {
+            Ok(SourceState {
+                taken: row.get(0)?,
+                mapping_hash: row.get(1)?,
+            })
+        });
+        Ok(state.optional()?)
+    }
+
+    /// The last good roster of a source.
+    pub fn source_rows(&self, target: &Target, name: &str) -> Result<Delivery, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT content FROM source_rows WHERE target = ?1 AND name = ?2 ORDER BY piece",
+        )?;
+        let mut found = select.query([target.as_str(), name])?;
+        let mut delivery = Delivery::default();
+        while let Some(piece) = found.next()? {
+            for kept in pieces::read::<Kept<Row>>(
+                piece.get_ref(0)?.as_blob().unwrap_or_default(),
+                "a roster of a source",
+            )? {
+                match kept {
+                    Kept::Row(row) => delivery.rows.push(row),
+                    Kept::Excluded { excluded, column } => {
+                        delivery.excluded.insert(excluded, column);
+                    }
+                }
+            }
+        }
+        Ok(delivery)
+    }
+
+    /// Remembers deliveries.
+    pub fn keep_sources(
+        &self,
+        target: &Target,
+        delivered: &[Delivered<'_>],
+        notes: &Notes,
+    ) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            for Delivered { source, taken, mapping_hash, rows } in delivered {
+                transaction.execute(
+                    "INSERT INTO source (target, name, taken, mapping_hash, delivered_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (target, name) DO UPDATE SET taken = ?3, mapping_hash = ?4, delivered_at = ?5",
+                    params![target.as_str(), source, taken, mapping_hash, self.clock.now().to_rfc3339()],
+                )?;
+                let Some(Delivery { rows, excluded }) = rows else { continue };
+                transaction.execute("DELETE FROM source_rows WHERE target = ?1 AND name = ?2", [target.as_str(), source])?;
+                let mut insert = transaction.prepare_cached(
+                    "INSERT INTO source_rows (target, name, piece, content) VALUES (?1, ?2, ?3, ?4)",
+                )?;
+                let excluded: HashMap<&HrId, &String> = excluded.iter().collect();
+                let kept: Vec<Kept<&Row>> = rows
+                    .iter()
+                    .map(Kept::Row)
+                    .chain(excluded.into_iter().map(|(hr_id, column)| Kept::Excluded {
+                        excluded: hr_id.clone(),
+                        column: column.clone(),
+                    }))
+                    .collect();
+                pieces::write(&kept, |piece, content| {
+                    insert.execute(params![target.as_str(), source, piece, content])?;
+                    Ok(())
+                })?;
+            }
+            self.note(transaction, notes)
+        })
+    }
+}
