@@ -1,2 +1,286 @@
-//! `jobticket-sync`: see the library's documentation.
-fn main() {}
+//! `jobticket-sync`: arguments, logging, dispatch, exit code. What the program does is in the library.
+
+mod logging;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use jobticket_sync::audit::AuditFile;
+use jobticket_sync::check::check;
+use jobticket_sync::cli::{Cli, Command, Output, SandboxArgs};
+use jobticket_sync::clock::Clock;
+use jobticket_sync::config::{self, Config, Integration};
+use jobticket_sync::exit::Exit;
+use jobticket_sync::sandbox::{SandboxConfig, serve_until};
+use jobticket_sync::source::chain;
+use jobticket_sync::store::Store;
+use jobticket_sync::sync::{self, Context, Options, RunReport, Secrets};
+use jobticket_sync::user;
+use logging::Progress;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are among these "errors"; only real ones have a code.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Configuration
+            } else {
+                Exit::Done
+            }
+            .into();
+        }
+    };
+    std::panic::set_hook(Box::new(|panic| {
+        // The message of a panic may hold a value; the place is enough to find it.
+        let place = panic
+            .location()
+            .map_or_else(String::new, ToString::to_string);
+        eprintln!("jobticket-sync: internal error at {place}; please report this line");
+    }));
+    let exit = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(dispatch(cli)),
+            Err(error) => say(
+                Exit::Unexpected,
+                &format!("The program cannot start its threads: {error}"),
+            ),
+        }
+    }));
+    exit.unwrap_or(Exit::Unexpected).into()
+}
+
+/// Says what is wrong on stderr.
+fn say(exit: Exit, message: &str) -> Exit {
+    eprintln!("jobticket-sync: {message}");
+    exit
+}
+
+async fn dispatch(cli: Cli) -> Exit {
+    let clock = Clock::of_process();
+    if let Some(Command::Sandbox(arguments)) = &cli.command {
+        return sandbox(arguments, clock).await;
+    }
+    if cli.command.is_none() && !cli.run_now {
+        return say(
+            Exit::Configuration,
+            "This version has no daemon yet. Make one run with --run-now, or see --help for the commands",
+        );
+    }
+    let config = match config::load(&cli.config) {
+        Ok(config) => config,
+        Err(error) => return say(Exit::Configuration, &chain(&error)),
+    };
+    if let Err(error) = user::become_owner_of(&config.state_dir) {
+        let folder = config.state_dir.display();
+        return say(
+            Exit::Unexpected,
+            &format!("Root could not become the owner of {folder} ({error}); run as that user"),
+        );
+    }
+    let chosen: Vec<&Integration> = config
+        .integrations
+        .iter()
+        .filter(|integration| {
+            cli.integration
+                .as_ref()
+                .is_none_or(|name| *name == integration.name)
+        })
+        .collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = config
+            .integrations
+            .iter()
+            .map(|integration| integration.name.as_str())
+            .collect();
+        let name = cli.integration.unwrap_or_default();
+        return say(
+            Exit::Configuration,
+            &format!(
+                "There is no integration {name}; there are: {}",
+                names.join(", ")
+            ),
+        );
+    }
+    let progress = Progress::new(std::io::stderr().is_terminal());
+    logging::start(&config.log, progress.clone());
+    match &cli.command {
+        Some(Command::Check { offline }) => {
+            let mut all = Vec::new();
+            for integration in chosen {
+                progress.stage(&format!("checking {}", integration.name));
+                all.push(check(&config, integration, *offline, &clock).await);
+            }
+            progress.end();
+            let exit = all
+                .iter()
+                .fold(Exit::Done, |exit, found| exit.and(found.exit_code));
+            let text = || {
+                all.iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            };
+            print(
+                cli.output,
+                &serde_json::json!({ "checks": all, "exitCode": exit }),
+                text,
+            );
+            exit
+        }
+        _ => run(&cli, &config, &chosen, &clock, &progress).await,
+    }
+}
+
+async fn run(
+    cli: &Cli,
+    config: &Config,
+    chosen: &[&Integration],
+    clock: &Clock,
+    progress: &Progress,
+) -> Exit {
+    let mut ready = Vec::new();
+    let mut wrong = Vec::new();
+    for integration in chosen {
+        match Secrets::read(integration) {
+            Ok(secrets) => ready.push((*integration, secrets)),
+            Err(failed) => {
+                wrong.extend(failed.into_iter().map(|(key, error)| {
+                    format!("\n  {}: jobticket.{key}: {error}", integration.name)
+                }))
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        return say(
+            Exit::Configuration,
+            &format!("Secrets cannot be read:{}", wrong.concat()),
+        );
+    }
+    let store = match tokio::task::block_in_place(|| Store::open(&config.state_dir, clock.clone()))
+    {
+        Ok(store) => store,
+        Err(error) => return say(Exit::Unexpected, &chain(&error)),
+    };
+    let audit = AuditFile::new(config.audit_file());
+    let user = user::login_name();
+    let stage = |what: &str| progress.stage(what);
+    let context = Context {
+        config,
+        store: &store,
+        audit: &audit,
+        clock,
+        user: &user,
+        stage: &stage,
+    };
+    if !cli.dry_run
+        && let Err(error) = sync::note_configuration(&context)
+    {
+        return say(Exit::Unexpected, &chain(&error));
+    }
+    let options = Options {
+        dry_run: cli.dry_run,
+        trigger: "--run-now".to_owned(),
+        wait: Duration::from_secs(cli.wait),
+        accept_clock: cli.accept_clock,
+    };
+    let mut reports: Vec<RunReport> = Vec::new();
+    for (integration, secrets) in &ready {
+        reports.push(sync::run(&context, integration, secrets, &options).await);
+    }
+    progress.end();
+    let exit = reports
+        .iter()
+        .fold(Exit::Done, |exit, report| exit.and(report.exit_code));
+    let text = || {
+        reports
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    print(
+        cli.output,
+        &serde_json::json!({ "runs": reports, "exitCode": exit }),
+        text,
+    );
+    exit
+}
+
+/// Writes a result to stdout. That nobody reads it is no error.
+fn print(output: Output, json: &serde_json::Value, text: impl FnOnce() -> String) {
+    let text = match output {
+        Output::Text => text(),
+        Output::Json => format!("{json:#}\n"),
+    };
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+async fn sandbox(arguments: &SandboxArgs, clock: Clock) -> Exit {
+    let SandboxArgs {
+        listen,
+        folder,
+        integration_ids,
+        key_id,
+        key_secret,
+        behaviour,
+        control,
+    } = arguments;
+    let mut settings = SandboxConfig::new(
+        key_id.clone(),
+        key_secret.clone(),
+        integration_ids.clone(),
+        clock,
+    );
+    settings.listen = *listen;
+    settings.folder.clone_from(folder);
+    settings.control = *control;
+    if let Some(text) = behaviour {
+        match serde_json::from_str(text) {
+            Ok(behaviour) => settings.behaviour = behaviour,
+            Err(error) => {
+                return say(
+                    Exit::Configuration,
+                    &format!("--behaviour is not understood: {error}"),
+                );
+            }
+        }
+    }
+    let ready = |address| {
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(
+            out,
+            "SANDBOX: an imitation of the JobTicket API is listening on http://{address}"
+        );
+        let _ = out.flush();
+    };
+    match serve_until(settings, stopped(), ready).await {
+        Ok(()) => Exit::Done,
+        Err(error) => say(Exit::Unexpected, &chain(&error)),
+    }
+}
+
+/// Ends with SIGTERM or SIGINT.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
+    }
+}

@@ -165,43 +165,49 @@ pub struct Collision {
 
 /// Makes e-mails unique where people who are kept (their line is 0: carried forward) meet new people or new values: a joiner waits, a changed person keeps
 /// the acknowledged values. Acknowledged values are unique, so this ends.
+///
+/// # Errors
+/// Two people who are both kept have one e-mail. Nobody can be removed for that.
 pub fn keep_apart(
     entries: &mut Vec<Entry>,
     known: &Known,
     acknowledged: &HashMap<HrId, Employee>,
-) -> Vec<Collision> {
+) -> Result<Vec<Collision>, (HrId, HrId)> {
     let mut found = Vec::new();
     loop {
         let mut seen: HashMap<String, usize> = HashMap::with_capacity(entries.len());
         let mut clash = None;
         for (position, entry) in entries.iter().enumerate() {
             if let Some(other) = seen.insert(entry.employee.email_key(), position) {
-                // The one who is not kept gives way; of two kept ones neither can.
-                let (kept, gives_way) = if entry.line == 0 {
+                // The one who is not kept gives way.
+                clash = Some(if entry.line == 0 {
                     (position, other)
                 } else {
                     (other, position)
-                };
-                clash = Some((kept, gives_way));
+                });
                 break;
             }
         }
         let Some((kept, gives_way)) = clash else {
-            return found;
+            return Ok(found);
         };
         let (kept, hr_id) = (
             entries[kept].employee.hr_id.clone(),
             entries[gives_way].employee.hr_id.clone(),
         );
         let joiner = !known.contains(&hr_id);
-        match acknowledged.get(&hr_id) {
-            Some(employee) if !joiner && entries[gives_way].line != 0 => {
-                entries[gives_way].employee = employee.clone();
-                entries[gives_way].line = 0;
-            }
-            _ => {
-                entries.remove(gives_way);
-            }
+        if joiner {
+            entries.remove(gives_way);
+        } else {
+            let entry = &mut entries[gives_way];
+            let old = acknowledged
+                .get(&hr_id)
+                .filter(|old| old.email_key() != entry.employee.email_key());
+            let Some(old) = old else {
+                return Err((kept, hr_id));
+            };
+            entry.employee = old.clone();
+            entry.line = 0;
         }
         found.push(Collision {
             hr_id,
@@ -467,7 +473,7 @@ pub(crate) mod tests {
             doubtful: None,
         };
         let mut entries = vec![kept, entry(joiner)];
-        let found = keep_apart(&mut entries, &known, &HashMap::new());
+        let found = keep_apart(&mut entries, &known, &HashMap::new()).unwrap();
         assert_eq!(
             found,
             [Collision {
@@ -497,7 +503,7 @@ pub(crate) mod tests {
             },
             entry(changed),
         ];
-        let found = keep_apart(&mut entries, &known, &values);
+        let found = keep_apart(&mut entries, &known, &values).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(entries[1].employee, old[1]);
     }

@@ -26,7 +26,7 @@ pub use ledger::Ledger;
 pub use lock::{LockTaken, RunLock};
 pub use outbox::{Note, Notes};
 pub use push::{PushState, Settled, Unsettled};
-pub use sources::{Delivered, SourceState};
+pub use sources::{Delivered, SourceState, pieces_of};
 
 use crate::clock::Clock;
 

@@ -8,18 +8,10 @@ use super::StoreError;
 /// Rows in a piece.
 const ROWS: usize = 2_000;
 
-/// Writes rows piece by piece: the number of the piece, from 0, and its content.
-pub(super) fn write<T: Serialize>(
-    rows: &[T],
-    mut keep: impl FnMut(i64, Vec<u8>) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    for (piece, rows) in (0..).zip(rows.chunks(ROWS)) {
-        keep(
-            piece,
-            serde_json::to_vec(rows).expect("rows are plain values"),
-        )?;
-    }
-    Ok(())
+/// Rows as pieces, in order.
+pub(super) fn of<T: Serialize>(rows: &[T]) -> impl Iterator<Item = Vec<u8>> {
+    rows.chunks(ROWS)
+        .map(|rows| serde_json::to_vec(rows).expect("rows are plain values"))
 }
 
 /// Reads one piece.

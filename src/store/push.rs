@@ -124,10 +124,9 @@ impl Store {
             )?;
             let mut insert =
                 transaction.prepare_cached("INSERT INTO push_rows (sync_id, piece, content) VALUES (?1, ?2, ?3)")?;
-            pieces::write(&rows, |piece, content| {
-                insert.execute(params![push.sync_id(), piece, content])?;
-                Ok(())
-            })?;
+            for (number, piece) in (0i64..).zip(pieces::of(&rows)) {
+                insert.execute(params![push.sync_id(), number, piece])?;
+            }
             self.note(transaction, notes)
         })
     }
@@ -137,7 +136,7 @@ impl Store {
         &self,
         target: &Target,
         receipt: &Receipt,
-        notes: &Notes,
+        notes: impl FnOnce(usize) -> Notes,
     ) -> Result<usize, StoreError> {
         self.write(|transaction| {
             let (run, rules_hash, leavers): (String, String, String) = transaction.query_row(
@@ -168,7 +167,7 @@ impl Store {
                      (SELECT sync_id FROM push WHERE target = ?1 AND state NOT IN ('prepared', 'in_doubt'))",
                 [target.as_str()],
             )?;
-            self.note(transaction, notes)?;
+            self.note(transaction, &notes(people.len()))?;
             Ok(people.len())
         })
     }

@@ -1,7 +1,5 @@
 //! What each source delivered last, so that it can stand in, and so that "unchanged" is known.
 
-use std::collections::HashMap;
-
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +15,22 @@ pub struct Delivered<'d> {
     pub taken: &'d str,
     /// Identifies the rules by which it was read.
     pub mapping_hash: &'d str,
-    /// Its rows; `None` where they are those that are kept already.
-    pub rows: Option<&'d Delivery>,
+    /// Its rows, from [`pieces_of`]; `None` where they are those that are kept already.
+    pub pieces: Option<&'d [Vec<u8>]>,
+}
+
+/// A delivery in the form in which it is kept.
+pub fn pieces_of(delivery: &Delivery) -> Vec<Vec<u8>> {
+    let rows = delivery.rows.iter().map(Kept::Row);
+    let excluded = delivery
+        .excluded
+        .iter()
+        .map(|(hr_id, column)| Kept::Excluded {
+            excluded: hr_id.clone(),
+            column: column.clone(),
+        });
+    let kept: Vec<Kept<&Row>> = rows.chain(excluded).collect();
+    pieces::of(&kept).collect()
 }
 
 /// What is remembered of a source, without its rows.
@@ -85,30 +97,23 @@ impl Store {
         notes: &Notes,
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
-            for Delivered { source, taken, mapping_hash, rows } in delivered {
+            for Delivered { source, taken, mapping_hash, pieces } in delivered {
                 transaction.execute(
                     "INSERT INTO source (target, name, taken, mapping_hash, delivered_at) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (target, name) DO UPDATE SET taken = ?3, mapping_hash = ?4, delivered_at = ?5",
                     params![target.as_str(), source, taken, mapping_hash, self.clock.now().to_rfc3339()],
                 )?;
-                let Some(Delivery { rows, excluded }) = rows else { continue };
-                transaction.execute("DELETE FROM source_rows WHERE target = ?1 AND name = ?2", [target.as_str(), source])?;
+                let Some(pieces) = pieces else { continue };
+                transaction.execute(
+                    "DELETE FROM source_rows WHERE target = ?1 AND name = ?2",
+                    [target.as_str(), source],
+                )?;
                 let mut insert = transaction.prepare_cached(
                     "INSERT INTO source_rows (target, name, piece, content) VALUES (?1, ?2, ?3, ?4)",
                 )?;
-                let excluded: HashMap<&HrId, &String> = excluded.iter().collect();
-                let kept: Vec<Kept<&Row>> = rows
-                    .iter()
-                    .map(Kept::Row)
-                    .chain(excluded.into_iter().map(|(hr_id, column)| Kept::Excluded {
-                        excluded: hr_id.clone(),
-                        column: column.clone(),
-                    }))
-                    .collect();
-                pieces::write(&kept, |piece, content| {
-                    insert.execute(params![target.as_str(), source, piece, content])?;
-                    Ok(())
-                })?;
+                for (number, piece) in (0i64..).zip(*pieces) {
+                    insert.execute(params![target.as_str(), source, number, piece])?;
+                }
             }
             self.note(transaction, notes)
         })

@@ -1,0 +1,139 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps JobTicket+ in step with the employee rosters of your HR system
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES, after_long_help = LONG_EXAMPLES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        default_value = "/etc/jobticket-sync/config.yaml"
+    )]
+    pub config: PathBuf,
+
+    /// Make one run over every integration now, and end
+    #[arg(long)]
+    pub run_now: bool,
+
+    /// Show what a run would do, and push nothing
+    #[arg(long, requires = "run_now")]
+    pub dry_run: bool,
+
+    /// Only this integration
+    #[arg(long, value_name = "NAME", global = true)]
+    pub integration: Option<String>,
+
+    /// How the result is written
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
+    pub output: Output,
+
+    /// How long to wait for another run of the same integration, seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "run_now",
+        default_value_t = 60
+    )]
+    pub wait: u64,
+
+    /// Go on although the clock is far from that of the last run or of JobTicket
+    #[arg(long, requires = "run_now")]
+    pub accept_clock: bool,
+
+    /// What else to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// What else to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the configuration, the secrets, the sources and the API, and change nothing
+    Check {
+        /// Only the configuration and the secrets; reach neither sources nor API
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Serve the imitation of the JobTicket API alone, on a loopback address, until it is stopped
+    Sandbox(SandboxArgs),
+}
+
+/// Options of the sandbox.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Where to listen; port 0 chooses a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+
+    /// Folder for its state; without one it forgets everything when it ends
+    #[arg(long, value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+
+    /// Number of an HR integration that exists; may be repeated
+    #[arg(long = "integration-id", value_name = "NUMBER", default_value = "7")]
+    pub integration_ids: Vec<u64>,
+
+    /// The key id that it accepts; never a real one
+    #[arg(long, value_name = "TEXT", default_value = "sandbox")]
+    pub key_id: String,
+
+    /// The key secret that it accepts; never a real one
+    #[arg(long, value_name = "TEXT", default_value = "sandbox")]
+    pub key_secret: String,
+
+    /// What it does where the documentation is silent, as JSON, such as '{"links_after_offboarding":"go"}'
+    #[arg(long, value_name = "JSON")]
+    pub behaviour: Option<String>,
+
+    /// Also serve /_sandbox/, through which faults are ordered and its state is read, without a credential
+    #[arg(long)]
+    pub control: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  jobticket-sync --config config.yaml check           is everything in order?
+  jobticket-sync --config config.yaml --run-now --dry-run   what would a run do?
+  jobticket-sync --config config.yaml --run-now       do it
+
+Exit codes: 0 done or nothing to do, 2 configuration, 3 waits for a person, 4 source failed; all of them with --help.";
+
+const LONG_EXAMPLES: &str = "\
+Examples:
+  jobticket-sync --config config.yaml check
+      Is everything in order? Reaches the sources and the API, and changes nothing.
+  jobticket-sync --config config.yaml check --offline
+      Only the file itself and its secrets, for configuration management.
+  jobticket-sync --config config.yaml --run-now --dry-run
+      What would a run do? Pushes nothing.
+  jobticket-sync --config config.yaml --run-now --integration acme --output json
+      One run over one integration; the result as JSON.
+  jobticket-sync sandbox --listen 127.0.0.1:8090
+      The JobTicket API imitated on this machine, for trying things out.
+
+Exit codes, of which the first of 1, 2, 5, 6, 4, 8, 7, 3, 9 counts where several apply:
+  0  done, or nothing to do
+  1  something unexpected
+  2  wrong usage or configuration
+  3  somebody or something waits for a decision
+  4  a source failed, or an empty roster was refused
+  5  refused by JobTicket
+  6  JobTicket not reachable
+  7  another run in progress
+  9  done, but rows were rejected";

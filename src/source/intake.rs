@@ -1,0 +1,321 @@
+//! Which file of a folder is today's roster.
+//!
+//! Only the newest counts. While it is still being written nothing is taken in its place: yesterday's file would offboard those who came today, and a half
+//! written one everybody behind its end. Nothing here touches a file system, so a local folder and a server are treated alike.
+
+mod age;
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::names::{self, Kind, Names};
+use crate::config::{NewestBy, Ready, Source};
+
+/// A file of the folder, as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, without the folder.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last written.
+    pub modified: DateTime<Utc>,
+}
+
+/// A file that was read, as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Its name, without the folder.
+    pub name: String,
+    /// Bytes, as delivered.
+    pub size: u64,
+    /// When it was last written.
+    pub modified: DateTime<Utc>,
+    /// The date in its name, where `newest_by` goes by that; local time of the configured zone.
+    pub dated: Option<NaiveDateTime>,
+    /// Of the bytes as delivered, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// Read this file. It may be the one taken last: its SHA-256 tells whether it is.
+    Take {
+        /// The file.
+        entry: Entry,
+        /// The date in its name, where `newest_by` goes by that.
+        dated: Option<NaiveDateTime>,
+    },
+    /// There is none; the one taken last still stands, for as long as `Taken::check_age` allows.
+    NoneNewer,
+    /// The newest is not complete yet; come back later.
+    NotYet {
+        /// Its name as it is now.
+        name: String,
+        /// Why it is not complete.
+        why: NotReady,
+    },
+}
+
+/// Why a file is not complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotReady {
+    /// Its name is that of a file still being written.
+    InProgress,
+    /// Its marker, of this name, is missing.
+    NoMarker(String),
+    /// Its marker, of this name, was there before the file was last written.
+    OldMarker(String),
+    /// It was written less than this many seconds ago, or in the future.
+    NotQuiet(u64),
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InProgress => f.write_str("its name says that it is still being written"),
+            Self::NoMarker(marker) => write!(f, "its marker {marker} is missing"),
+            Self::OldMarker(marker) => write!(f, "its marker {marker} is older than the file"),
+            Self::NotQuiet(seconds) => write!(f, "it was written less than {seconds} seconds ago"),
+        }
+    }
+}
+
+/// Why no file can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the messages say it; a field is what its name says"
+)]
+pub enum IntakeError {
+    #[error("The pattern {pattern} is no file name pattern; write such as roster_*.csv")]
+    Pattern { pattern: String },
+    #[error(
+        "No file in {} matches {pattern}: it holds {others} other files, {other_case} of them different from the pattern in upper and lower case only, and {markers} markers", folder.display()
+    )]
+    NoFile {
+        folder: PathBuf,
+        pattern: String,
+        others: usize,
+        other_case: usize,
+        markers: usize,
+    },
+    #[error(
+        "The file {name} has no date in its name as {format} describes it; correct newest_by, or make the pattern leave the file out"
+    )]
+    NoDate { name: String, format: String },
+    #[error(
+        "The file {name} is dated in the future; check the name, or the clocks here and at the sender"
+    )]
+    Future { name: String },
+    #[error("The files {one} and {other} are equally new; remove the one that is not meant")]
+    EquallyNew { one: String, other: String },
+    #[error("The newest file {name} is older than the one taken last ({last}); deliver a new one")]
+    OlderThanLast { name: String, last: String },
+    #[error("The file {name} is empty (0 bytes); deliver it again")]
+    Empty { name: String },
+    #[error(
+        "The file {name} is stale: it is {hours} hours old and max_age_hours is {most}; check why the sender delivers nothing newer"
+    )]
+    Stale { name: String, hours: i64, most: u64 },
+}
+
+/// What orders files by age: the date in the name, where that counts, then the time of modification.
+type Age = (Option<NaiveDateTime>, DateTime<Utc>);
+
+struct Candidate<'e> {
+    entry: &'e Entry,
+    age: Age,
+    not_ready: Option<NotReady>,
+}
+
+/// Chooses the file to read. `last` is the one taken last, `zone` that of dates in names.
+pub fn choose(
+    entries: &[Entry],
+    source: &Source,
+    last: Option<&Taken>,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> Result<Choice, IntakeError> {
+    let names = names_of(source)?;
+    let last_age = last.map(|last| (date_of_last(last, source), last.modified));
+    let mut candidates = candidates(entries, source, &names, now)?;
+    // What is left behind from before the last file is on its way no more.
+    candidates.retain(|one| one.not_ready.is_none() || last_age.is_none_or(|last| one.age >= last));
+    candidates.sort_by_key(|one| Reverse((one.age, one.not_ready.is_some())));
+    let Some(newest) = candidates.first() else {
+        return match last {
+            Some(_) => Ok(Choice::NoneNewer),
+            None => Err(no_file(entries, source, &names)),
+        };
+    };
+    let Entry {
+        name,
+        size,
+        modified,
+    } = newest.entry;
+    let dated = newest.age.0;
+    age::check_future(newest.entry, dated, source, now, zone)?;
+    if let Some(why) = &newest.not_ready {
+        // The sender cleared the marker away after the file was taken.
+        if last.is_some_and(|last| last.is(newest.entry)) {
+            return Ok(Choice::NoneNewer);
+        }
+        return Ok(Choice::NotYet {
+            name: name.clone(),
+            why: why.clone(),
+        });
+    }
+    if let Some(second) = candidates.get(1).filter(|second| second.age == newest.age) {
+        return Err(IntakeError::EquallyNew {
+            one: name.clone(),
+            other: second.entry.name.clone(),
+        });
+    }
+    if let Some(last) = last
+        && last_age.is_some_and(|last| newest.age < last)
+    {
+        return Err(IntakeError::OlderThanLast {
+            name: name.clone(),
+            last: last.name.clone(),
+        });
+    }
+    if *size == 0 {
+        return Err(IntakeError::Empty { name: name.clone() });
+    }
+    age::check_age(name, dated, *modified, source, now, zone)?;
+    Ok(Choice::Take {
+        entry: newest.entry.clone(),
+        dated,
+    })
+}
+
+/// The complete files that are older than `taken`, which nobody will ever read. Once the newest is archived they would be
+/// all that is left, and an error: they are archived with it.
+pub fn superseded<'e>(
+    entries: &'e [Entry],
+    source: &Source,
+    taken: &Taken,
+    now: DateTime<Utc>,
+) -> Result<Vec<&'e Entry>, IntakeError> {
+    let age = (date_of_last(taken, source), taken.modified);
+    let found = candidates(entries, source, &names_of(source)?, now)?;
+    let old = found
+        .into_iter()
+        .filter(|one| one.age < age && one.entry.name != taken.name && one.not_ready.is_none());
+    Ok(old.map(|one| one.entry).collect())
+}
+
+impl Taken {
+    /// Whether a listed file looks like this one; its SHA-256 tells whether it is.
+    pub fn is(&self, entry: &Entry) -> bool {
+        (&self.name, self.size, self.modified) == (&entry.name, entry.size, entry.modified)
+    }
+}
+
+/// The most bytes that a file of the source may have, packed or unpacked.
+pub fn max_bytes(source: &Source) -> u64 {
+    source.table.max_megabytes.saturating_mul(1_000_000)
+}
+
+fn names_of(source: &Source) -> Result<Names<'_>, IntakeError> {
+    Names::new(source).ok_or_else(|| IntakeError::Pattern {
+        pattern: source.pattern.clone(),
+    })
+}
+
+fn candidates<'e>(
+    entries: &'e [Entry],
+    source: &Source,
+    names: &Names<'_>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Candidate<'e>>, IntakeError> {
+    let mut found = Vec::new();
+    for entry in entries {
+        let (name, not_ready) = match names.kind(&entry.name) {
+            Kind::Roster => (
+                entry.name.as_str(),
+                not_ready(entry, entries, source, names, now),
+            ),
+            Kind::InProgress(later) => (later, Some(NotReady::InProgress)),
+            Kind::Marker | Kind::Other => continue,
+        };
+        let dated = match &source.newest_by {
+            NewestBy::Modified => None,
+            NewestBy::NameDate(format) => {
+                let date = names::date(name, format);
+                Some(date.ok_or_else(|| IntakeError::NoDate {
+                    name: entry.name.clone(),
+                    format: format.clone(),
+                })?)
+            }
+        };
+        found.push(Candidate {
+            entry,
+            age: (dated, entry.modified),
+            not_ready,
+        });
+    }
+    Ok(found)
+}
+
+fn not_ready(
+    entry: &Entry,
+    entries: &[Entry],
+    source: &Source,
+    names: &Names<'_>,
+    now: DateTime<Utc>,
+) -> Option<NotReady> {
+    match &source.ready {
+        Ready::Rename => None,
+        Ready::Marker(_) => {
+            let name = names.marker_of(&entry.name)?;
+            match entries.iter().find(|other| other.name == name) {
+                None => Some(NotReady::NoMarker(name)),
+                // A sender that writes the same name each day leaves yesterday's marker beside today's unfinished file.
+                Some(marker) if marker.modified < entry.modified => Some(NotReady::OldMarker(name)),
+                Some(_) => None,
+            }
+        }
+        Ready::QuietSeconds(seconds) => {
+            let quiet = u64::try_from((now - entry.modified).num_seconds());
+            let is_quiet = quiet.is_ok_and(|quiet| quiet >= *seconds) && entry.modified <= now;
+            (!is_quiet).then_some(NotReady::NotQuiet(*seconds))
+        }
+    }
+}
+
+fn date_of_last(last: &Taken, source: &Source) -> Option<NaiveDateTime> {
+    match &source.newest_by {
+        NewestBy::Modified => None,
+        NewestBy::NameDate(format) => last.dated.or_else(|| names::date(&last.name, format)),
+    }
+}
+
+fn no_file(entries: &[Entry], source: &Source, names: &Names<'_>) -> IntakeError {
+    let count = |wanted: Kind<'_>| {
+        entries
+            .iter()
+            .filter(|entry| names.kind(&entry.name) == wanted)
+            .count()
+    };
+    let other_case = entries
+        .iter()
+        .filter(|entry| names.kind(&entry.name) == Kind::Other && names.is_other_case(&entry.name));
+    IntakeError::NoFile {
+        folder: source.folder.clone(),
+        pattern: source.pattern.clone(),
+        others: count(Kind::Other),
+        other_case: other_case.count(),
+        markers: count(Kind::Marker),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,80 @@
+//! Files that are too old to stand for today's staff, or that come from the future.
+//!
+//! A sender that stopped weeks ago leaves a good-looking file behind, whose newcomers and leavers are all missing. Times are compared in UTC; a date in a name
+//! is one of the configured zone.
+
+use chrono::{DateTime, Duration, NaiveDateTime, TimeZone, Utc};
+use chrono_tz::Tz;
+
+use super::{Entry, IntakeError, Taken};
+use crate::config::{Ready, Source};
+
+impl Taken {
+    /// Whether the file is still young enough to stand for today's staff.
+    pub fn check_age(
+        &self,
+        source: &Source,
+        now: DateTime<Utc>,
+        zone: Tz,
+    ) -> Result<(), IntakeError> {
+        check_age(&self.name, self.dated, self.modified, source, now, zone)
+    }
+}
+
+/// A file from the future would be the newest until then, whatever else comes, and never stale.
+pub(super) fn check_future(
+    newest: &Entry,
+    dated: Option<NaiveDateTime>,
+    source: &Source,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> Result<(), IntakeError> {
+    let is_future = match dated {
+        Some(dated) => dated.date() - now.with_timezone(&zone).date_naive() > Duration::days(1),
+        None => {
+            newest.modified - now > Duration::days(1)
+                && !matches!(source.ready, Ready::QuietSeconds(_))
+        }
+    };
+    if is_future {
+        return Err(IntakeError::Future {
+            name: newest.name.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// The older of the name's date and the time of modification counts: a file that is copied again is no younger for it.
+pub(super) fn check_age(
+    name: &str,
+    dated: Option<NaiveDateTime>,
+    modified: DateTime<Utc>,
+    source: &Source,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> Result<(), IntakeError> {
+    let Some(most) = source.max_age_hours else {
+        return Ok(());
+    };
+    let from_name = dated.and_then(|dated| {
+        // In the hour that summer time leaves out, the time before it.
+        let before = || dated.checked_sub_signed(Duration::hours(1));
+        let local = zone.from_local_datetime(&dated).earliest();
+        local.or_else(|| zone.from_local_datetime(&before()?).earliest())
+    });
+    let oldest = from_name.map_or(modified, |date| modified.min(date.with_timezone(&Utc)));
+    let age = now - oldest;
+    let limit = i64::try_from(most)
+        .ok()
+        .and_then(Duration::try_hours)
+        .unwrap_or(Duration::MAX);
+    if age > limit {
+        let name = name.to_owned();
+        return Err(IntakeError::Stale {
+            name,
+            hours: age.num_hours(),
+            most,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! From the rows of a table to mapped rows: which column is which field, and whether the table as a whole can be believed.
+
+use std::collections::HashSet;
+
+use chrono::NaiveDate;
+
+use super::table::{Table, TableError};
+use crate::config::{DateColumn, FlagColumn, Rule, Source, Texts};
+use crate::roster::{
+    AbsenceMapping, Columns, DateMapping, Delivery, Field, FlagMapping, Mapped, Mapping, REQUIRED,
+    RuleMapping,
+};
+
+/// Why the rows of a table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordsError {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(
+        "Row {row} of {file}: the column {column} has no hrId that can be read, so nobody can tell whose row it is; correct the export"
+    )]
+    Keyless {
+        file: String,
+        row: u64,
+        column: String,
+    },
+    #[error(
+        "The column {column} ({field}) of {file} is empty in every row; the export lacks it, or the permission to read it was withdrawn"
+    )]
+    EmptyField {
+        file: String,
+        column: String,
+        field: Field,
+    },
+}
+
+/// How many rows a rule matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleCount {
+    /// The rule, such as `include Gesellschaft`.
+    pub rule: String,
+    /// Rows.
+    pub rows: usize,
+}
+
+/// What the rows come to.
+pub(super) struct Read {
+    pub(super) delivery: Delivery,
+    pub(super) rows: usize,
+    pub(super) rules: Vec<RuleCount>,
+}
+
+pub(super) fn read(
+    source: &Source,
+    table: &Table<'_>,
+    file: &str,
+    filled: &HashSet<Field>,
+    today: NaiveDate,
+) -> Result<Read, RecordsError> {
+    let mapping = mapping(source, table)?;
+    let mut delivery = Delivery::default();
+    let mut keyless = None;
+    let mut found: HashSet<Field> = HashSet::new();
+    let mut matched = vec![0usize; mapping.include.len() + mapping.exclude.len()];
+    let mut rows = 0;
+    table.for_each_row(|row| {
+        rows += 1;
+        for (rule, matched) in mapping
+            .include
+            .iter()
+            .chain(&mapping.exclude)
+            .zip(&mut matched)
+        {
+            *matched += usize::from(rule.values.contains(row.cell(rule.column)));
+        }
+        match mapping.map(row.line, |column| row.cell(column), today) {
+            Mapped::Row(mapped) => {
+                if found.len() < Field::ALL.len() {
+                    let filled = |field: &Field| {
+                        mapped
+                            .employee
+                            .value(*field)
+                            .is_some_and(|value| !value.is_empty())
+                    };
+                    // A value that makes no sense is one, too: the column is there.
+                    found.extend(mapped.wrong.iter().map(|(field, _)| *field));
+                    for field in Field::ALL {
+                        if !found.contains(&field) && filled(&field) {
+                            found.insert(field);
+                        }
+                    }
+                }
+                delivery.rows.push(mapped);
+            }
+            Mapped::Excluded {
+                hr_id: Some(hr_id),
+                rule: Some(rule),
+            } => {
+                delivery
+                    .excluded
+                    .insert(hr_id, mapping.exclude[rule].name.clone());
+            }
+            Mapped::Excluded { .. } => {}
+            Mapped::Keyless => keyless = keyless.or(Some(row.line)),
+        }
+    })?;
+    if let Some(row) = keyless {
+        let column = columns_of(source, Field::HrId);
+        return Err(RecordsError::Keyless {
+            file: file.to_owned(),
+            row,
+            column,
+        });
+    }
+    if !delivery.rows.is_empty() {
+        for field in Field::ALL {
+            // Everybody's termination date may well be empty.
+            let expected = REQUIRED.contains(&field)
+                || (filled.contains(&field)
+                    && field != Field::TerminationDate
+                    && is_mapped(source, field));
+            if expected && !found.contains(&field) {
+                let column = columns_of(source, field);
+                return Err(RecordsError::EmptyField {
+                    file: file.to_owned(),
+                    column,
+                    field,
+                });
+            }
+        }
+    }
+    let names = source
+        .include
+        .iter()
+        .map(|rule| format!("include {}", rule.column));
+    let names = names.chain(
+        source
+            .exclude
+            .iter()
+            .map(|rule| format!("exclude {}", rule.column)),
+    );
+    let rules = names
+        .zip(matched)
+        .map(|(rule, rows)| RuleCount { rule, rows })
+        .collect();
+    Ok(Read {
+        delivery,
+        rows,
+        rules,
+    })
+}
+
+fn mapping(source: &Source, table: &Table<'_>) -> Result<Mapping, TableError> {
+    let fields = &source.fields;
+    let columns = |names: &Texts| -> Result<Columns, TableError> {
+        names.0.iter().map(|name| table.column(name)).collect()
+    };
+    let date = |column: &DateColumn| -> Result<DateMapping, TableError> {
+        let DateColumn {
+            from,
+            format,
+            empty,
+        } = column;
+        Ok(DateMapping {
+            columns: columns(from)?,
+            formats: format.clone(),
+            empty: empty.0.clone(),
+        })
+    };
+    let optional = |column: &Option<DateColumn>| column.as_ref().map(date).transpose();
+    let flag = |FlagColumn { from, yes, no }: &FlagColumn| -> Result<FlagMapping, TableError> {
+        Ok(FlagMapping {
+            columns: columns(from)?,
+            yes: yes.0.clone(),
+            no: no.0.clone(),
+        })
+    };
+    let rules = |rules: &[Rule]| -> Result<Vec<RuleMapping>, TableError> {
+        rules
+            .iter()
+            .map(|Rule { column, values }| {
+                let values = values
+                    .0
+                    .iter()
+                    .map(|value| value.trim().to_owned())
+                    .collect();
+                Ok(RuleMapping {
+                    name: column.clone(),
+                    column: table.column(column)?,
+                    values,
+                })
+            })
+            .collect()
+    };
+    let absences = fields
+        .absences
+        .as_ref()
+        .map(|absences| -> Result<AbsenceMapping, TableError> {
+            let texts = absences
+                .texts
+                .iter()
+                .map(|(key, names)| Ok((key.clone(), columns(names)?)));
+            let dates = absences
+                .dates
+                .iter()
+                .map(|(key, column)| Ok((key.clone(), date(column)?)));
+            Ok(AbsenceMapping {
+                kind: table.column(&absences.kind)?,
+                only: absences
+                    .only
+                    .0
+                    .iter()
+                    .map(|kind| kind.trim().to_owned())
+                    .collect(),
+                texts: texts.collect::<Result<_, TableError>>()?,
+                dates: dates.collect::<Result<_, TableError>>()?,
+            })
+        })
+        .transpose()?;
+    Ok(Mapping {
+        hr_id: columns(&fields.hr_id)?,
+        first_name: columns(&fields.first_name)?,
+        last_name: columns(&fields.last_name)?,
+        email: columns(&fields.email)?,
+        date_of_birth: optional(&fields.date_of_birth)?,
+        start_date: optional(&fields.start_date)?,
+        termination_date: optional(&fields.termination_date)?,
+        auto_sync_employee: fields.auto_sync_employee.as_ref().map(flag).transpose()?,
+        absences,
+        include: rules(&source.include)?,
+        exclude: rules(&source.exclude)?,
+    })
+}
+
+/// The columns that a field is read from.
+fn names(source: &Source, field: Field) -> Vec<String> {
+    let fields = &source.fields;
+    let date = |column: &Option<DateColumn>| {
+        column
+            .as_ref()
+            .map_or_else(Vec::new, |column| column.from.0.clone())
+    };
+    match field {
+        Field::HrId => fields.hr_id.0.clone(),
+        Field::FirstName => fields.first_name.0.clone(),
+        Field::LastName => fields.last_name.0.clone(),
+        Field::Email => fields.email.0.clone(),
+        Field::DateOfBirth => date(&fields.date_of_birth),
+        Field::StartDate => date(&fields.start_date),
+        Field::TerminationDate => date(&fields.termination_date),
+        Field::AutoSyncEmployee => fields
+            .auto_sync_employee
+            .as_ref()
+            .map_or_else(Vec::new, |flag| flag.from.0.clone()),
+        Field::Absences => fields
+            .absences
+            .as_ref()
+            .map_or_else(Vec::new, |absences| vec![absences.kind.clone()]),
+    }
+}
+
+fn is_mapped(source: &Source, field: Field) -> bool {
+    !names(source, field).is_empty()
+}
+
+/// The columns that a field is read from, for messages.
+pub fn columns_of(source: &Source, field: Field) -> String {
+    names(source, field).join(" or ")
+}

@@ -1,0 +1,284 @@
+//! How a table is written: its lines, the character between its cells, its quotes.
+//!
+//! The checks of quotes stand here because the `csv` crate accepts everything: a quote that is never closed makes one cell of the rest of the file.
+
+use std::ops::Range;
+
+use super::error::NoDelimiter;
+
+/// A line of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    /// From 1.
+    pub(super) number: u64,
+    /// Where it begins in the text.
+    pub(super) start: usize,
+    /// Without its end.
+    pub(super) content: &'a str,
+    /// Where the next line begins.
+    pub(super) next: usize,
+}
+
+/// The lines of a text. They end with LF or CRLF; with CR only where the text has no LF at all.
+#[derive(Debug, Clone)]
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    at: usize,
+    number: u64,
+    /// The last character of a line's end.
+    pub(super) end: char,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self::starting_at(text, 0..text.len(), 1)
+    }
+
+    /// The lines of a part, which are counted from `number`.
+    pub(super) fn starting_at(text: &'a str, part: Range<usize>, number: u64) -> Self {
+        let end = if text.contains('\n') { '\n' } else { '\r' };
+        Self {
+            text: &text[..part.end],
+            at: part.start,
+            number,
+            end,
+        }
+    }
+
+    /// The number of the line that holds the character before or at `offset`.
+    pub(super) fn number_at(&self, offset: usize) -> u64 {
+        self.number + self.text[self.at..offset].matches(self.end).count() as u64
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let (content, next) = match rest.find(self.end) {
+            Some(length) => {
+                let content = &rest[..length];
+                let content = content.strip_suffix('\r').unwrap_or(content);
+                (content, self.at + length + 1)
+            }
+            None => (rest, self.text.len()),
+        };
+        let line = Line {
+            number: self.number,
+            start: self.at,
+            content,
+            next,
+        };
+        self.at = next;
+        self.number += 1;
+        Some(line)
+    }
+}
+
+/// The value of a cell: without blanks, zero-width characters and direction marks around it, and out of Excel's `="00123"`.
+pub fn clean(cell: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = cell.as_bytes();
+    let cell = if is_plain(bytes.first()) && is_plain(bytes.last()) {
+        cell
+    } else {
+        cell.trim_matches(is_space)
+    };
+    match cell
+        .strip_prefix("=\"")
+        .and_then(|inner| inner.strip_suffix('"'))
+    {
+        Some(inner) if !inner.contains('"') => inner.trim_matches(is_space),
+        _ => cell,
+    }
+}
+
+fn is_space(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// Whether a line has no cell with anything in it.
+pub(super) fn is_blank(line: &str, delimiter: u8) -> bool {
+    cells(line, delimiter).all(|cell| unquoted(cell).is_empty())
+}
+
+/// The cells of a line, roughly: delimiters inside quotes are not respected.
+pub(super) fn cells(line: &str, delimiter: u8) -> impl Iterator<Item = &str> {
+    line.split(char::from(delimiter)).map(clean)
+}
+
+/// A rough cell without its quotes.
+pub(super) fn unquoted(cell: &str) -> &str {
+    let inner = cell
+        .strip_prefix('"')
+        .and_then(|inner| inner.strip_suffix('"'));
+    inner.map_or(cell, clean)
+}
+
+/// The delimiter of a first line `sep=;`, which Excel obeys.
+pub(super) fn stated_delimiter(line: &str) -> Option<char> {
+    let line = line
+        .strip_prefix('"')
+        .and_then(|inner| inner.strip_suffix('"'))
+        .unwrap_or(line);
+    let (word, stated) = line.split_at_checked(4)?;
+    let mut chars = stated.chars();
+    match (
+        word.eq_ignore_ascii_case("sep="),
+        chars.next(),
+        chars.next(),
+    ) {
+        (true, Some(c), None)
+            if c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '"' | '\\') =>
+        {
+            Some(c)
+        }
+        _ => None,
+    }
+}
+
+/// The delimiter that stands most often in a header, outside quotes.
+pub(super) fn delimiter(header: &str) -> Result<u8, NoDelimiter> {
+    let mut counts = [(b';', 0), (b',', 0), (b'|', 0), (b'\t', 0)];
+    let mut quoted = false;
+    for byte in header.bytes() {
+        quoted ^= byte == b'"';
+        if !quoted
+            && let Some((_, count)) = counts.iter_mut().find(|(candidate, _)| *candidate == byte)
+        {
+            *count += 1;
+        }
+    }
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    match counts {
+        [(_, 0), ..] => Err(NoDelimiter::None),
+        [(_, most), (_, second), ..] if most == second => Err(NoDelimiter::Tie),
+        [(delimiter, _), ..] => Ok(delimiter),
+    }
+}
+
+/// What is wrong with a quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum QuoteFault {
+    /// It is not closed where the line ends.
+    Open,
+    /// Text follows the closing quote.
+    TextAfter,
+    /// A blank stands before the opening quote, which makes it an ordinary character.
+    BlankBefore,
+}
+
+/// The first fault in the quotes of a line, with its column from 0.
+///
+/// A quote in the middle of an unquoted cell is an ordinary character, as for Excel.
+pub(super) fn quote_fault(line: &str, delimiter: u8, escapes: bool) -> Option<(usize, QuoteFault)> {
+    if !line.contains('"') {
+        return None;
+    }
+    let mut rest = line.as_bytes();
+    for column in 0.. {
+        if let [b'"', quoted @ ..] = rest {
+            let Some(length) = quoted_length(quoted, escapes) else {
+                return Some((column, QuoteFault::Open));
+            };
+            rest = &quoted[length..];
+            while let [b' ' | b'\t', after @ ..] = rest
+                && rest.first() != Some(&delimiter)
+            {
+                rest = after;
+            }
+            if rest.first().is_some_and(|byte| *byte != delimiter) {
+                return Some((column, QuoteFault::TextAfter));
+            }
+        } else {
+            let length = rest
+                .iter()
+                .position(|byte| *byte == delimiter)
+                .unwrap_or(rest.len());
+            let (cell, after) = rest.split_at(length);
+            let cell = std::str::from_utf8(cell).unwrap_or_default();
+            if cell.trim_start_matches(is_space).starts_with('"') {
+                return Some((column, QuoteFault::BlankBefore));
+            }
+            rest = after;
+        }
+        // A delimiter, or the end of the line.
+        match rest {
+            [_, after @ ..] => rest = after,
+            [] => return None,
+        }
+    }
+    None
+}
+
+/// How long the inside of a quoted cell and its closing quote are; `None` if it is not closed.
+fn quoted_length(inside: &[u8], escapes: bool) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match (inside.get(at)?, inside.get(at + 1)) {
+            (b'\\', _) if escapes => at += 2,
+            (b'"', Some(b'"')) => at += 2,
+            (b'"', _) => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_cleaned_of_blanks_of_every_kind_and_of_excels_formula() {
+        assert_eq!(clean("\u{A0} Anna\u{200B}\u{FEFF} "), "Anna");
+        assert_eq!(clean("=\"00123\""), "00123");
+        assert_eq!(clean("=\" 00123 \" "), "00123");
+        assert_eq!(clean("=\""), "=\"");
+        assert_eq!(clean("=A1&\"x\""), "=A1&\"x\"");
+        assert_eq!(clean(" "), "");
+    }
+
+    #[test]
+    fn the_delimiter_is_the_one_that_stands_most_often_outside_quotes() {
+        assert_eq!(delimiter("a;b;c"), Ok(b';'));
+        assert_eq!(delimiter("\"a;b;c;d\",b,c"), Ok(b','));
+        assert_eq!(delimiter("a|b"), Ok(b'|'));
+        assert_eq!(delimiter("a\tb, c\td"), Ok(b'\t'));
+        assert_eq!(delimiter("a;b,c"), Err(NoDelimiter::Tie));
+        assert_eq!(delimiter("a"), Err(NoDelimiter::None));
+    }
+
+    #[test]
+    fn lines_end_with_lf_or_crlf_and_with_cr_only_where_there_is_no_lf() {
+        let contents = |text| {
+            Lines::new(text)
+                .map(|line| line.content)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(contents("a\r\nb\n\nc"), ["a", "b", "", "c"]);
+        assert_eq!(contents("a\rb\r"), ["a", "b"]);
+        assert_eq!(contents("a\rb\n"), ["a\rb"]);
+    }
+
+    #[test]
+    fn faults_of_quotes_are_found_in_their_column() {
+        let fault = |line| quote_fault(line, b';', false);
+        assert_eq!(fault("\"a;b\";\"say \"\"hi\"\"\";c"), None);
+        assert_eq!(fault("=\"00123\";Anna \"Anni\" Weiß;\"\""), None);
+        assert_eq!(fault("a;\"b;c"), Some((1, QuoteFault::Open)));
+        assert_eq!(fault("a;\"b\"c"), Some((1, QuoteFault::TextAfter)));
+        assert_eq!(fault("a; \"b\""), Some((1, QuoteFault::BlankBefore)));
+        assert_eq!(fault("a;\"b\" ;c"), None);
+        assert_eq!(quote_fault(r#""a \" b";c"#, b';', true), None);
+        assert_eq!(
+            quote_fault(r#""a \" b";c"#, b';', false),
+            Some((0, QuoteFault::TextAfter))
+        );
+        assert_eq!(
+            quote_fault("\"a\\", b';', true),
+            Some((0, QuoteFault::Open))
+        );
+    }
+}

@@ -1,0 +1,466 @@
+//! Tests of the table reader as a whole.
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Encoding;
+
+type Cells = Vec<Vec<String>>;
+
+fn read(text: &str, config: &TableConfig) -> Result<Cells, TableError> {
+    read_named(text, "roster.csv", config)
+}
+
+fn read_named(text: &str, file: &str, config: &TableConfig) -> Result<Cells, TableError> {
+    let table = Table::open(text, file, config)?;
+    let mut rows = Vec::new();
+    let count = table.for_each_row(|row| {
+        rows.push(
+            (0..table.columns().len())
+                .map(|column| row.cell(column).to_owned())
+                .collect(),
+        );
+    })?;
+    assert_eq!(count, rows.len() as u64);
+    Ok(rows)
+}
+
+fn standard(text: &str) -> Result<Cells, TableError> {
+    read(text, &TableConfig::default())
+}
+
+fn error(text: &str) -> String {
+    standard(text).unwrap_err().to_string()
+}
+
+fn with(change: impl FnOnce(&mut TableConfig)) -> TableConfig {
+    let mut config = TableConfig::default();
+    change(&mut config);
+    config
+}
+
+const HEADER: &str = "PersNr;Vorname;Nachname;E-Mail\n";
+
+fn of_rows(rows: &str) -> String {
+    format!("{HEADER}{rows}")
+}
+
+const ANNA: &str = "00123;Anna;Weiß;anna@example.com\n";
+const BODO: &str = "00124;Bodo;\"Groß; Dr.\";bodo@example.com\n";
+
+#[test]
+fn a_plain_file_gives_its_rows_with_their_lines() {
+    let text = of_rows(&format!("{ANNA}{BODO}"));
+    let table = Table::open(&text, "roster.csv", &TableConfig::default()).unwrap();
+    assert_eq!(table.columns(), ["PersNr", "Vorname", "Nachname", "E-Mail"]);
+    let (number, last) = (
+        table.column(" persnr").unwrap(),
+        table.column("NACHNAME").unwrap(),
+    );
+    let mut rows = Vec::new();
+    let count = table.for_each_row(|row| {
+        rows.push((
+            row.line,
+            row.cell(number).to_owned(),
+            row.cell(last).to_owned(),
+        ));
+        assert_eq!(row.cell(99), "");
+    });
+    assert_eq!(count, Ok(2));
+    assert_eq!(
+        rows,
+        [
+            (2, "00123".into(), "Weiß".into()),
+            (3, "00124".into(), "Groß; Dr.".into())
+        ]
+    );
+}
+
+#[test]
+fn every_line_end_and_delimiter_reads_the_same() {
+    let expected = vec![
+        vec!["1".to_owned(), "A".into()],
+        vec!["2".into(), "B".into()],
+    ];
+    for text in [
+        "n;v\n1;A\n2;B\n",
+        "n;v\r\n1;A\r\n2;B\r\n",
+        "n;v\r1;A\r2;B\r",
+        "n;v\r\n1;A\n2;B\r\n",
+        "n,v\n1,A\n2,B\n",
+        "n|v\n1|A\n2|B\n",
+        "n\tv\n1\tA\n2\tB\n",
+        "sep=;\nn;v\n1;A\n2;B\n",
+        "\"SEP=,\"\r\nn,v\r\n1,A\r\n2,B\r\n",
+        "n;v;\n1;A\n2;B;\n",
+        "n;v\n1;A;;\n2;B\n",
+        "n;v\n1;A\n2;B\n\n;;\n \n",
+        "\"n\";\"v\"\n=\"1\";A\n\"=\"\"2\"\"\";\u{A0}B \n",
+    ] {
+        assert_eq!(standard(text).as_ref(), Ok(&expected), "{text:?}");
+    }
+}
+
+#[test]
+fn a_file_without_header_has_numbered_columns() {
+    let config = with(|config| config.header = false);
+    let table = Table::open("1;A\n2;B\n", "roster.csv", &config).unwrap();
+    assert_eq!(table.columns(), ["1", "2"]);
+    let mut lines = Vec::new();
+    assert_eq!(table.for_each_row(|row| lines.push(row.line)), Ok(2));
+    assert_eq!(lines, [1, 2]);
+}
+
+#[test]
+fn a_column_is_found_in_any_unicode_form_and_a_missing_one_tells_what_there_is() {
+    let table = Table::open(
+        "Ku\u{308}rzel;Ort;Ort\nA;B;C\n",
+        "roster.csv",
+        &TableConfig::default(),
+    )
+    .unwrap();
+    assert_eq!(table.column("KÜRZEL"), Ok(0));
+    let missing = table.column("Name").unwrap_err().to_string();
+    assert_eq!(
+        missing,
+        "The file roster.csv has no column `Name`; the columns are `Ku\u{308}rzel`, `Ort`, `Ort`"
+    );
+    assert!(
+        table
+            .column("Ort")
+            .unwrap_err()
+            .to_string()
+            .contains("more than once")
+    );
+}
+
+#[test]
+fn a_file_that_lost_its_header_shows_nobody_in_its_error() {
+    let text = format!("{ANNA}{BODO}");
+    let table = Table::open(&text, "roster.csv", &TableConfig::default()).unwrap();
+    let error = table.column("PersNr").unwrap_err().to_string();
+    assert!(
+        error.contains("4 cells") && !error.contains("Anna"),
+        "{error}"
+    );
+    let short = format!("{ANNA}1;2\n{BODO}");
+    let error = super::tests::error(&short);
+    assert!(
+        error.starts_with("Row 2 of roster.csv, column 3: ") && !error.contains("Weiß"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_cut_in_the_middle_of_a_row_fails() {
+    let error = error(&of_rows("00123;Anna;Weiß;anna@exam"));
+    assert!(
+        error.starts_with("Row 2 of roster.csv does not end with a line end"),
+        "{error}"
+    );
+    let optional = with(|config| config.final_newline = FinalNewline::Optional);
+    assert_eq!(read(&of_rows(ANNA.trim_end()), &optional).unwrap().len(), 1);
+    assert!(
+        read("n;v\r\n1;A\r", &optional)
+            .unwrap_err()
+            .to_string()
+            .contains("carriage return")
+    );
+}
+
+#[test]
+fn rows_of_another_width_fail_with_row_and_column() {
+    let few = error(&of_rows(&format!("{ANNA}00124;Bodo\n{BODO}")));
+    assert!(
+        few.starts_with("Row 3 of roster.csv, column 3 (Nachname): The row has 2 cells"),
+        "{few}"
+    );
+    assert!(!few.contains("table.trailer"));
+    assert!(error(&of_rows(&format!("{ANNA}99;12\n"))).contains("table.trailer"));
+    let many = error(&of_rows("1;Bodo;Groß; Dr.;b@example.com\n"));
+    assert!(
+        many.starts_with("Row 2 of roster.csv, column 5: The row goes on"),
+        "{many}"
+    );
+}
+
+#[test]
+fn quotes_that_do_not_close_in_their_row_fail() {
+    let stray = error(&of_rows(&format!("1;A;B;\"c\n{ANNA}{BODO}")));
+    assert!(
+        stray.starts_with("Row 2 of roster.csv, column 4 (E-Mail): A quoted cell does not end"),
+        "{stray}"
+    );
+    assert!(error(&of_rows("1;\"A\nB\";C;d\n")).starts_with("Row 2"));
+    assert!(error(&of_rows("1;\"A\"B;C;d\n")).contains("Text follows"));
+    assert!(error("n;\"v\n1;A\n").contains("never closed"));
+    let escapes = with(|config| config.backslash_escapes = true);
+    let rows = read(&of_rows("1;\"A \\\"B\\\"\";C;d\n"), &escapes).unwrap();
+    assert_eq!(rows[0][1], "A \"B\"");
+}
+
+#[test]
+fn empty_rows_are_tolerated_at_the_end_alone() {
+    for blank in ["\n", ";;;\n", " ; ;\"\";\n"] {
+        assert_eq!(
+            standard(&of_rows(&format!("{ANNA}{blank}{blank}")))
+                .unwrap()
+                .len(),
+            1
+        );
+        let inside = error(&of_rows(&format!("{ANNA}{blank}{BODO}")));
+        assert!(
+            inside.starts_with("Row 3 of roster.csv: The row is empty"),
+            "{inside}"
+        );
+    }
+    assert!(
+        error(&format!("\n{HEADER}{ANNA}")).starts_with("Row 1 of roster.csv: The row is empty")
+    );
+}
+
+#[test]
+fn a_delimiter_that_cannot_be_found_out_has_to_be_set() {
+    for text in ["Name\nAnna\n", "a;b,c\n1;2,3\n"] {
+        assert!(error(text).contains("set table.delimiter"), "{text}");
+    }
+    let set = with(|config| config.delimiter = Delimiter::Is(';'));
+    assert_eq!(read("Name\nAnna\n", &set).unwrap(), [["Anna"]]);
+    assert!(
+        read("sep=,\na,b\n1,2\n", &set)
+            .unwrap_err()
+            .to_string()
+            .contains("another delimiter")
+    );
+}
+
+#[test]
+fn a_trailer_is_checked_and_a_missing_one_means_cut() {
+    let config = with(|config| config.trailer = Some("Anzahl: {rows}".into()));
+    let rows = format!("{ANNA}{BODO}");
+    for trailer in ["Anzahl: 2\n", "Anzahl: 2;;;\r\n", "\nAnzahl: 2\n\n"] {
+        assert_eq!(
+            read(&of_rows(&format!("{rows}{trailer}")), &config)
+                .unwrap()
+                .len(),
+            2,
+            "{trailer}"
+        );
+    }
+    let fails = |text: &str| read(text, &config).unwrap_err().to_string();
+    assert_eq!(
+        fails(&of_rows(&format!("{rows}Anzahl: 3\n"))),
+        "The trailer of roster.csv tells 3 rows, but there are 2; deliver the file again"
+    );
+    assert!(fails(&of_rows(&rows)).contains("the file was cut short"));
+    assert!(fails(&of_rows("Anzahl: 0\n")).contains("no rows"));
+    assert!(error(&of_rows(&format!("{rows}Summe;2;;\n"))).contains("looks like a trailer"));
+    let broad = with(|config| config.trailer = Some("0*".into()));
+    assert!(
+        read(&of_rows(&rows), &broad)
+            .unwrap_err()
+            .to_string()
+            .contains("looks like an employee")
+    );
+}
+
+#[test]
+fn the_number_of_rows_in_the_name_is_checked() {
+    let config = with(|config| config.rows_in_name = Some("report_*_{rows}.csv".into()));
+    let text = of_rows(ANNA);
+    assert!(read_named(&text, "report_20261123_1.csv", &config).is_ok());
+    assert!(read_named(&text, "report_20261123_1.csv.gz", &config).is_ok());
+    let other = read_named(&text, "report_20261123_2.csv", &config)
+        .unwrap_err()
+        .to_string();
+    assert!(other.contains("tells 2 rows, but there are 1"), "{other}");
+    assert!(
+        read_named(&text, "report.csv", &config)
+            .unwrap_err()
+            .to_string()
+            .contains("not of the form")
+    );
+}
+
+#[test]
+fn empty_small_and_foreign_files_say_what_they_are() {
+    assert!(error("").contains("is empty"));
+    assert!(error(" \n\n").contains("is empty"));
+    assert!(error(HEADER).contains("no rows below its header"));
+    assert!(error("sep=;\n").contains("no rows"));
+    let least = with(|config| config.min_rows = 2);
+    assert!(
+        read(&of_rows(ANNA), &least)
+            .unwrap_err()
+            .to_string()
+            .contains("fewer than table.min_rows: 2")
+    );
+    assert!(error("<html>\n").contains("web page"));
+    assert!(error("[Allgemein]\nZiel=LODAS\n").contains("DATEV LODAS"));
+}
+
+#[test]
+fn every_message_begins_with_a_capital_and_has_no_final_stop() {
+    for text in [
+        "",
+        HEADER,
+        "{\"a\": 1}\n",
+        "a\nb\n",
+        "a;b\n1\n",
+        "a;b\n1;2;3\n",
+        "a;b\n\"1;2\n",
+        "a;b\n1;2",
+        "a;b\n\n1;2\n",
+    ] {
+        let message = error(text);
+        assert!(
+            message.starts_with(char::is_uppercase)
+                && !message.ends_with('.')
+                && message.contains("roster.csv"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "measures time; run it in release"]
+fn a_hundred_thousand_rows_are_read_in_a_blink() {
+    let mut text =
+        String::from("PersNr;Vorname;Nachname;E-Mail;Geburt;Eintritt;Austritt;Status;Ort;Kost\n");
+    for number in 0..100_000 {
+        writeln!(text, "{number:08};Jürgen;\"Weiß\";j.weiss{number}@example.com;05.03.1990;01.01.2020;;aktiv;Köln;4711").unwrap();
+    }
+    let began = std::time::Instant::now();
+    let decoded =
+        crate::source::encoding::decode(text.as_bytes(), "roster.csv", Encoding::Auto).unwrap();
+    let decode = began.elapsed();
+    let table = Table::open(&decoded, "roster.csv", &TableConfig::default()).unwrap();
+    let mut length = 0;
+    let rows = table
+        .for_each_row(|row| length += (0..10).map(|column| row.cell(column).len()).sum::<usize>());
+    assert_eq!(rows, Ok(100_000));
+    eprintln!(
+        "{} bytes, {length} in cells: text {decode:?}, all {:?}",
+        text.len(),
+        began.elapsed()
+    );
+}
+
+/// What a careful sender writes.
+fn written(rows: &[Vec<String>], line_end: &str, delimiter: char, trailer: bool) -> String {
+    let mut text = ["n", "v", "l", "m"].join(&delimiter.to_string()) + line_end;
+    for row in rows {
+        let cells: Vec<_> = row
+            .iter()
+            .map(|cell| {
+                if cell.contains([delimiter, '"']) {
+                    format!("\"{}\"", cell.replace('"', "\"\""))
+                } else {
+                    cell.clone()
+                }
+            })
+            .collect();
+        text.push_str(&cells.join(&delimiter.to_string()));
+        text.push_str(line_end);
+    }
+    if trailer {
+        write!(text, "Anzahl: {}{line_end}", rows.len()).unwrap();
+    }
+    text
+}
+
+fn people() -> impl Strategy<Value = Vec<Vec<String>>> {
+    let person = (
+        "[0-9]{1,8}",
+        "[a-zäöüß;,\"|]{0,6}",
+        "[A-ZÄÖÜß\"; ]{0,6}",
+        "[a-z@.]{0,8}",
+    );
+    let person = person.prop_map(|(n, v, l, m)| vec![n, v, l.trim().to_owned(), m]);
+    proptest::collection::vec(person, 1..8)
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_table_panic(bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b';'), Just(b'"'), Just(b'\n'), Just(b'\r'), Just(b'a')], 0..300), header: bool, escapes: bool, trailer: bool) {
+        let config = with(|config| {
+            config.header = header;
+            config.backslash_escapes = escapes;
+            config.trailer = trailer.then(|| "*{rows}*a".to_owned());
+        });
+        if let Ok(text) = crate::source::encoding::decode(&bytes, "roster.csv", Encoding::Auto) {
+            let _ = read(&text, &config);
+        }
+    }
+
+    #[test]
+    fn what_a_careful_sender_writes_is_read_back(rows in people(), crlf: bool, delimiter in 0usize..4) {
+        let config = with(|config| config.delimiter = Delimiter::Is(';'));
+        let delimiter = [';', ',', '|', '\t'][delimiter];
+        let text = written(&rows, if crlf { "\r\n" } else { "\n" }, delimiter, false);
+        let config = with(|c| c.delimiter = if delimiter == ';' { config.delimiter } else { Delimiter::Auto });
+        prop_assert_eq!(read(&text, &config).unwrap(), rows);
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_fails_or_ends_with_a_whole_row(rows in people(), line_end in 0usize..3, trailer: bool, cut: prop::sample::Index) {
+        let line_end = ["\n", "\r\n", "\r"][line_end];
+        let text = written(&rows, line_end, ';', trailer);
+        let config = with(|config| config.trailer = trailer.then(|| "Anzahl: {rows}".to_owned()));
+        prop_assert_eq!(&read(&text, &config).unwrap(), &rows);
+        let cut = cut.index(text.len());
+        let bytes = &text.as_bytes()[..cut];
+        let decoded = crate::source::encoding::decode(bytes, "roster.csv", Encoding::Auto);
+        if let Ok(found) = decoded.and_then(|text| read(&text, &config)) {
+            prop_assert!(!trailer);
+            prop_assert!(bytes.ends_with(line_end.as_bytes()));
+            prop_assert!(found.len() < rows.len() && rows.starts_with(&found));
+        }
+    }
+
+    #[test]
+    fn a_stray_quote_anywhere_fails_or_loses_no_row(rows in people(), crlf: bool, at: prop::sample::Index) {
+        let mut text = written(&rows, if crlf { "\r\n" } else { "\n" }, ';', false);
+        let places: Vec<_> = text.char_indices().map(|(place, _)| place).collect();
+        text.insert(places[at.index(places.len())], '"');
+        if let Ok(found) = standard(&text) {
+            prop_assert_eq!(found.len(), rows.len());
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_at_any_byte_of_any_encoding_fails_or_ends_with_a_whole_row() {
+    let text = of_rows(&format!("{ANNA}{BODO}3;Jürgen;Žižek;j@example.com\n"));
+    let text = text.replace('\n', "\r\n");
+    let units = |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<_>>();
+    let whole = standard(&text).unwrap();
+    let ansi = encoding_rs::WINDOWS_1252.encode(&text).0.into_owned();
+    let marked = [b"\xEF\xBB\xBF", text.as_bytes()].concat();
+    for bytes in [
+        units(u16::to_le_bytes),
+        units(u16::to_be_bytes),
+        ansi,
+        marked,
+    ] {
+        let read_bytes = |bytes: &[u8]| {
+            let text = crate::source::encoding::decode(bytes, "roster.csv", Encoding::Auto)?;
+            standard(&text)
+        };
+        assert_eq!(read_bytes(&bytes).as_ref(), Ok(&whole));
+        let good = (0..bytes.len()).filter_map(|cut| read_bytes(&bytes[..cut]).ok());
+        let good: Vec<_> = good.collect();
+        assert_eq!(good, [whole[..1].to_vec(), whole[..2].to_vec()]);
+    }
+}
+
+#[test]
+fn the_debug_forms_hold_no_personal_value() {
+    let text = of_rows(ANNA);
+    let table = Table::open(&text, "roster.csv", &TableConfig::default()).unwrap();
+    assert_eq!(format!("{table:?}"), "Table(roster.csv, 4 columns)");
+    let count = table.for_each_row(|row| assert_eq!(format!("{row:?}"), "Row(2)"));
+    assert_eq!(count, Ok(1));
+}

@@ -1,0 +1,364 @@
+//! The sources of a run, side by side: each delivers, or its last good roster stands in, or the run ends.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Run, RunReport, SourceReport, Stop, off};
+use crate::audit::Event;
+use crate::config::Source;
+use crate::roster::{Assembly, Delivery, Field, HrId};
+use crate::source::{self, Pulled, Taken};
+use crate::store::{Delivered, Note, SourceState, StoreError, pieces_of};
+
+/// What all sources delivered.
+pub(super) struct Deliveries {
+    /// Rows, by position of the source.
+    pub(super) rows: Vec<Delivery>,
+    sources: Vec<OneSource>,
+}
+
+/// What became of one source.
+struct OneSource {
+    taken: Option<Taken>,
+    /// New rows, in the form in which they are kept.
+    keep: Option<Vec<Vec<u8>>>,
+    frozen: bool,
+}
+
+/// Why a source failed after it was read, by position.
+pub(super) type Failed = BTreeMap<usize, String>;
+
+impl Run<'_> {
+    /// Pulls every source; those in `failed` are not asked again. `None` where one has nothing that could stand in for it.
+    pub(super) async fn pull(
+        &mut self,
+        report: &mut RunReport,
+        failed: &Failed,
+    ) -> Result<Option<Deliveries>, Stop> {
+        report.sources.clear();
+        let mut tasks = Vec::new();
+        for (index, source) in self.integration.sources.iter().enumerate() {
+            (self.context.stage)(&format!("reading {}", source.name));
+            let store = self.context.store;
+            let state = off(|| store.source(&self.target, &source.name))?;
+            let filled = off(|| store.filled_fields(&self.target, &source.name))?;
+            let task = match failed.get(&index) {
+                Some(error) => Err(error.clone()),
+                None => Ok(self.spawn(source, state.as_ref(), filled)),
+            };
+            tasks.push((source, state, task));
+        }
+        let mut deliveries = Deliveries {
+            rows: Vec::new(),
+            sources: Vec::new(),
+        };
+        let mut whole = true;
+        for (source, state, task) in tasks {
+            let pulled = match task {
+                Err(error) => Err(error),
+                Ok(task) => match task.await {
+                    Ok(pulled) => pulled.map_err(|error| source::chain(&error)),
+                    Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+                },
+            };
+            let mut one = SourceReport {
+                name: source.name.clone(),
+                file: None,
+                rows: 0,
+                selected: 0,
+                status: String::new(),
+                note: None,
+                frozen: false,
+            };
+            let same_mapping = state
+                .as_ref()
+                .is_some_and(|state| state.mapping_hash == source::mapping_hash(source));
+            let pulled = match pulled {
+                Ok(Pulled::NothingNewer { .. }) if !same_mapping => Err(format!(
+                    "The rules for {} have changed since its last file, and that file is not there any more; deliver it again",
+                    source.name
+                )),
+                other => other,
+            };
+            let (rows, kept) = match pulled {
+                Ok(Pulled::Read {
+                    taken,
+                    delivery,
+                    rows,
+                    ..
+                }) => {
+                    let last = state
+                        .as_ref()
+                        .and_then(|state| Taken::from_text(&state.taken));
+                    let same = same_mapping
+                        && last
+                            .as_ref()
+                            .is_some_and(|last| last.sha256 == taken.sha256);
+                    status(
+                        &mut one,
+                        if same { "unchanged" } else { "new" },
+                        &taken,
+                        rows,
+                    );
+                    let keep = (!same && !self.options.dry_run).then(|| pieces_of(&delivery));
+                    (
+                        Some(delivery),
+                        OneSource {
+                            taken: Some(taken),
+                            keep,
+                            frozen: false,
+                        },
+                    )
+                }
+                Ok(Pulled::NothingNewer { not_yet }) => {
+                    let rows = off(|| self.context.store.source_rows(&self.target, &source.name))?;
+                    one.status = if not_yet.is_some() {
+                        "not yet"
+                    } else {
+                        "unchanged"
+                    }
+                    .to_owned();
+                    one.rows = rows.rows.len() + rows.excluded.len();
+                    one.note = Some(match not_yet {
+                        Some(name) => format!(
+                            "A newer file is not complete yet ({name}); the last roster is used again"
+                        ),
+                        None => "No newer file; the last roster is used again".to_owned(),
+                    });
+                    (
+                        Some(rows),
+                        OneSource {
+                            taken: None,
+                            keep: None,
+                            frozen: false,
+                        },
+                    )
+                }
+                Err(error) => {
+                    tracing::error!(
+                        integration.name = self.integration.name,
+                        source.name = source.name,
+                        "{error}"
+                    );
+                    one.status = "failed".to_owned();
+                    one.note = Some(error);
+                    one.frozen = state.is_some();
+                    let rows = match state {
+                        Some(_) => Some(off(|| {
+                            self.context.store.source_rows(&self.target, &source.name)
+                        })?),
+                        None => None,
+                    };
+                    one.rows = rows
+                        .as_ref()
+                        .map_or(0, |rows| rows.rows.len() + rows.excluded.len());
+                    (
+                        rows,
+                        OneSource {
+                            taken: None,
+                            keep: None,
+                            frozen: true,
+                        },
+                    )
+                }
+            };
+            one.selected = rows.as_ref().map_or(0, |rows| rows.rows.len());
+            whole &= rows.is_some();
+            deliveries.rows.push(rows.unwrap_or_default());
+            deliveries.sources.push(kept);
+            report.sources.push(one);
+        }
+        Ok(whole.then_some(deliveries))
+    }
+
+    fn spawn(
+        &self,
+        source: &Source,
+        state: Option<&SourceState>,
+        filled: HashSet<Field>,
+    ) -> tokio::task::JoinHandle<Result<Pulled, source::SourceError>> {
+        let source = source.clone();
+        let last = state.and_then(|state| Taken::from_text(&state.taken));
+        let (now, zone) = (self.context.clock.now(), self.context.config.timezone);
+        tokio::task::spawn_blocking(move || {
+            source::pull(&source, last.as_ref(), &filled, now, zone)
+        })
+    }
+
+    /// A source of which too many rows make no sense is not believed at all.
+    pub(super) fn too_many_rejected(
+        &self,
+        assembly: &Assembly,
+        selected: &[usize],
+        deliveries: &Deliveries,
+    ) -> Option<(usize, String)> {
+        self.integration.sources.iter().enumerate().find_map(|(index, source)| {
+            let rejected: Vec<_> = assembly.rejected.iter().filter(|row| row.source == index).collect();
+            let allowed = source.invalid_rows.allowed(selected[index] as u64);
+            if deliveries.sources[index].frozen || rejected.len() as u64 <= allowed {
+                return None;
+            }
+            let first: Vec<String> = rejected
+                .iter()
+                .take(10)
+                .map(|row| {
+                    let column = source::columns_of(source, row.why.field());
+                    format!("row {}, column {column}: {}", row.line, row.why)
+                })
+                .collect();
+            let count = rejected.len();
+            Some((
+                index,
+                format!(
+                    "{count} of {} rows make no sense, and invalid_rows allows {allowed}; nothing of the file is used. The first: {}",
+                    selected[index],
+                    first.join("; ")
+                ),
+            ))
+        })
+    }
+
+    /// Remembers what was delivered, and tells the audit log about every source.
+    pub(super) fn keep(
+        &self,
+        deliveries: &Deliveries,
+        report: &RunReport,
+    ) -> Result<(), StoreError> {
+        let mut notes: Vec<Note> = Vec::new();
+        let mut delivered = Vec::new();
+        let hashes: HashMap<&str, String> = self
+            .integration
+            .sources
+            .iter()
+            .map(|source| (source.name.as_str(), source::mapping_hash(source)))
+            .collect();
+        let texts: Vec<Option<String>> = deliveries
+            .sources
+            .iter()
+            .map(|source| source.taken.as_ref().map(Taken::to_text))
+            .collect();
+        for ((one, source), text) in deliveries.sources.iter().zip(&report.sources).zip(&texts) {
+            notes.push(source_note(source, one.taken.as_ref()));
+            if let Some(taken) = text {
+                delivered.push(Delivered {
+                    source: &source.name,
+                    taken,
+                    mapping_hash: &hashes[source.name.as_str()],
+                    pieces: one.keep.as_deref(),
+                });
+            }
+        }
+        let notes = self.notes(notes);
+        if self.options.dry_run || delivered.is_empty() {
+            off(|| self.context.store.record(&notes))
+        } else {
+            off(|| {
+                self.context
+                    .store
+                    .keep_sources(&self.target, &delivered, &notes)
+            })
+        }
+    }
+
+    /// Tells the audit log about sources of a run that ends here.
+    pub(super) fn note_failed(&self, report: &RunReport) -> Result<(), StoreError> {
+        self.record(
+            report
+                .sources
+                .iter()
+                .map(|source| source_note(source, None))
+                .collect(),
+        )
+    }
+
+    /// Moves the files that were used, where that is configured. Nothing that fails here fails the run.
+    pub(super) fn archive(
+        &self,
+        taken: &[Option<Taken>],
+        report: &mut RunReport,
+    ) -> Result<(), StoreError> {
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let mut notes: Vec<Note> = Vec::new();
+        for (source, taken) in self.integration.sources.iter().zip(taken) {
+            let Some(taken) = taken else { continue };
+            match off(|| source::finish(source, taken, self.context.clock.now())) {
+                Ok(None) => {}
+                Ok(Some(to)) => {
+                    let (source, file, to) = (
+                        source.name.clone(),
+                        taken.name.clone(),
+                        to.display().to_string(),
+                    );
+                    notes.push(Event::FileArchived { source, file, to }.into());
+                }
+                Err(error) => {
+                    let error = source::chain(&error);
+                    tracing::warn!(source.name = source.name, "{error}");
+                    report.notes.push(format!("Warning: {error}"));
+                    let (source, file) = (source.name.clone(), taken.name.clone());
+                    notes.push(
+                        Event::ArchiveFailed {
+                            source,
+                            file,
+                            error,
+                        }
+                        .into(),
+                    );
+                }
+            }
+        }
+        if notes.is_empty() {
+            Ok(())
+        } else {
+            self.record(notes)
+        }
+    }
+}
+
+impl Deliveries {
+    /// The files that were read.
+    pub(super) fn taken(&self) -> Vec<Option<Taken>> {
+        self.sources
+            .iter()
+            .map(|source| source.taken.clone())
+            .collect()
+    }
+}
+
+fn status(one: &mut SourceReport, word: &str, taken: &Taken, rows: usize) {
+    word.clone_into(&mut one.status);
+    one.file = Some(taken.name.clone());
+    one.rows = rows;
+}
+
+fn source_note(source: &SourceReport, taken: Option<&Taken>) -> Note {
+    let name = source.name.clone();
+    if source.status == "failed" {
+        let error = source.note.clone().unwrap_or_default();
+        return Event::SourceFailed {
+            source: name,
+            error,
+            stands_in: source.frozen,
+        }
+        .into();
+    }
+    Event::SourcePulled {
+        source: name,
+        file: taken.map(|taken| taken.name.clone()).unwrap_or_default(),
+        sha256: taken.map(|taken| taken.sha256.clone()).unwrap_or_default(),
+        bytes: taken.map_or(0, |taken| taken.size),
+        modified: taken
+            .map(|taken| taken.modified.to_rfc3339())
+            .unwrap_or_default(),
+        rows: source.rows,
+        selected: source.selected,
+        status: source.status.clone(),
+    }
+    .into()
+}
+
+/// The hrIds of a list, for messages.
+pub(super) fn names(hr_ids: &[HrId]) -> Vec<String> {
+    hr_ids.iter().map(ToString::to_string).collect()
+}

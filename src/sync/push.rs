@@ -1,0 +1,359 @@
+//! The dangerous part of a run: intent on disk, one call, receipt, snapshot; and what to do about a push whose answer was never seen.
+
+use sha2::{Digest, Sha256};
+
+use super::{Ending, OFF, Run, RunReport, Stop, connect, millis, off};
+use crate::audit::{Event, mask_text};
+use crate::config::{AuditValues, Source};
+use crate::guard::Approved;
+use crate::jobticket::{Attempt, Outcome, Push, PushError, Receipt, Witness, named_records};
+use crate::plan::hex;
+use crate::roster::Entry;
+use crate::store::{Note, Notes, PushState, Settled, Store};
+
+/// Writes each attempt to the audit log as soon as it is over.
+struct Told<'t> {
+    store: &'t Store,
+    notes: Notes,
+    sync_id: &'t str,
+    approved: &'t Approved,
+    values: AuditValues,
+}
+
+impl Witness for Told<'_> {
+    async fn attempt(&mut self, attempt: &Attempt) {
+        let mut outcome = attempt.outcome.to_string();
+        if let Outcome::Invalid { body } = &attempt.outcome {
+            outcome = format!("{outcome}: {}", shown(body, self.approved, self.values));
+        }
+        let event = Event::PushAttempt {
+            sync_id: self.sync_id.to_owned(),
+            attempt: attempt.number,
+            outcome,
+            duration_ms: millis(attempt.took),
+        };
+        let notes = Notes {
+            notes: vec![event.into()],
+            ..self.notes.clone()
+        };
+        if let Err(error) = off(|| self.store.record(&notes)) {
+            // The push goes on: what became of it is more important than this line.
+            tracing::error!("An attempt could not be recorded: {error}");
+        }
+    }
+}
+
+/// What JobTicket said of refused values, as far as the audit log may show it. Its shape is not documented, so any word may be a personal value.
+fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
+    const MOST: usize = 4_000;
+    let known = |word: &str| {
+        approved.entries().iter().any(|Entry { employee, .. }| {
+            [&employee.first_name, &employee.last_name, &employee.email]
+                .iter()
+                .any(|value| {
+                    value
+                        .to_lowercase()
+                        .split_whitespace()
+                        .any(|part| part == word)
+                })
+        })
+    };
+    let cut: String = body.chars().take(MOST).collect();
+    match values {
+        AuditValues::Full => cut,
+        AuditValues::Masked => mask_text(&cut, known),
+        AuditValues::None => format!("{} bytes, not kept", body.len()),
+    }
+}
+
+impl Run<'_> {
+    async fn client(&mut self) -> Result<&super::Link, Stop> {
+        if self.link.is_none() {
+            let folder = self.context.config.state_dir.join("sandbox");
+            let Self {
+                context,
+                integration,
+                secrets,
+                ..
+            } = self;
+            let link = connect(
+                context.config,
+                integration,
+                secrets,
+                context.clock,
+                Some(&folder),
+            )
+            .await?;
+            self.link = Some(link);
+        }
+        Ok(self.link.as_ref().expect("made above"))
+    }
+
+    /// Finds out about the last push if its answer was never seen. Returns whether that remains unknown.
+    pub(super) async fn settle(&mut self, report: &mut RunReport) -> Result<bool, Stop> {
+        let store = self.context.store;
+        let Some(unsettled) = off(|| store.unsettled(&self.target))? else {
+            return Ok(false);
+        };
+        (self.context.stage)("looking for the last push");
+        tracing::warn!(
+            integration.name = self.integration.name,
+            push.sync_id = unsettled.sync_id,
+            "The answer to the last push was never seen; reading back"
+        );
+        let receipt = self
+            .client()
+            .await?
+            .client()
+            .find_receipt(&unsettled.sync_id)
+            .await?;
+        match receipt {
+            Some(receipt) if self.options.dry_run => {
+                report.notes.push(format!(
+                    "JobTicket has taken the last push ({}); a real run would record that first",
+                    receipt.sync_id()
+                ));
+                Ok(true)
+            }
+            Some(receipt) => {
+                let employees = self.acknowledge(&receipt, "read back")?;
+                report.notes.push(format!(
+                    "JobTicket has taken the last push ({}, {employees} employees), whose answer was never seen",
+                    receipt.sync_id()
+                ));
+                Ok(false)
+            }
+            None => {
+                report.notes.push(format!(
+                    "Nothing at JobTicket shows whether it took the last push ({}); this run counts with both rosters",
+                    unsettled.sync_id
+                ));
+                let notes = vec![
+                    Event::PushUnsettled {
+                        sync_id: unsettled.sync_id.clone(),
+                    }
+                    .into(),
+                ];
+                if unsettled.state == PushState::Prepared && !self.options.dry_run {
+                    let notes = self.notes(notes);
+                    off(|| store.settle(&unsettled.sync_id, Settled::InDoubt, &notes))?;
+                } else {
+                    self.record(notes)?;
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    fn acknowledge(&self, receipt: &Receipt, seen: &str) -> Result<usize, Stop> {
+        let event = |employees| Event::PushAcknowledged {
+            sync_id: receipt.sync_id().to_owned(),
+            employees,
+            acknowledged: receipt.at().to_rfc3339(),
+            seen: seen.to_owned(),
+        };
+        Ok(off(|| {
+            self.context
+                .store
+                .acknowledge(&self.target, receipt, |employees| {
+                    self.notes(vec![event(employees).into()])
+                })
+        })?)
+    }
+
+    /// Sends an approved roster.
+    pub(super) async fn push(
+        &mut self,
+        approved: &Approved,
+        report: &mut RunReport,
+    ) -> Result<(), Stop> {
+        let store = self.context.store;
+        (self.context.stage)("asking JobTicket");
+        let (_, date) = self.client().await?.client().probe().await?;
+        let now = self.context.clock.now();
+        if let Some(date) = date.filter(|date| (*date - now).abs() > OFF)
+            && !self.options.accept_clock
+        {
+            return Err(Stop::Clock(format!(
+                "This machine's clock shows {} and JobTicket's {}; every date rule would be wrong. Correct the clock; if it is right, go on once with --accept-clock",
+                now.format("%Y-%m-%d %H:%M UTC"),
+                date.format("%Y-%m-%d %H:%M UTC")
+            )));
+        }
+
+        let push = Push::new(approved, format!("sync-{}", self.id));
+        let body_hash = hex(&Sha256::digest(push.body()));
+        let names: Vec<&str> = self
+            .integration
+            .sources
+            .iter()
+            .map(|source| source.name.as_str())
+            .collect();
+        let intent = Event::PushIntent {
+            sync_id: push.sync_id().to_owned(),
+            employees: push.employees(),
+            body_sha256: body_hash.clone(),
+            plan_hash: approved.plan_hash().to_owned(),
+        };
+        let notes = self.notes(vec![intent.into()]);
+        let rules = self.rules_hash();
+        off(|| {
+            store.prepare(
+                &self.target,
+                self.id,
+                approved,
+                &push,
+                &body_hash,
+                &rules,
+                &names,
+                &notes,
+            )
+        })?;
+        off(|| store.flush(self.context.audit))?;
+        crate::crash::point("prepared");
+
+        (self.context.stage)(&format!("pushing {} employees", push.employees()));
+        let mut told = Told {
+            store,
+            notes: self.notes(Vec::new()),
+            sync_id: push.sync_id(),
+            approved,
+            values: self.context.config.audit.values,
+        };
+        let result = self
+            .client()
+            .await?
+            .client()
+            .push(approved, &push, &mut told)
+            .await;
+        crate::crash::point("answered");
+        match result {
+            Ok(receipt) => {
+                let employees = self.acknowledge(&receipt, "answered 204")?;
+                crate::crash::point("acknowledged");
+                let confirmed = self.confirm(&receipt).await?;
+                report.ending = Ending::Pushed {
+                    sync_id: receipt.sync_id().to_owned(),
+                    employees,
+                    confirmed,
+                };
+            }
+            Err(PushError::InDoubt { outcome }) => {
+                let event = Event::PushInDoubt {
+                    sync_id: push.sync_id().to_owned(),
+                    outcome: outcome.to_string(),
+                };
+                let notes = self.notes(vec![event.into()]);
+                off(|| store.settle(push.sync_id(), Settled::InDoubt, &notes))?;
+                let message = PushError::InDoubt {
+                    outcome: outcome.clone(),
+                }
+                .to_string();
+                report.ending = Ending::InDoubt {
+                    message,
+                    reached: outcome.is_refusal(),
+                };
+            }
+            Err(error @ (PushError::Refused { .. } | PushError::Gate(_))) => {
+                self.refused(approved, &push, &error, report)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(
+        &self,
+        approved: &Approved,
+        push: &Push,
+        error: &PushError,
+        report: &mut RunReport,
+    ) -> Result<(), Stop> {
+        let mut message = error.to_string();
+        let mut hr_ids = Vec::new();
+        let mut refusal = false;
+        if let PushError::Refused { outcome } = error {
+            refusal = outcome.is_refusal();
+            if let Outcome::Invalid { body } = outcome {
+                let named: Vec<String> =
+                    named_records(body)
+                        .into_iter()
+                        .filter_map(|(position, field)| {
+                            let hr_id = &approved.entries().get(position)?.employee.hr_id;
+                            hr_ids.push(hr_id.clone());
+                            Some(field.map_or_else(
+                                || hr_id.to_string(),
+                                |field| format!("{hr_id} {field}"),
+                            ))
+                        })
+                        .collect();
+                if !named.is_empty() {
+                    message = format!(
+                        "{message}: {}. Correct these in the HR system",
+                        named.join(", ")
+                    );
+                }
+            }
+        }
+        let event = Event::PushRefused {
+            sync_id: push.sync_id().to_owned(),
+            outcome: error.to_string(),
+            hr_ids: super::pull::names(&hr_ids),
+        };
+        let notes = self.notes(vec![event.into()]);
+        off(|| {
+            self.context
+                .store
+                .settle(push.sync_id(), Settled::Refused, &notes)
+        })?;
+        report.ending = if refusal {
+            Ending::Refused { message }
+        } else {
+            Ending::Unreachable { message }
+        };
+        Ok(())
+    }
+
+    /// Looks whether JobTicket already shows the push. It may need time, and need not show it at all, so nothing that is missing here is an error.
+    async fn confirm(&mut self, receipt: &Receipt) -> Result<bool, Stop> {
+        (self.context.stage)("reading back");
+        let (confirmed, result) = match self.client().await?.client().integration().await {
+            Ok(integration) if integration.last_sync_id.as_deref() == Some(receipt.sync_id()) => {
+                (true, "confirmed".to_owned())
+            }
+            Ok(_) => (false, "not shown yet".to_owned()),
+            Err(error) => (false, format!("not readable: {error}")),
+        };
+        let note: Note = Event::ReadBack {
+            sync_id: receipt.sync_id().to_owned(),
+            result,
+        }
+        .into();
+        self.record(vec![note])?;
+        Ok(confirmed)
+    }
+
+    /// Identifies the rules by which people are selected.
+    fn rules_hash(&self) -> String {
+        let rules: Vec<_> = self
+            .integration
+            .sources
+            .iter()
+            .map(
+                |Source {
+                     fields,
+                     include,
+                     exclude,
+                     ..
+                 }| (fields, include, exclude),
+            )
+            .collect();
+        let all = (
+            rules,
+            &self.integration.select,
+            self.context.config.timezone.name(),
+        );
+        hex(&Sha256::digest(
+            serde_json::to_vec(&all).expect("rules are plain values"),
+        ))
+    }
+}
