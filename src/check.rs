@@ -307,14 +307,11 @@ async fn api(
     };
     match link.client().probe().await {
         Ok((total, date)) => {
-            let where_ = if integration.jobticket.is_sandbox() {
-                "the sandbox"
+            found.facts.push(if integration.jobticket.is_sandbox() {
+                "the sandbox: starts, and accepts its credential".to_owned()
             } else {
-                "JobTicket"
-            };
-            found.facts.push(format!(
-                "{where_}: reached, the credential is accepted, {total} employees there"
-            ));
+                format!("JobTicket: reached, the credential is accepted, {total} employees there")
+            });
             if date.is_some_and(|date| (date - clock.now()).abs() > chrono::Duration::hours(24)) {
                 found.wrong(
                     Exit::Unexpected,

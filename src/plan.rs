@@ -39,7 +39,11 @@ impl Known {
 
 /// Why someone leaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "reason")]
+#[serde(
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase",
+    tag = "reason"
+)]
 pub enum Leaving {
     /// The roster holds their last day of employment, and it has passed.
     EmploymentEnded {

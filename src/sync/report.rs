@@ -229,11 +229,13 @@ impl fmt::Display for RunReport {
             if let Some(file) = &source.file {
                 write!(f, ", {file}")?;
             }
-            if source.status != "failed" || source.frozen {
+            if source.file.is_some() {
                 write!(f, ", {} rows", source.rows)?;
                 if source.selected != source.rows {
                     write!(f, ", {} selected", source.selected)?;
                 }
+            } else if source.selected > 0 {
+                write!(f, ", {} rows of its last roster", source.selected)?;
             }
             writeln!(f)?;
             if let Some(note) = &source.note {
