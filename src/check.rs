@@ -209,9 +209,9 @@ fn sources(
                 for rule in rules {
                     let line = format!("source {name}: {} matched {} rows", rule.rule, rule.rows);
                     if rule.rows == 0 {
-                        found.warnings.push(line)
+                        found.warnings.push(line);
                     } else {
-                        found.facts.push(line)
+                        found.facts.push(line);
                     }
                 }
                 for row in senseless.iter().take(10) {

@@ -97,7 +97,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "TEXT", default_value = "sandbox")]
     pub key_secret: String,
 
-    /// What it does where the documentation is silent, as JSON, such as '{"links_after_offboarding":"go"}'
+    /// What it does where the documentation is silent, as JSON, such as '{"`links_after_offboarding":"go`"}'
     #[arg(long, value_name = "JSON")]
     pub behaviour: Option<String>,
 

@@ -201,7 +201,7 @@ fn trips(plan: &Plan, limits: &Limits) -> Vec<Trip> {
         .into_iter()
         .filter_map(|(limit, allows, hr_ids)| {
             let allowed = allows.allowed(of as u64);
-            (hr_ids.len() as u64 > allowed).then(|| Trip {
+            (hr_ids.len() as u64 > allowed).then_some(Trip {
                 limit,
                 number: hr_ids.len(),
                 allowed,

@@ -1,10 +1,44 @@
 //! Keeps JobTicket+ in step with the employee rosters of HR systems, and offboards nobody by mistake.
+//!
+//! Every push replaces the full roster at JobTicket, and whoever is missing from it loses their ticket. All of this crate is built around that: a row
+//! that makes no sense is not a person who left, nothing partial is ever pushed, past the limits a person decides, and the snapshot moves
+//! only when JobTicket has acknowledged it.
+//!
+//! The way of the employees, one direction only, driven by `sync`:
+//!
+//! ```text
+//! source ──> records ──> roster ──> plan ──> guard ──> push ──> snapshot
+//! ```
+//!
+//! | module | owns | may use |
+//! | --- | --- | --- |
+//! | `main`, `logging` | arguments, the log, signals, dispatch, exit code | everything |
+//! | `cli`, `exit` | the command line; what each exit code means and which wins | – |
+//! | `clock`, `crash`, `digest`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; who runs the program | – |
+//! | `config` | the YAML tree, strict loading, validation with line and path, secrets, changes | `roster` |
+//! | `roster` | `Employee`, `HrId`; mapping of records, dates, selection, validation | – |
+//! | `source` | one file an adapter, one shared table reader, one shared file intake | `roster`, `config`, `digest` |
+//! | `plan` | the diff: joiners, leavers with reasons, changed; the hash of what waits | `roster`, `digest` |
+//! | `guard` | limits, verdicts, `Approved` | `plan`, `config`, `roster` |
+//! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock` |
+//! | `audit` | the audit log: events, masking, hash chain, the file | `plan`, `guard`, `config`, `roster`, `digest` |
+//! | `store` | SQLite: schema, snapshot, pushes, runs, sources, audit outbox, run lock; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `digest` |
+//! | `sandbox` | the JobTicket API imitated on loopback | `jobticket`, `clock` |
+//! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `sandbox`, `source`, `store` |
+//! | `check` | the command `check` | `clock`, `config`, `exit`, `jobticket`, `source`, `store`, `sync` |
+//!
+//! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
+//!
+//! Where this differs from a plain reading of the flow: `config` is known to `guard`, `jobticket` and `audit`, for limits, time limits and masking are
+//! configuration; `audit` names fields of `roster`; and the cross-cutting `clock` and `digest` stand apart because every layer needs them.
+
 pub mod audit;
 pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
 mod crash;
+mod digest;
 pub mod exit;
 pub mod guard;
 pub mod jobticket;

@@ -85,7 +85,7 @@ impl<'w> MakeWriter<'w> for Progress {
 }
 
 /// Starts the log. Libraries below us are heard from warnings on: what they say in detail may hold what is sent.
-pub(crate) fn start(config: &LogConfig, progress: Progress) {
+pub(crate) fn start(config: LogConfig, progress: Progress) {
     let level = match config.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,

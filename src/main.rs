@@ -111,7 +111,7 @@ async fn dispatch(cli: Cli) -> Exit {
         );
     }
     let progress = Progress::new(std::io::stderr().is_terminal());
-    logging::start(&config.log, progress.clone());
+    logging::start(config.log, progress.clone());
     match &cli.command {
         Some(Command::Check { offline }) => {
             let mut all = Vec::new();
@@ -155,7 +155,7 @@ async fn run(
             Err(failed) => {
                 wrong.extend(failed.into_iter().map(|(key, error)| {
                     format!("\n  {}: jobticket.{key}: {error}", integration.name)
-                }))
+                }));
             }
         }
     }

@@ -8,10 +8,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::line::Line;
-use crate::plan::hex;
+use crate::digest::sha256;
 
 /// The audit log's file.
 #[derive(Debug, Clone)]
@@ -94,7 +92,7 @@ impl Locked {
                 Some(whole) => found = whole.seq,
                 None => gaps.push(Gap::Torn {
                     bytes: torn.len() as u64,
-                    sha256: hex(&Sha256::digest(&torn)),
+                    sha256: sha256(&torn),
                 }),
             }
         }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::event::{Event, Values};
-use crate::plan::hex;
+use crate::digest::{hex, sha256};
 
 /// The end of the chain: what the next line builds on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub fn compose(
         prev: &head.hash,
     };
     let mut text = serde_json::to_string(&body).expect("an event is plain values with text keys");
-    let hash = hex(&Sha256::digest(text.as_bytes()));
+    let hash = sha256(text.as_bytes());
     if !shown.is_empty() {
         shown.insert("salt".to_owned(), Value::String(salt));
         text.pop();
@@ -120,7 +120,7 @@ mod tests {
             &Vec::new(),
             [0; 16],
         );
-        assert_eq!(hex(&Sha256::digest(first.text.as_bytes())), head.hash);
+        assert_eq!(sha256(first.text.as_bytes()), head.hash);
         let before = head.clone();
         let second = compose(
             &mut head,
@@ -155,12 +155,7 @@ mod tests {
             [7; 16],
         );
         let cut = line.text.find(",\"values\":").unwrap();
-        assert_eq!(
-            hex(&Sha256::digest(
-                format!("{}}}", &line.text[..cut]).as_bytes()
-            )),
-            head.hash
-        );
+        assert_eq!(sha256(format!("{}}}", &line.text[..cut])), head.hash);
         let read: Value = serde_json::from_str(&line.text).unwrap();
         assert_eq!(read["values"]["lastName.new"], "M…");
         assert!(read["commitments"]["lastName.new"].is_string());

@@ -52,15 +52,14 @@ fn findings_text(path: &Path, findings: &[Finding]) -> String {
             key,
             message,
         } = finding;
-        text.push_str(&format!(
-            "\n  {}:{}:{}: ",
-            path.display(),
-            place.line,
-            place.column
-        ));
-        if !key.is_empty() {
-            text.push_str(&format!("{key}: "));
-        }
+        let file = path.display();
+        let key = if key.is_empty() {
+            String::new()
+        } else {
+            format!("{key}: ")
+        };
+        let line = [format!("\n  {file}:{}:{}: ", place.line, place.column), key];
+        text.extend(line);
         text.push_str(message);
     }
     text
@@ -138,7 +137,7 @@ pub fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Finding>> {
             None
         }
     };
-    findings.sort_by(|a, b| a.place.cmp(&b.place));
+    findings.sort_by_key(|a| a.place);
     findings.dedup();
     match config {
         Some(config) if findings.is_empty() => Ok(config),

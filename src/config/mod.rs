@@ -36,7 +36,7 @@ pub struct Config {
     #[deserr(default)]
     pub ledger_dir: Option<PathBuf>,
     /// The zone whose calendar day is "today" in every date rule.
-    #[deserr(default = chrono_tz::Europe::Berlin, try_from(String) = time_zone -> String)]
+    #[deserr(default = chrono_tz::Europe::Berlin, try_from(&String) = time_zone -> String)]
     #[serde(serialize_with = "as_text")]
     pub timezone: chrono_tz::Tz,
     /// The audit log.
@@ -49,7 +49,7 @@ pub struct Config {
     pub integrations: Vec<Integration>,
 }
 
-fn time_zone(name: String) -> Result<chrono_tz::Tz, String> {
+fn time_zone(name: &str) -> Result<chrono_tz::Tz, String> {
     name.parse()
         .map_err(|_| format!("`{name}` is not a time zone; write a name such as Europe/Berlin"))
 }

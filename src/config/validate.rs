@@ -114,7 +114,7 @@ fn jobticket(walk: &mut Walk, integration: &Integration) {
     ] {
         if !(1..=3600).contains(&seconds) {
             walk.within(&[Step::Key("timeouts".into())], |walk| {
-                walk.say(key, "Write 1 to 3600 seconds")
+                walk.say(key, "Write 1 to 3600 seconds");
             });
         }
     }

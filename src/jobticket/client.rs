@@ -211,116 +211,104 @@ impl<G: RequestGate> Client<G> {
 
     async fn once(&self, request: &Request<'_>) -> (Answer, Option<Duration>) {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let failed = |error: reqwest::Error| {
-            let cause = root_cause(&error);
-            let outcome = if error.is_connect() {
-                Outcome::NotConnected { cause }
-            } else if error.is_timeout() {
-                Outcome::TimedOut
-            } else {
-                Outcome::Broken { cause }
-            };
-            (
-                Answer {
-                    outcome,
-                    body: Vec::new(),
-                    date: None,
-                    doubt: false,
-                },
-                None,
-            )
+        let mut answer = Answer {
+            outcome: Outcome::TimedOut,
+            body: Vec::new(),
+            date: None,
+            doubt: false,
         };
-        let mut url = self.connection.url.clone();
-        url.set_path(&format!(
-            "{}{}",
-            url.path().trim_end_matches('/'),
-            request.path
-        ));
-        if !request.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(request.query);
-        }
-        let mut call = self
-            .http
-            .request(request.method.clone(), url)
-            .basic_auth(
-                self.connection.key_id.expose(),
-                Some(self.connection.key_secret.expose()),
-            )
-            .header(ACCEPT, "application/json");
-        if let Some(body) = &request.body {
-            call = call
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.clone());
-        }
-        let mut response = match call.send().await {
+        let mut response = match self.prepared(request).send().await {
             Ok(response) => response,
-            Err(error) => return failed(error),
+            Err(error) => {
+                answer.outcome = failure(&error);
+                return (answer, None);
+            }
         };
         let now = self.clock.now();
         let header = |name| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
+            let value = response.headers().get(name)?;
+            value.to_str().ok()
         };
-        let date = header(DATE)
+        answer.date = header(DATE)
             .and_then(|text| DateTime::parse_from_rfc2822(text).ok())
             .map(|date| date.with_timezone(&Utc));
         let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, now));
         let status = response.status().as_u16();
-        let mut body = Vec::new();
+        let succeeded = status == request.success;
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() <= MOST_ANSWER => {
-                    body.extend_from_slice(&chunk)
+                Ok(Some(chunk)) if answer.body.len() + chunk.len() <= MOST_ANSWER => {
+                    answer.body.extend_from_slice(&chunk);
                 }
                 Ok(Some(_)) => {
-                    let outcome = Outcome::NotUnderstood {
-                        cause: "longer than 64 MiB".to_owned(),
-                    };
-                    return (
-                        Answer {
-                            outcome,
-                            body: Vec::new(),
-                            date,
-                            doubt: false,
-                        },
-                        retry_after,
-                    );
+                    let cause = "longer than 64 MiB".to_owned();
+                    answer.outcome = Outcome::NotUnderstood { cause };
+                    return (answer, retry_after);
                 }
                 Ok(None) => break,
                 // A status without its body is still the status, except where the body is what was asked for.
-                Err(_) if status != request.success => break,
-                Err(error) => return failed(error),
+                Err(_) if !succeeded => break,
+                Err(error) => {
+                    answer.outcome = failure(&error);
+                    return (answer, retry_after);
+                }
             }
         }
-        let outcome = match status {
-            _ if status == request.success => Outcome::Success,
+        answer.outcome = match status {
+            _ if succeeded => Outcome::Success,
             400 => Outcome::Malformed,
             401 => Outcome::Unauthorized,
             403 => Outcome::Forbidden,
             404 => Outcome::NotFound,
             409 => Outcome::Conflict,
             422 => Outcome::Invalid {
-                body: String::from_utf8_lossy(&body).into_owned(),
+                body: String::from_utf8_lossy(&answer.body).into_owned(),
             },
-            429 => {
-                let wait = retry_after.unwrap_or(BLOCK);
-                Outcome::RateLimited { until: now + wait }
-            }
+            429 => Outcome::RateLimited {
+                until: now + retry_after.unwrap_or(BLOCK),
+            },
             500 => Outcome::ServerError,
             502..=504 => Outcome::Unavailable { status },
             _ => Outcome::Unexpected { status },
         };
-        (
-            Answer {
-                outcome,
-                body,
-                date,
-                doubt: false,
-            },
-            retry_after,
-        )
+        (answer, retry_after)
+    }
+
+    fn prepared(&self, request: &Request<'_>) -> reqwest::RequestBuilder {
+        let Connection {
+            url,
+            key_id,
+            key_secret,
+            ..
+        } = &self.connection;
+        let mut url = url.clone();
+        let path = format!("{}{}", url.path().trim_end_matches('/'), request.path);
+        url.set_path(&path);
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(request.query);
+        }
+        let call = self
+            .http
+            .request(request.method.clone(), url)
+            .basic_auth(key_id.expose(), Some(key_secret.expose()))
+            .header(ACCEPT, "application/json");
+        match &request.body {
+            Some(body) => call
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone()),
+            None => call,
+        }
+    }
+}
+
+fn failure(error: &reqwest::Error) -> Outcome {
+    let cause = root_cause(error);
+    if error.is_connect() {
+        Outcome::NotConnected { cause }
+    } else if error.is_timeout() {
+        Outcome::TimedOut
+    } else {
+        Outcome::Broken { cause }
     }
 }
 

@@ -149,7 +149,7 @@ pub fn named_records(body: &str) -> Vec<(usize, Option<String>)> {
         let rest = rest[digits..].trim_start_matches(']');
         let field = rest.strip_prefix(['.', '/']).map(|rest| {
             rest.chars()
-                .take_while(|c| c.is_ascii_alphanumeric())
+                .take_while(char::is_ascii_alphanumeric)
                 .take(40)
                 .collect::<String>()
         });

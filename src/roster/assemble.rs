@@ -272,13 +272,13 @@ fn reject_pairs(
     candidates: &mut Vec<Entry>,
     known: &impl Fn(&HrId) -> bool,
     result: &mut Assembly,
-    pairs: HashMap<usize, usize>,
+    pairs: &HashMap<usize, usize>,
     why: impl Fn(HrId) -> Rejection,
 ) {
     if pairs.is_empty() {
         return;
     }
-    for (index, other) in &pairs {
+    for (index, other) in pairs {
         let (entry, other) = (
             &candidates[*index],
             candidates[*other].employee.hr_id.clone(),
@@ -328,7 +328,7 @@ fn reject_leading_zeros(
         }
     }
     drop(seen);
-    reject_pairs(candidates, known, result, pairs, |other| {
+    reject_pairs(candidates, known, result, &pairs, |other| {
         Rejection::LeadingZeros { other }
     });
 }
@@ -348,7 +348,7 @@ fn reject_shared_emails(
         }
     }
     drop(seen);
-    reject_pairs(candidates, known, result, pairs, |other| {
+    reject_pairs(candidates, known, result, &pairs, |other| {
         Rejection::SharedEmail { other }
     });
 }

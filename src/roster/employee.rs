@@ -272,7 +272,8 @@ mod tests {
 
     #[test]
     fn every_field_counts_for_the_hash_and_is_named_as_a_difference() {
-        let changes: [(Field, fn(&mut Employee)); 9] = [
+        type Change = fn(&mut Employee);
+        let changes: [(Field, Change); 9] = [
             (Field::HrId, |e| e.hr_id = HrId::new("123")),
             (Field::FirstName, |e| e.first_name = "Anne".into()),
             (Field::LastName, |e| e.last_name = "Muller".into()),
@@ -280,13 +281,13 @@ mod tests {
             (Field::DateOfBirth, |e| e.date_of_birth = None),
             (Field::StartDate, |e| e.start_date = e.date_of_birth),
             (Field::TerminationDate, |e| {
-                e.termination_date = e.date_of_birth
+                e.termination_date = e.date_of_birth;
             }),
             (Field::AutoSyncEmployee, |e| {
-                e.auto_sync_employee = Some(false)
+                e.auto_sync_employee = Some(false);
             }),
             (Field::Absences, |e| {
-                e.absences = vec![Absence::from([("a".into(), "b".into())])]
+                e.absences = vec![Absence::from([("a".into(), "b".into())])];
             }),
         ];
         for (field, change) in changes {

@@ -368,13 +368,13 @@ mod tests {
         NaiveDate::from_ymd_opt(2026, 11, 23).unwrap()
     }
 
-    fn date(column: usize) -> Option<DateMapping> {
+    fn date(column: usize) -> DateMapping {
         let formats = vec!["TT.MM.JJJJ".parse().unwrap()];
-        Some(DateMapping {
+        DateMapping {
             columns: vec![column],
             formats,
             empty: vec!["offen".into()],
-        })
+        }
     }
 
     fn mapping() -> Mapping {
@@ -383,9 +383,9 @@ mod tests {
             first_name: vec![2, 1],
             last_name: vec![3],
             email: vec![4],
-            date_of_birth: date(5),
-            start_date: date(6),
-            termination_date: date(7),
+            date_of_birth: Some(date(5)),
+            start_date: Some(date(6)),
+            termination_date: Some(date(7)),
             auto_sync_employee: None,
             absences: None,
             include: vec![RuleMapping {

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use nix::fcntl::OFlag;
-use sha2::{Digest, Sha256};
 
 use super::intake::{Entry, Taken};
 use super::names::{Kind, Names};
 use crate::config::Source;
+use crate::digest::sha256;
 
 /// Why a folder or a file of it cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +142,7 @@ pub(crate) fn read_with(
         size: entry.size,
         modified: entry.modified,
         dated,
-        sha256: hex(&Sha256::digest(&bytes)),
+        sha256: sha256(&bytes),
     };
     Ok((bytes, taken))
 }
@@ -170,17 +170,6 @@ fn modified(metadata: &Metadata) -> DateTime<Utc> {
         DateTime::<Utc>::MAX_UTC
     };
     DateTime::from_timestamp(metadata.mtime(), nanoseconds).unwrap_or(end)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| DIGITS[usize::from(digit)])
-        .collect()
 }
 
 #[cfg(test)]

@@ -19,12 +19,12 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use sha2::{Digest, Sha256};
 
 pub use intake::Taken;
 pub use records::{RuleCount, columns_of};
 
 use crate::config::{Source, SourceType};
+use crate::digest::sha256;
 use crate::roster::{Delivery, Field};
 
 /// What a source delivered.
@@ -115,7 +115,7 @@ pub fn mapping_hash(source: &Source) -> String {
         &source.table,
     ))
     .expect("rules are plain values");
-    crate::plan::hex(&Sha256::digest(rules))
+    sha256(rules)
 }
 
 /// An error with all its causes, as one line.

@@ -14,12 +14,11 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use sha2::{Digest, Sha256};
 
 use super::{StoreError, make_folder, open_private};
 use crate::clock::Clock;
+use crate::digest::sha256;
 use crate::jobticket::{GateClosed, LONGEST_BLOCK, RequestGate};
-use crate::plan::hex;
 
 /// Requests that the vendor allows in a window.
 const MOST: u32 = 100;
@@ -86,7 +85,7 @@ impl Ledger {
         };
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
-            credential: hex(&Sha256::digest(key_id)),
+            credential: sha256(key_id),
             clock,
             pacer: Arc::new(RateLimiter::direct_with_clock(quota, ticks)),
         })
@@ -130,17 +129,16 @@ impl Ledger {
                 |row| row.get(0),
             )
             .optional()?;
-        let slot = match nth {
-            Some(at) => Slot::Wait(Duration::from_millis(
+        let slot = if let Some(at) = nth {
+            Slot::Wait(Duration::from_millis(
                 u64::try_from(at + window - millis).unwrap_or(0) + 1,
-            )),
-            None => {
-                transaction.execute(
-                    "INSERT INTO request (credential, at) VALUES (?1, ?2)",
-                    params![self.credential, millis],
-                )?;
-                Slot::Reserved
-            }
+            ))
+        } else {
+            transaction.execute(
+                "INSERT INTO request (credential, at) VALUES (?1, ?2)",
+                params![self.credential, millis],
+            )?;
+            Slot::Reserved
         };
         transaction.commit()?;
         Ok(slot)

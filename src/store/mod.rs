@@ -25,7 +25,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use ledger::Ledger;
 pub use lock::{LockTaken, RunLock};
 pub use outbox::{Note, Notes};
-pub use push::{PushState, Settled, Unsettled};
+pub use push::{Prepared, PushState, Settled, Unsettled};
 pub use sources::{Delivered, SourceState, pieces_of};
 
 use crate::clock::Clock;

@@ -37,6 +37,23 @@ pub enum Settled {
     InDoubt,
 }
 
+/// A push that is about to leave.
+#[derive(Debug)]
+pub struct Prepared<'p> {
+    /// The run that sends it.
+    pub run: &'p str,
+    /// The proof, and the roster.
+    pub approved: &'p Approved,
+    /// What is sent.
+    pub push: &'p Push,
+    /// Identifies the body.
+    pub body_hash: &'p str,
+    /// Identifies the rules by which people were selected.
+    pub rules_hash: &'p str,
+    /// Names of the sources, by position.
+    pub sources: &'p [&'p str],
+}
+
 #[derive(Serialize, Deserialize)]
 struct Sent<S, E> {
     source: S,
@@ -81,18 +98,21 @@ impl Store {
         Ok(people.into_values().collect())
     }
 
-    /// Puts a push on disk, before it leaves. `sources` are the names of the sources, by position.
+    /// Puts a push on disk, before it leaves.
     pub fn prepare(
         &self,
         target: &Target,
-        run: &str,
-        approved: &Approved,
-        push: &Push,
-        body_hash: &str,
-        rules_hash: &str,
-        sources: &[&str],
+        prepared: &Prepared<'_>,
         notes: &Notes,
     ) -> Result<(), StoreError> {
+        let Prepared {
+            run,
+            approved,
+            push,
+            body_hash,
+            rules_hash,
+            sources,
+        } = prepared;
         let leavers: Vec<&Change> = approved
             .changes()
             .iter()

@@ -58,7 +58,7 @@ impl Secrets {
                     failed.push((
                         "ca_file",
                         format!("The file {} cannot be read ({cause})", path.display()),
-                    ))
+                    ));
                 })
                 .ok()
         });

@@ -257,12 +257,13 @@ impl<'c> Run<'c> {
         crate::crash::point("begun");
         let doubtful = self.settle(report).await?;
         let snapshot = off(|| store.snapshot(&self.target))?;
-        let doubtful_people: HashMap<HrId, (String, Employee)> = match doubtful {
-            true => off(|| store.doubtful_roster(&self.target))?
+        let doubtful_people: HashMap<HrId, (String, Employee)> = if doubtful {
+            off(|| store.doubtful_roster(&self.target))?
                 .into_iter()
                 .map(|(source, employee)| (employee.hr_id.clone(), (source, employee)))
-                .collect(),
-            false => HashMap::new(),
+                .collect()
+        } else {
+            HashMap::new()
         };
         let known = Known {
             snapshot,
@@ -428,14 +429,12 @@ impl<'c> Run<'c> {
             let rows = std::mem::take(&mut deliveries.rows);
             let selected: Vec<usize> = rows.iter().map(|delivery| delivery.rows.len()).collect();
             let assembly = assemble(rows, self.selection(), |hr_id| known.contains(hr_id));
-            match self.too_many_rejected(&assembly, &selected, &deliveries) {
-                Some((source, error)) => {
-                    failed.insert(source, error);
-                }
-                None => {
-                    self.keep(&deliveries, report)?;
-                    return Ok(Some((assembly, deliveries.taken())));
-                }
+            if let Some((source, error)) = self.too_many_rejected(&assembly, &selected, &deliveries)
+            {
+                failed.insert(source, error);
+            } else {
+                self.keep(&deliveries, report)?;
+                return Ok(Some((assembly, deliveries.taken())));
             }
         }
     }

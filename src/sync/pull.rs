@@ -17,6 +17,7 @@ pub(super) struct Deliveries {
 }
 
 /// What became of one source.
+#[derive(Default)]
 struct OneSource {
     taken: Option<Taken>,
     /// New rows, in the form in which they are kept.
@@ -60,114 +61,93 @@ impl Run<'_> {
                     Err(panic) => std::panic::resume_unwind(panic.into_panic()),
                 },
             };
-            let mut one = SourceReport {
-                name: source.name.clone(),
-                file: None,
-                rows: 0,
-                selected: 0,
-                status: String::new(),
-                note: None,
-                frozen: false,
-            };
-            let same_mapping = state
-                .as_ref()
-                .is_some_and(|state| state.mapping_hash == source::mapping_hash(source));
-            let pulled = match pulled {
-                Ok(Pulled::NothingNewer { .. }) if !same_mapping => Err(format!(
-                    "The rules for {} have changed since its last file, and that file is not there any more; deliver it again",
-                    source.name
-                )),
-                other => other,
-            };
-            let (rows, kept) = match pulled {
-                Ok(Pulled::Read {
-                    taken,
-                    delivery,
-                    rows,
-                    ..
-                }) => {
-                    let last = state
-                        .as_ref()
-                        .and_then(|state| Taken::from_text(&state.taken));
-                    let same = same_mapping
-                        && last
-                            .as_ref()
-                            .is_some_and(|last| last.sha256 == taken.sha256);
-                    status(
-                        &mut one,
-                        if same { "unchanged" } else { "new" },
-                        &taken,
-                        rows,
-                    );
-                    let keep = (!same && !self.options.dry_run).then(|| pieces_of(&delivery));
-                    (
-                        Some(delivery),
-                        OneSource {
-                            taken: Some(taken),
-                            keep,
-                            frozen: false,
-                        },
-                    )
-                }
-                Ok(Pulled::NothingNewer { not_yet }) => {
-                    let rows = off(|| self.context.store.source_rows(&self.target, &source.name))?;
-                    one.status = if not_yet.is_some() {
-                        "not yet"
-                    } else {
-                        "unchanged"
-                    }
-                    .to_owned();
-                    one.rows = rows.rows.len() + rows.excluded.len();
-                    one.note = Some(match not_yet {
-                        Some(name) => format!(
-                            "A newer file is not complete yet ({name}); the last roster is used again"
-                        ),
-                        None => "No newer file; the last roster is used again".to_owned(),
-                    });
-                    (
-                        Some(rows),
-                        OneSource {
-                            taken: None,
-                            keep: None,
-                            frozen: false,
-                        },
-                    )
-                }
-                Err(error) => {
-                    tracing::error!(
-                        integration.name = self.integration.name,
-                        source.name = source.name,
-                        "{error}"
-                    );
-                    one.status = "failed".to_owned();
-                    one.note = Some(error);
-                    one.frozen = state.is_some();
-                    let rows = match state {
-                        Some(_) => Some(off(|| {
-                            self.context.store.source_rows(&self.target, &source.name)
-                        })?),
-                        None => None,
-                    };
-                    one.rows = rows
-                        .as_ref()
-                        .map_or(0, |rows| rows.rows.len() + rows.excluded.len());
-                    (
-                        rows,
-                        OneSource {
-                            taken: None,
-                            keep: None,
-                            frozen: true,
-                        },
-                    )
-                }
-            };
-            one.selected = rows.as_ref().map_or(0, |rows| rows.rows.len());
+            let (report_of_one, rows, one) = self.one(source, state, pulled)?;
             whole &= rows.is_some();
             deliveries.rows.push(rows.unwrap_or_default());
-            deliveries.sources.push(kept);
-            report.sources.push(one);
+            deliveries.sources.push(one);
+            report.sources.push(report_of_one);
         }
         Ok(whole.then_some(deliveries))
+    }
+
+    /// What became of one source: its rows, those that stand in for it, or none.
+    fn one(
+        &self,
+        source: &Source,
+        state: Option<SourceState>,
+        pulled: Result<Pulled, String>,
+    ) -> Result<(SourceReport, Option<Delivery>, OneSource), StoreError> {
+        let hash = source::mapping_hash(source);
+        let same_mapping = state
+            .as_ref()
+            .is_some_and(|state| state.mapping_hash == hash);
+        let mut told = SourceReport {
+            name: source.name.clone(),
+            file: None,
+            rows: 0,
+            selected: 0,
+            status: String::new(),
+            note: None,
+            frozen: false,
+        };
+        let mut one = OneSource::default();
+        let last_rows = || {
+            let rows = off(|| self.context.store.source_rows(&self.target, &source.name))?;
+            Ok::<_, StoreError>(Some(rows))
+        };
+        let rows = match pulled {
+            Ok(Pulled::Read {
+                taken,
+                delivery,
+                rows,
+                ..
+            }) => {
+                let last = state.and_then(|state| Taken::from_text(&state.taken));
+                let same = same_mapping && last.is_some_and(|last| last.sha256 == taken.sha256);
+                told.status = if same {
+                    "unchanged".into()
+                } else {
+                    "new".into()
+                };
+                told.file = Some(taken.name.clone());
+                told.rows = rows;
+                one.keep = (!same && !self.options.dry_run).then(|| pieces_of(&delivery));
+                one.taken = Some(taken);
+                Some(delivery)
+            }
+            Ok(Pulled::NothingNewer {
+                not_yet: Some(name),
+            }) if same_mapping => {
+                told.status = "not yet".into();
+                told.note = Some(format!(
+                    "A newer file is not complete yet ({name}); the last roster is used again"
+                ));
+                last_rows()?
+            }
+            Ok(Pulled::NothingNewer { not_yet: None }) if same_mapping => {
+                told.status = "unchanged".into();
+                told.note = Some("No newer file; the last roster is used again".into());
+                last_rows()?
+            }
+            failed => {
+                let error = failed.err().unwrap_or_else(|| format!(
+                    "The rules for {} have changed since its last file, and that file is not there any more; deliver it again",
+                    source.name
+                ));
+                tracing::error!(
+                    integration.name = self.integration.name,
+                    source.name = source.name,
+                    "{error}"
+                );
+                told.status = "failed".into();
+                told.note = Some(error);
+                told.frozen = state.is_some();
+                one.frozen = true;
+                if told.frozen { last_rows()? } else { None }
+            }
+        };
+        told.selected = rows.as_ref().map_or(0, |rows| rows.rows.len());
+        Ok((told, rows, one))
     }
 
     fn spawn(
@@ -324,12 +304,6 @@ impl Deliveries {
             .map(|source| source.taken.clone())
             .collect()
     }
-}
-
-fn status(one: &mut SourceReport, word: &str, taken: &Taken, rows: usize) {
-    word.clone_into(&mut one.status);
-    one.file = Some(taken.name.clone());
-    one.rows = rows;
 }
 
 fn source_note(source: &SourceReport, taken: Option<&Taken>) -> Note {

@@ -1,15 +1,13 @@
 //! The dangerous part of a run: intent on disk, one call, receipt, snapshot; and what to do about a push whose answer was never seen.
 
-use sha2::{Digest, Sha256};
-
 use super::{Ending, OFF, Run, RunReport, Stop, connect, millis, off};
 use crate::audit::{Event, mask_text};
 use crate::config::{AuditValues, Source};
+use crate::digest::sha256;
 use crate::guard::Approved;
 use crate::jobticket::{Attempt, Outcome, Push, PushError, Receipt, Witness, named_records};
-use crate::plan::hex;
 use crate::roster::Entry;
-use crate::store::{Note, Notes, PushState, Settled, Store};
+use crate::store::{Note, Notes, Prepared, PushState, Settled, Store};
 
 /// Writes each attempt to the audit log as soon as it is over.
 struct Told<'t> {
@@ -182,7 +180,7 @@ impl Run<'_> {
         }
 
         let push = Push::new(approved, format!("sync-{}", self.id));
-        let body_hash = hex(&Sha256::digest(push.body()));
+        let body_hash = sha256(push.body());
         let names: Vec<&str> = self
             .integration
             .sources
@@ -196,19 +194,15 @@ impl Run<'_> {
             plan_hash: approved.plan_hash().to_owned(),
         };
         let notes = self.notes(vec![intent.into()]);
-        let rules = self.rules_hash();
-        off(|| {
-            store.prepare(
-                &self.target,
-                self.id,
-                approved,
-                &push,
-                &body_hash,
-                &rules,
-                &names,
-                &notes,
-            )
-        })?;
+        let prepared = Prepared {
+            run: self.id,
+            approved,
+            push: &push,
+            body_hash: &body_hash,
+            rules_hash: &self.rules_hash(),
+            sources: &names,
+        };
+        off(|| store.prepare(&self.target, &prepared, &notes))?;
         off(|| store.flush(self.context.audit))?;
         crate::crash::point("prepared");
 
@@ -352,8 +346,6 @@ impl Run<'_> {
             &self.integration.select,
             self.context.config.timezone.name(),
         );
-        hex(&Sha256::digest(
-            serde_json::to_vec(&all).expect("rules are plain values"),
-        ))
+        sha256(serde_json::to_vec(&all).expect("rules are plain values"))
     }
 }

@@ -224,6 +224,56 @@ impl fmt::Display for RunReport {
             self.environment,
             if self.dry_run { ", dry run" } else { "" }
         )?;
+        self.sources(f)?;
+        let Counts {
+            joiners,
+            leavers,
+            changed,
+            ..
+        } = self.counts;
+        if self.roster > 0 {
+            let known = self
+                .snapshot
+                .map_or("none".to_owned(), |known| known.to_string());
+            writeln!(
+                f,
+                "  roster: {} employees ({known} in the snapshot)",
+                self.roster
+            )?;
+            writeln!(
+                f,
+                "  joiners: {joiners}   leavers: {leavers}   changed: {changed}"
+            )?;
+        }
+        lines(f, "changes", self.changes.iter())?;
+        self.left_out(f)?;
+        if self.too_early > 0 {
+            writeln!(
+                f,
+                "  {} people start later than select.starters_days_ahead and are not taken yet",
+                self.too_early
+            )?;
+        }
+        for note in &self.notes {
+            writeln!(f, "  {note}")?;
+        }
+        self.ending(f)?;
+        #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+        let seconds = self.duration_ms as f64 / 1000.0;
+        writeln!(
+            f,
+            "  requests: {}   time: {seconds:.2} s   run: {}",
+            self.requests, self.run
+        )?;
+        if self.sandbox {
+            writeln!(f, "  SANDBOX: nobody at JobTicket was changed")?;
+        }
+        Ok(())
+    }
+}
+
+impl RunReport {
+    fn sources(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for source in &self.sources {
             write!(f, "  source {}: {}", source.name, source.status)?;
             if let Some(file) = &source.file {
@@ -248,27 +298,11 @@ impl fmt::Display for RunReport {
                 )?;
             }
         }
-        let Counts {
-            joiners,
-            leavers,
-            changed,
-            ..
-        } = self.counts;
-        if self.roster > 0 {
-            let known = self
-                .snapshot
-                .map_or("none".to_owned(), |known| known.to_string());
-            writeln!(
-                f,
-                "  roster: {} employees ({known} in the snapshot)",
-                self.roster
-            )?;
-            writeln!(
-                f,
-                "  joiners: {joiners}   leavers: {leavers}   changed: {changed}"
-            )?;
-        }
-        lines(f, "changes", self.changes.iter())?;
+        Ok(())
+    }
+
+    /// Everyone who is not in the roster, or not as the source has them.
+    fn left_out(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rejected = self.rejected.iter().map(|row| {
             let RejectedRow {
                 source,
@@ -307,33 +341,9 @@ impl fmt::Display for RunReport {
                 format!("! {hr_id} {then}: the e-mail is still that of {kept}, who is kept")
             },
         );
-        lines(f, "collisions", collisions)?;
-        if self.too_early > 0 {
-            writeln!(
-                f,
-                "  {} people start later than select.starters_days_ahead and are not taken yet",
-                self.too_early
-            )?;
-        }
-        for note in &self.notes {
-            writeln!(f, "  {note}")?;
-        }
-        self.ending(f)?;
-        #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-        let seconds = self.duration_ms as f64 / 1000.0;
-        writeln!(
-            f,
-            "  requests: {}   time: {seconds:.2} s   run: {}",
-            self.requests, self.run
-        )?;
-        if self.sandbox {
-            writeln!(f, "  SANDBOX: nobody at JobTicket was changed")?;
-        }
-        Ok(())
+        lines(f, "collisions", collisions)
     }
-}
 
-impl RunReport {
     fn ending(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.ending {
             Ending::Unchanged => writeln!(f, "  Nothing changed; no sync request was made"),

@@ -1,5 +1,6 @@
 //! A company of invented people, its drop folder and configuration, and a JobTicket of its own.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -56,7 +57,11 @@ pub fn table(people: &[Person]) -> String {
         end,
     } in people
     {
-        text += &format!("{number};{first};{last};{email};{born};{start};{end}\r\n");
+        writeln!(
+            text,
+            "{number};{first};{last};{email};{born};{start};{end}\r"
+        )
+        .unwrap();
     }
     text
 }

@@ -324,30 +324,6 @@ fn every_message_begins_with_a_capital_and_has_no_final_stop() {
     }
 }
 
-#[test]
-#[ignore = "measures time; run it in release"]
-fn a_hundred_thousand_rows_are_read_in_a_blink() {
-    let mut text =
-        String::from("PersNr;Vorname;Nachname;E-Mail;Geburt;Eintritt;Austritt;Status;Ort;Kost\n");
-    for number in 0..100_000 {
-        writeln!(text, "{number:08};Jürgen;\"Weiß\";j.weiss{number}@example.com;05.03.1990;01.01.2020;;aktiv;Köln;4711").unwrap();
-    }
-    let began = std::time::Instant::now();
-    let decoded =
-        crate::source::encoding::decode(text.as_bytes(), "roster.csv", Encoding::Auto).unwrap();
-    let decode = began.elapsed();
-    let table = Table::open(&decoded, "roster.csv", &TableConfig::default()).unwrap();
-    let mut length = 0;
-    let rows = table
-        .for_each_row(|row| length += (0..10).map(|column| row.cell(column).len()).sum::<usize>());
-    assert_eq!(rows, Ok(100_000));
-    eprintln!(
-        "{} bytes, {length} in cells: text {decode:?}, all {:?}",
-        text.len(),
-        began.elapsed()
-    );
-}
-
 /// What a careful sender writes.
 fn written(rows: &[Vec<String>], line_end: &str, delimiter: char, trailer: bool) -> String {
     let mut text = ["n", "v", "l", "m"].join(&delimiter.to_string()) + line_end;
