@@ -62,13 +62,9 @@ impl Checked {
     }
 }
 
-/// Checks one integration.
-pub async fn check(
-    config: &Config,
-    integration: &Integration,
-    offline: bool,
-    clock: &Clock,
-) -> Checked {
+/// Checks the integration at this position of the configuration.
+pub async fn check(config: &Config, position: usize, offline: bool, clock: &Clock) -> Checked {
+    let integration = &config.integrations[position];
     let mut found = Checked {
         integration: integration.name.clone(),
         environment: integration.jobticket.environment_name(),
@@ -77,7 +73,7 @@ pub async fn check(
         errors: Vec::new(),
         exit_code: Exit::Done,
     };
-    let secrets = secrets(integration, offline, &mut found);
+    let secrets = secrets(config, position, offline, &mut found);
     if offline {
         return found;
     }
@@ -96,7 +92,13 @@ pub async fn check(
     found
 }
 
-fn secrets(integration: &Integration, offline: bool, found: &mut Checked) -> Option<Secrets> {
+fn secrets(
+    config: &Config,
+    position: usize,
+    offline: bool,
+    found: &mut Checked,
+) -> Option<Secrets> {
+    let integration = &config.integrations[position];
     let jobticket = &integration.jobticket;
     let unit_only = [&jobticket.api_key_id, &jobticket.api_key_secret]
         .into_iter()
@@ -114,9 +116,13 @@ fn secrets(integration: &Integration, offline: bool, found: &mut Checked) -> Opt
             Some(secrets)
         }
         Err(failed) => {
-            for (key, error) in failed {
-                found.wrong(Exit::Configuration, format!("{key}: {error}"));
-            }
+            let failed = failed
+                .into_iter()
+                .map(|(key, error)| (position, key, error));
+            found.wrong(
+                Exit::Configuration,
+                config.wrong(failed.collect()).to_string(),
+            );
             None
         }
     }
@@ -317,6 +323,9 @@ async fn api(
                     Exit::Unexpected,
                     "this machine's clock and JobTicket's are more than a day apart",
                 );
+            }
+            if integration.jobticket.is_sandbox() {
+                return link.close().await;
             }
             match link.client().integration().await {
                 Ok(there) => {

@@ -86,10 +86,11 @@ async fn dispatch(cli: Cli) -> Exit {
             &format!("Root could not become the owner of {folder} ({error}); run as that user"),
         );
     }
-    let chosen: Vec<&Integration> = config
+    let chosen: Vec<(usize, &Integration)> = config
         .integrations
         .iter()
-        .filter(|integration| {
+        .enumerate()
+        .filter(|(_, integration)| {
             cli.integration
                 .as_ref()
                 .is_none_or(|name| *name == integration.name)
@@ -115,9 +116,9 @@ async fn dispatch(cli: Cli) -> Exit {
     match &cli.command {
         Some(Command::Check { offline }) => {
             let mut all = Vec::new();
-            for integration in chosen {
+            for (position, integration) in chosen {
                 progress.stage(&format!("checking {}", integration.name));
-                all.push(check(&config, integration, *offline, &clock).await);
+                all.push(check(&config, position, *offline, &clock).await);
             }
             progress.end();
             let exit = all
@@ -143,27 +144,26 @@ async fn dispatch(cli: Cli) -> Exit {
 async fn run(
     cli: &Cli,
     config: &Config,
-    chosen: &[&Integration],
+    chosen: &[(usize, &Integration)],
     clock: &Clock,
     progress: &Progress,
 ) -> Exit {
     let mut ready = Vec::new();
     let mut wrong = Vec::new();
-    for integration in chosen {
+    for (position, integration) in chosen {
         match Secrets::read(integration) {
             Ok(secrets) => ready.push((*integration, secrets)),
             Err(failed) => {
-                wrong.extend(failed.into_iter().map(|(key, error)| {
-                    format!("\n  {}: jobticket.{key}: {error}", integration.name)
-                }));
+                wrong.extend(
+                    failed
+                        .into_iter()
+                        .map(|(key, error)| (*position, key, error)),
+                );
             }
         }
     }
     if !wrong.is_empty() {
-        return say(
-            Exit::Configuration,
-            &format!("Secrets cannot be read:{}", wrong.concat()),
-        );
+        return say(Exit::Configuration, &chain(&config.wrong(wrong)));
     }
     let store = match tokio::task::block_in_place(|| Store::open(&config.state_dir, clock.clone()))
     {

@@ -7,7 +7,7 @@ use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 
 use super::location::{Place, Places, Step, path_text};
 use super::problem::{Problems, kind_name};
-use super::{After, Config, SecretRef, validate};
+use super::{After, Config, SecretRef};
 
 /// One thing that is wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,35 @@ fn findings_text(path: &Path, findings: &[Finding]) -> String {
     text
 }
 
+/// The file that a configuration was read from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct File {
+    path: PathBuf,
+    places: Places,
+}
+
+impl File {
+    pub(super) fn wrong(&self, found: Vec<(usize, &'static str, String)>) -> ConfigError {
+        let findings = found.into_iter().map(|(integration, key, message)| {
+            let at = [
+                Step::Key("integrations".to_owned()),
+                Step::Index(integration),
+                Step::Key("jobticket".to_owned()),
+                Step::Key(key.to_owned()),
+            ];
+            Finding {
+                place: self.places.find(&at),
+                key: path_text(&at),
+                message,
+            }
+        });
+        ConfigError::Wrong {
+            path: self.path.clone(),
+            findings: findings.collect(),
+        }
+    }
+}
+
 /// Reads and checks a file.
 ///
 /// # Errors
@@ -78,10 +107,12 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         .ok()
         .and_then(|path| path.parent().map(Path::to_owned))
         .unwrap_or_else(|| PathBuf::from("."));
-    parse(&text, &folder).map_err(|findings| ConfigError::Wrong {
+    let mut config = parse(&text, &folder).map_err(|findings| ConfigError::Wrong {
         path: path.to_owned(),
         findings,
-    })
+    })?;
+    path.clone_into(&mut config.file.path);
+    Ok(config)
 }
 
 /// Reads and checks the text of a file whose relative paths are relative to `folder`.
@@ -120,11 +151,7 @@ pub fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Finding>> {
     let config = match deserr::deserialize::<Config, _, Problems>(tree) {
         Ok(mut config) => {
             resolve(&mut config, folder);
-            findings.extend(
-                validate::problems(&config)
-                    .into_iter()
-                    .map(|(at, message)| finding(&at, message)),
-            );
+            config.file.places = places.clone();
             Some(config)
         }
         Err(problems) => {

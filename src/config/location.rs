@@ -44,7 +44,7 @@ pub struct Place {
 }
 
 /// The places of all keys and list items of one file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
     at: HashMap<Vec<Step>, Place>,
     pub(crate) duplicates: Vec<(Pointer, Place)>,

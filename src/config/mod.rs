@@ -21,14 +21,16 @@ pub use changes::{KeyChange, changes, flatten};
 pub use load::{ConfigError, Finding, load, parse};
 pub use location::Place;
 pub use secret::{Secret, SecretError, SecretRef};
-pub use values::{After, DateColumn, Delimiter, FlagColumn, Limit, NewestBy, Ready, Texts};
+pub use values::{
+    After, BaseUrl, DateColumn, Delimiter, FlagColumn, Limit, NewestBy, Ready, Texts,
+};
 
 use problem::Problems;
 use values::Percent;
 
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::whole -> Problems)]
 pub struct Config {
     /// Folder of the store, the audit log and the sandbox.
     pub state_dir: PathBuf,
@@ -47,6 +49,10 @@ pub struct Config {
     pub log: LogConfig,
     /// What is kept in step with what.
     pub integrations: Vec<Integration>,
+    /// The file it was read from.
+    #[deserr(skip)]
+    #[serde(skip)]
+    file: load::File,
 }
 
 fn time_zone(name: &str) -> Result<chrono_tz::Tz, String> {
@@ -127,7 +133,7 @@ pub enum LogLevel {
 
 /// A JobTicket HR integration with its credential and sources.
 #[derive(Debug, Clone, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::integration -> Problems)]
 pub struct Integration {
     /// Its name here: in messages, logs and `--integration`.
     pub name: String,
@@ -158,14 +164,14 @@ pub enum Environment {
 
 /// The JobTicket side of an integration.
 #[derive(Debug, Clone, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::jobticket -> Problems)]
 pub struct JobTicket {
     /// One of the known hosts; or `base_url`.
     #[deserr(default)]
     pub environment: Option<Environment>,
     /// Another host; or `environment`.
     #[deserr(default)]
-    pub base_url: Option<String>,
+    pub base_url: Option<BaseUrl>,
     /// Number of the HR integration in the JobTicket portal.
     pub integration_id: u64,
     /// User name of HTTP Basic auth.
@@ -187,7 +193,7 @@ pub struct JobTicket {
 
 /// Time limits of one HTTP call, in seconds. The vendor names none; these are ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::timeouts -> Problems)]
 pub struct Timeouts {
     /// Until the connection stands, TLS included.
     #[deserr(default = 10)]
@@ -222,7 +228,7 @@ pub enum SourceType {
 
 /// Where employees come from.
 #[derive(Debug, Clone, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::source -> Problems)]
 pub struct Source {
     /// Its name here.
     pub name: String,
@@ -263,7 +269,7 @@ pub struct Source {
 
 /// A rule on the text of one column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::rule -> Problems)]
 pub struct Rule {
     /// The column.
     pub column: String,
@@ -275,7 +281,7 @@ pub struct Rule {
 
 /// How a table is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::table -> Problems)]
 pub struct TableConfig {
     /// Between the cells.
     #[deserr(default = Delimiter::Auto)]
@@ -360,7 +366,7 @@ pub enum FinalNewline {
 
 /// Which column is which field of JobTicket.
 #[derive(Debug, Clone, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields, rename_all = camelCase)]
+#[deserr(error = Problems, deny_unknown_fields, rename_all = camelCase, validate = validate::fields -> Problems)]
 #[serde(rename_all = "camelCase")]
 pub struct Fields {
     /// The stable key.
@@ -393,7 +399,7 @@ pub struct Fields {
 #[deserr(error = Problems, deny_unknown_fields)]
 pub struct AbsenceColumns {
     /// The column that holds the kind of absence.
-    pub kind: String,
+    pub kind: Texts,
     /// Only these kinds are sent; all others, illness above all, stay in the HR system.
     pub only: Texts,
     /// JSON keys of an item whose value is text.
@@ -406,7 +412,7 @@ pub struct AbsenceColumns {
 
 /// Who is taken by date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::select -> Problems)]
 pub struct Select {
     /// New people are taken so many days before their first day.
     #[deserr(default = 30)]
@@ -427,7 +433,7 @@ impl Default for Select {
 
 /// What one run may do without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::limits -> Problems)]
 pub struct Limits {
     /// People who are missing without an explanation.
     #[deserr(default = Limits::default().leavers)]
@@ -498,6 +504,11 @@ impl Deserr<Problems> for Limit {
 }
 
 impl Config {
+    /// Says of keys under `jobticket` what only their use has shown, with file and line: (position of the integration, key, message).
+    pub fn wrong(&self, found: Vec<(usize, &'static str, String)>) -> ConfigError {
+        self.file.wrong(found)
+    }
+
     /// Folder of the request ledger.
     pub fn ledger_folder(&self) -> &std::path::Path {
         self.ledger_dir.as_deref().unwrap_or(&self.state_dir)
@@ -529,7 +540,7 @@ impl JobTicket {
             Some(Environment::Sandbox) => None,
             Some(Environment::Staging) => Some(STAGING),
             Some(Environment::Production) => Some(PRODUCTION),
-            None => self.base_url.as_deref(),
+            None => self.base_url.as_ref().map(|url| url.0.as_str()),
         }
     }
 

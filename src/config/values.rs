@@ -13,6 +13,11 @@ use crate::roster::DateFormat;
 #[serde(transparent)]
 pub struct Texts(pub Vec<String>);
 
+/// The address of an API: https, or loopback, without a credential in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct BaseUrl(pub String);
+
 /// A number of rows or people: a share of all, never less than a floor and, where given, never more than a count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Limit {

@@ -46,7 +46,7 @@ pub struct FlagMapping {
 #[derive(Debug, Clone)]
 pub struct AbsenceMapping {
     /// The column with the kind of absence.
-    pub kind: usize,
+    pub kind: Columns,
     /// The kinds that are sent.
     pub only: HashSet<String>,
     /// JSON keys with text.
@@ -301,9 +301,6 @@ impl AbsenceMapping {
         cell: &impl Fn(usize) -> &'c str,
         today: NaiveDate,
     ) -> Result<Option<Absence>, Wrong> {
-        if !self.only.contains(cell(self.kind)) {
-            return Ok(None);
-        }
         let first = |columns: &Columns| {
             columns
                 .iter()
@@ -311,6 +308,9 @@ impl AbsenceMapping {
                 .find(|text| !text.is_empty())
                 .unwrap_or("")
         };
+        if !self.only.contains(first(&self.kind)) {
+            return Ok(None);
+        }
         let mut absence = Absence::new();
         for (key, columns) in &self.texts {
             let text = is_text(first(columns))?;

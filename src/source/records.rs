@@ -205,7 +205,7 @@ fn mapping(source: &Source, table: &Table<'_>) -> Result<Mapping, TableError> {
                 .iter()
                 .map(|(key, column)| Ok((key.clone(), date(column)?)));
             Ok(AbsenceMapping {
-                kind: table.column(&absences.kind)?,
+                kind: columns(&absences.kind)?,
                 only: absences
                     .only
                     .0
@@ -255,7 +255,7 @@ fn names(source: &Source, field: Field) -> Vec<String> {
         Field::Absences => fields
             .absences
             .as_ref()
-            .map_or_else(Vec::new, |absences| vec![absences.kind.clone()]),
+            .map_or_else(Vec::new, |absences| absences.kind.0.clone()),
     }
 }
 
