@@ -74,6 +74,7 @@ pub struct Rejected {
 
 /// An unknown person without a value that JobTicket needs, such as a trainee who has no e-mail yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Incomplete {
     /// Whose.
     pub hr_id: HrId,

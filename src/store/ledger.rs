@@ -91,15 +91,6 @@ impl Ledger {
         })
     }
 
-    /// Until when the credential is blocked, if it is.
-    pub fn blocked_until(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(blocked(&connection, &self.credential, self.clock.now())?)
-    }
-
     fn reserve(&self) -> Result<Slot, rusqlite::Error> {
         let mut connection = self
             .connection

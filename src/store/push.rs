@@ -82,14 +82,19 @@ impl Store {
     }
 
     /// The people of every push of the target whose answer is not known, with their sources; the newest push's values count.
-    pub fn doubtful_roster(&self, target: &Target) -> Result<Vec<(String, Employee)>, StoreError> {
+    /// With a syncId, of that one alone.
+    pub fn doubtful_roster(
+        &self,
+        target: &Target,
+        sync_id: Option<&str>,
+    ) -> Result<Vec<(String, Employee)>, StoreError> {
         let sql = "SELECT r.content FROM push_rows r JOIN push p USING (sync_id)
-                   WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt')
+                   WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt') AND p.sync_id = coalesce(?2, p.sync_id)
                    ORDER BY p.prepared_at, p.sync_id, r.piece";
         let connection = self.lock();
         let mut people = std::collections::BTreeMap::new();
         let mut select = connection.prepare_cached(sql)?;
-        let mut rows = select.query([target.as_str()])?;
+        let mut rows = select.query(params![target.as_str(), sync_id])?;
         while let Some(row) = rows.next()? {
             for Sent { source, employee } in sent(row)? {
                 people.insert(employee.hr_id.clone(), (source, employee));

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Store, StoreError, Target};
@@ -25,19 +24,6 @@ impl Store {
             return Ok(None);
         }
         Ok(Some(keys(&connection, target)?))
-    }
-
-    /// When the snapshot was acknowledged.
-    pub fn acknowledged_at(&self, target: &Target) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let text: Option<String> = self
-            .lock()
-            .query_row(
-                "SELECT acknowledged_at FROM snapshot WHERE target = ?1",
-                [target.as_str()],
-                |row| row.get(0),
-            )
-            .optional()?;
-        Ok(text.and_then(|text| text.parse().ok()))
     }
 
     /// The acknowledged values of these people, as far as they are known.

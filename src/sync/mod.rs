@@ -145,6 +145,10 @@ pub async fn run(
             report.duration_ms = millis(context.clock.instant() - began);
             report.exit_code = report.exit();
             if let Err(error) = run.end(&report) {
+                let ended = report.ending.name();
+                report.notes.push(format!(
+                    "Before its end could be recorded, this run ended as: {ended}"
+                ));
                 report.ending = Ending::Failed {
                     message: error.to_string(),
                 };
@@ -255,19 +259,22 @@ impl<'c> Run<'c> {
         self.check_clock()?;
         self.begin()?;
         crate::crash::point("begun");
-        let doubtful = self.settle(report).await?;
-        let snapshot = off(|| store.snapshot(&self.target))?;
-        let doubtful_people: HashMap<HrId, (String, Employee)> = if doubtful {
-            off(|| store.doubtful_roster(&self.target))?
-                .into_iter()
-                .map(|(source, employee)| (employee.hr_id.clone(), (source, employee)))
-                .collect()
-        } else {
-            HashMap::new()
-        };
-        let known = Known {
-            snapshot,
-            doubtful: doubtful.then(|| keyed(&doubtful_people)),
+        let doubt = self.settle(report).await?;
+        (self.context.stage)("loading the snapshot");
+        let doubtful = Doubtful::load(store, &self.target, &doubt)?;
+        let known = match doubt {
+            Doubt::None => Known {
+                snapshot: off(|| store.snapshot(&self.target))?,
+                doubtful: None,
+            },
+            Doubt::Unsettled => Known {
+                snapshot: off(|| store.snapshot(&self.target))?,
+                doubtful: Some(doubtful.keyed()),
+            },
+            Doubt::Taken(_) => Known {
+                snapshot: Some(doubtful.keyed()),
+                doubtful: None,
+            },
         };
         report.snapshot = known.snapshot.as_ref().map(Vec::len);
         let Some((assembly, taken)) = self.gather(&known, report).await? else {
@@ -275,7 +282,7 @@ impl<'c> Run<'c> {
             return Ok(self.note_failed(report)?);
         };
         (self.context.stage)("comparing with the snapshot");
-        let Planned { plan, old } = self.plan(assembly, &known, &doubtful_people, report)?;
+        let Planned { plan, old } = self.plan(assembly, &known, &doubtful, report)?;
         report.roster = plan.entries.len();
         report.counts = plan.counts();
         report.changes.clone_from(&plan.changes);
@@ -444,7 +451,7 @@ impl<'c> Run<'c> {
         &mut self,
         assembly: Assembly,
         known: &Known,
-        doubtful: &HashMap<HrId, (String, Employee)>,
+        doubtful: &Doubtful,
         report: &mut RunReport,
     ) -> Result<Planned, Stop> {
         // Carry forward: a rejected row of a known person is not a person who left.
@@ -530,17 +537,21 @@ impl<'c> Run<'c> {
     fn acknowledged<'i>(
         &self,
         hr_ids: impl IntoIterator<Item = &'i HrId>,
-        doubtful: &HashMap<HrId, (String, Employee)>,
+        doubtful: &Doubtful,
     ) -> Result<HashMap<HrId, (String, Employee)>, StoreError> {
         let hr_ids: Vec<&HrId> = hr_ids.into_iter().collect();
-        let mut found = off(|| {
-            self.context
-                .store
-                .acknowledged(&self.target, hr_ids.iter().copied())
-        })?;
+        let mut found = if doubtful.taken {
+            HashMap::new()
+        } else {
+            off(|| {
+                self.context
+                    .store
+                    .acknowledged(&self.target, hr_ids.iter().copied())
+            })?
+        };
         for hr_id in hr_ids {
             if !found.contains_key(hr_id)
-                && let Some(person) = doubtful.get(hr_id)
+                && let Some(person) = doubtful.people.get(hr_id)
             {
                 found.insert(hr_id.clone(), person.clone());
             }
@@ -654,13 +665,47 @@ fn verdict(verdict: &str, plan_hash: &str, trips: Vec<guard::Trip>) -> Note {
     .into()
 }
 
-fn keyed(people: &HashMap<HrId, (String, Employee)>) -> Vec<plan::Keyed> {
-    let mut keys: Vec<plan::Keyed> = people
-        .iter()
-        .map(|(hr_id, (_, employee))| (hr_id.clone(), employee.hash()))
-        .collect();
-    keys.sort_by(|a, b| a.0.cmp(&b.0));
-    keys
+/// What is known of the last push, once it was looked for.
+enum Doubt {
+    /// It was settled, if there was one.
+    None,
+    /// JobTicket may have taken it or not.
+    Unsettled,
+    /// JobTicket has taken it, and a dry run does not record that. Its syncId.
+    Taken(String),
+}
+
+/// The people of a push whose answer was never seen, with their sources.
+struct Doubtful {
+    people: HashMap<HrId, (String, Employee)>,
+    /// Whether JobTicket has them for certain, so that they count before the snapshot.
+    taken: bool,
+}
+
+impl Doubtful {
+    fn load(store: &Store, target: &Target, doubt: &Doubt) -> Result<Self, StoreError> {
+        let roster = match doubt {
+            Doubt::None => Vec::new(),
+            Doubt::Unsettled => off(|| store.doubtful_roster(target, None))?,
+            Doubt::Taken(sync_id) => off(|| store.doubtful_roster(target, Some(sync_id)))?,
+        };
+        let people = roster
+            .into_iter()
+            .map(|(source, employee)| (employee.hr_id.clone(), (source, employee)));
+        Ok(Self {
+            people: people.collect(),
+            taken: matches!(doubt, Doubt::Taken(_)),
+        })
+    }
+
+    fn keyed(&self) -> Vec<plan::Keyed> {
+        let people = self.people.iter();
+        let mut keys: Vec<plan::Keyed> = people
+            .map(|(hr_id, (_, employee))| (hr_id.clone(), employee.hash()))
+            .collect();
+        keys.sort_by(|a, b| a.0.cmp(&b.0));
+        keys
+    }
 }
 
 impl RunReport {

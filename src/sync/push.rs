@@ -1,6 +1,8 @@
 //! The dangerous part of a run: intent on disk, one call, receipt, snapshot; and what to do about a push whose answer was never seen.
 
-use super::{Ending, OFF, Run, RunReport, Stop, connect, millis, off};
+use std::collections::HashSet;
+
+use super::{Doubt, Ending, OFF, Run, RunReport, Stop, connect, millis, off};
 use crate::audit::{Event, mask_text};
 use crate::config::{AuditValues, Source};
 use crate::digest::sha256;
@@ -44,22 +46,23 @@ impl Witness for Told<'_> {
 /// What JobTicket said of refused values, as far as the audit log may show it. Its shape is not documented, so any word may be a personal value.
 fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
     const MOST: usize = 4_000;
-    let known = |word: &str| {
-        approved.entries().iter().any(|Entry { employee, .. }| {
+    let secret: HashSet<String> = approved
+        .entries()
+        .iter()
+        .flat_map(|Entry { employee, .. }| {
             [&employee.first_name, &employee.last_name, &employee.email]
-                .iter()
-                .any(|value| {
-                    value
-                        .to_lowercase()
-                        .split_whitespace()
-                        .any(|part| part == word)
-                })
         })
-    };
+        .flat_map(|value| {
+            value
+                .split_whitespace()
+                .map(str::to_lowercase)
+                .collect::<Vec<_>>()
+        })
+        .collect();
     let cut: String = body.chars().take(MOST).collect();
     match values {
         AuditValues::Full => cut,
-        AuditValues::Masked => mask_text(&cut, known),
+        AuditValues::Masked => mask_text(&cut, |word| secret.contains(word)),
         AuditValues::None => format!("{} bytes, not kept", body.len()),
     }
 }
@@ -87,11 +90,11 @@ impl Run<'_> {
         Ok(self.link.as_ref().expect("made above"))
     }
 
-    /// Finds out about the last push if its answer was never seen. Returns whether that remains unknown.
-    pub(super) async fn settle(&mut self, report: &mut RunReport) -> Result<bool, Stop> {
+    /// Finds out about the last push if its answer was never seen.
+    pub(super) async fn settle(&mut self, report: &mut RunReport) -> Result<Doubt, Stop> {
         let store = self.context.store;
         let Some(unsettled) = off(|| store.unsettled(&self.target))? else {
-            return Ok(false);
+            return Ok(Doubt::None);
         };
         (self.context.stage)("looking for the last push");
         tracing::warn!(
@@ -111,7 +114,7 @@ impl Run<'_> {
                     "JobTicket has taken the last push ({}); a real run would record that first",
                     receipt.sync_id()
                 ));
-                Ok(true)
+                Ok(Doubt::Taken(unsettled.sync_id))
             }
             Some(receipt) => {
                 let employees = self.acknowledge(&receipt, "read back")?;
@@ -119,7 +122,7 @@ impl Run<'_> {
                     "JobTicket has taken the last push ({}, {employees} employees), whose answer was never seen",
                     receipt.sync_id()
                 ));
-                Ok(false)
+                Ok(Doubt::None)
             }
             None => {
                 report.notes.push(format!(
@@ -138,7 +141,7 @@ impl Run<'_> {
                 } else {
                     self.record(notes)?;
                 }
-                Ok(true)
+                Ok(Doubt::Unsettled)
             }
         }
     }
@@ -203,7 +206,11 @@ impl Run<'_> {
             sources: &names,
         };
         off(|| store.prepare(&self.target, &prepared, &notes))?;
-        off(|| store.flush(self.context.audit))?;
+        if let Err(error) = off(|| store.flush(self.context.audit)) {
+            // Without its line on disk the push does not leave, and then it is in no doubt either.
+            off(|| store.settle(push.sync_id(), Settled::Refused, &self.notes(Vec::new())))?;
+            return Err(error.into());
+        }
         crate::crash::point("prepared");
 
         (self.context.stage)(&format!("pushing {} employees", push.employees()));
