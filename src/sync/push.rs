@@ -1,9 +1,11 @@
 //! The dangerous part of a run: intent on disk, one call, receipt, snapshot; and what to do about a push whose answer was never seen.
 
+use std::collections::HashSet;
+
 use sha2::{Digest, Sha256};
 
 use super::{Ending, OFF, Run, RunReport, Stop, connect, millis, off};
-use crate::audit::{Event, mask_text};
+use crate::audit::{Event, mask_text, parts};
 use crate::config::{AuditValues, Source};
 use crate::guard::Approved;
 use crate::jobticket::{Attempt, Outcome, Push, PushError, Receipt, Witness, named_records};
@@ -46,22 +48,25 @@ impl Witness for Told<'_> {
 /// What JobTicket said of refused values, as far as the audit log may show it. Its shape is not documented, so any word may be a personal value.
 fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
     const MOST: usize = 4_000;
-    let known = |word: &str| {
-        approved.entries().iter().any(|Entry { employee, .. }| {
-            [&employee.first_name, &employee.last_name, &employee.email]
-                .iter()
-                .any(|value| {
-                    value
-                        .to_lowercase()
-                        .split_whitespace()
-                        .any(|part| part == word)
-                })
-        })
-    };
-    let cut: String = body.chars().take(MOST).collect();
+    // A word that is cut in two is no longer known for what it is, so the last one of a long text goes.
+    let mut cut: String = body.chars().take(MOST).collect();
+    if cut.len() < body.len() {
+        cut.truncate(cut.rfind(|c: char| !c.is_alphanumeric()).unwrap_or(0));
+        cut.push('…');
+    }
     match values {
         AuditValues::Full => cut,
-        AuditValues::Masked => mask_text(&cut, known),
+        AuditValues::Masked => {
+            let known: HashSet<String> = approved
+                .entries()
+                .iter()
+                .flat_map(|Entry { employee, .. }| {
+                    [&employee.first_name, &employee.last_name, &employee.email]
+                })
+                .flat_map(|value| parts(value))
+                .collect();
+            mask_text(&cut, |part| known.contains(part))
+        }
         AuditValues::None => format!("{} bytes, not kept", body.len()),
     }
 }

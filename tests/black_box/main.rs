@@ -1,4 +1,6 @@
 //! The program from outside: the real binary, real folders, real sockets.
 
+mod api_statuses;
+mod api_support;
 mod first_steps;
 mod support;
