@@ -1,5 +1,6 @@
 //! The program from outside: the real binary, real folders, real sockets.
 
+mod api_connections;
 mod api_statuses;
 mod api_support;
 mod first_steps;
