@@ -1,6 +1,7 @@
 //! The program from outside: the real binary, real folders, real sockets.
 
 mod api_connections;
+mod api_doubt;
 mod api_statuses;
 mod api_support;
 mod first_steps;
