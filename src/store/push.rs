@@ -76,7 +76,7 @@ impl Store {
         let connection = self.lock();
         let mut people = std::collections::BTreeMap::new();
         let mut select = connection.prepare_cached(sql)?;
-        let mut rows = select.query([target.as_str()])?;
+        let mut rows = select.query(params![target.as_str(), only])?;
         while let Some(row) = rows.next()? {
             for Sent { source, employee } in sent(row)? {
                 people.insert(employee.hr_id.clone(), (source, employee));

@@ -17,6 +17,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 pub use connect::{ConnectError, Link, Secrets, connect};
+use push::LastPush;
 pub use report::{Ending, RejectedRow, RunReport, SourceReport};
 
 use crate::audit::{AuditFile, Event, Values, mask};
@@ -203,6 +204,14 @@ struct Run<'c> {
     begun: bool,
 }
 
+/// The people of pushes whose answer was never seen.
+#[derive(Default)]
+struct Unanswered {
+    people: HashMap<HrId, (String, Employee)>,
+    /// Whether JobTicket is known to have them: then theirs are the acknowledged values, and not those of the snapshot.
+    taken: bool,
+}
+
 /// What the pulled rows come to, ready for the guard.
 struct Planned {
     plan: Plan,
@@ -255,26 +264,26 @@ impl<'c> Run<'c> {
         self.check_clock()?;
         self.begin()?;
         crate::crash::point("begun");
-        let doubtful = self.settle(report).await?;
-        let snapshot = off(|| store.snapshot(&self.target))?;
-        let doubtful_people: HashMap<HrId, (String, Employee)> = match doubtful {
-            true => off(|| store.doubtful_roster(&self.target))?
-                .into_iter()
-                .map(|(source, employee)| (employee.hr_id.clone(), (source, employee)))
-                .collect(),
-            false => HashMap::new(),
-        };
-        let known = Known {
-            snapshot,
-            doubtful: doubtful.then(|| keyed(&doubtful_people)),
+        let last = self.settle(report).await?;
+        let unanswered = self.unanswered(&last)?;
+        let known = match last {
+            LastPush::Taken(_) => Known {
+                snapshot: Some(keyed(&unanswered.people)),
+                doubtful: None,
+            },
+            LastPush::Settled | LastPush::Unknown => Known {
+                snapshot: off(|| store.snapshot(&self.target))?,
+                doubtful: matches!(last, LastPush::Unknown).then(|| keyed(&unanswered.people)),
+            },
         };
         report.snapshot = known.snapshot.as_ref().map(Vec::len);
         let Some((assembly, taken)) = self.gather(&known, report).await? else {
             report.ending = Ending::SourceFailed;
             return Ok(self.note_failed(report)?);
         };
+        crate::crash::point("pulled");
         (self.context.stage)("comparing with the snapshot");
-        let Planned { plan, old } = self.plan(assembly, &known, &doubtful_people, report)?;
+        let Planned { plan, old } = self.plan(assembly, &known, &unanswered, report)?;
         report.roster = plan.entries.len();
         report.counts = plan.counts();
         report.changes.clone_from(&plan.changes);
@@ -445,7 +454,7 @@ impl<'c> Run<'c> {
         &mut self,
         assembly: Assembly,
         known: &Known,
-        doubtful: &HashMap<HrId, (String, Employee)>,
+        unanswered: &Unanswered,
         report: &mut RunReport,
     ) -> Result<Planned, Stop> {
         // Carry forward: a rejected row of a known person is not a person who left.
@@ -455,7 +464,7 @@ impl<'c> Run<'c> {
             .filter(|row| row.known)
             .map(|row| &row.hr_id)
             .collect();
-        let acknowledged = self.acknowledged(wanted.iter().copied(), doubtful)?;
+        let acknowledged = self.acknowledged(wanted.iter().copied(), unanswered)?;
         let mut entries = assembly.entries;
         let by_name: HashMap<&str, usize> = self
             .integration
@@ -493,7 +502,7 @@ impl<'c> Run<'c> {
         let shown = self.context.config.audit.values != AuditValues::None;
         let leavers = comparison.leavers.iter().filter(|_| shown);
         let mut old: HashMap<HrId, Employee> = self
-            .acknowledged(changed.iter().chain(leavers), doubtful)?
+            .acknowledged(changed.iter().chain(leavers), unanswered)?
             .into_iter()
             .map(|(hr_id, (_, employee))| (hr_id, employee))
             .collect();
@@ -527,21 +536,41 @@ impl<'c> Run<'c> {
         Ok(Planned { plan, old })
     }
 
+    /// The people of pushes whose answer was never seen.
+    fn unanswered(&self, last: &LastPush) -> Result<Unanswered, StoreError> {
+        let only = match last {
+            LastPush::Settled => return Ok(Unanswered::default()),
+            LastPush::Taken(sync_id) => Some(sync_id.as_str()),
+            LastPush::Unknown => None,
+        };
+        let roster = off(|| self.context.store.doubtful_roster(&self.target, only))?;
+        let people = roster
+            .into_iter()
+            .map(|(source, employee)| (employee.hr_id.clone(), (source, employee)));
+        Ok(Unanswered {
+            people: people.collect(),
+            taken: only.is_some(),
+        })
+    }
+
     /// Acknowledged values, or else those of a push that was never answered.
     fn acknowledged<'i>(
         &self,
         hr_ids: impl IntoIterator<Item = &'i HrId>,
-        doubtful: &HashMap<HrId, (String, Employee)>,
+        unanswered: &Unanswered,
     ) -> Result<HashMap<HrId, (String, Employee)>, StoreError> {
         let hr_ids: Vec<&HrId> = hr_ids.into_iter().collect();
-        let mut found = off(|| {
-            self.context
-                .store
-                .acknowledged(&self.target, hr_ids.iter().copied())
-        })?;
+        let mut found = HashMap::new();
+        if !unanswered.taken {
+            found = off(|| {
+                self.context
+                    .store
+                    .acknowledged(&self.target, hr_ids.iter().copied())
+            })?;
+        }
         for hr_id in hr_ids {
             if !found.contains_key(hr_id)
-                && let Some(person) = doubtful.get(hr_id)
+                && let Some(person) = unanswered.people.get(hr_id)
             {
                 found.insert(hr_id.clone(), person.clone());
             }

@@ -71,6 +71,16 @@ fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
     }
 }
 
+/// What is known of the last push once it was looked for.
+pub(super) enum LastPush {
+    /// Everything: the snapshot is what JobTicket has.
+    Settled,
+    /// JobTicket has taken the push with this syncId, and a dry run does not record it: its roster is what the snapshot will be.
+    Taken(String),
+    /// Nothing: JobTicket may have it or not.
+    Unknown,
+}
+
 impl Run<'_> {
     async fn client(&mut self) -> Result<&super::Link, Stop> {
         if self.link.is_none() {
@@ -94,11 +104,11 @@ impl Run<'_> {
         Ok(self.link.as_ref().expect("made above"))
     }
 
-    /// Finds out about the last push if its answer was never seen. Returns whether that remains unknown.
-    pub(super) async fn settle(&mut self, report: &mut RunReport) -> Result<bool, Stop> {
+    /// Finds out about the last push if its answer was never seen.
+    pub(super) async fn settle(&mut self, report: &mut RunReport) -> Result<LastPush, Stop> {
         let store = self.context.store;
         let Some(unsettled) = off(|| store.unsettled(&self.target))? else {
-            return Ok(false);
+            return Ok(LastPush::Settled);
         };
         (self.context.stage)("looking for the last push");
         tracing::warn!(
@@ -118,7 +128,7 @@ impl Run<'_> {
                     "JobTicket has taken the last push ({}); a real run would record that first",
                     receipt.sync_id()
                 ));
-                Ok(true)
+                Ok(LastPush::Taken(receipt.sync_id().to_owned()))
             }
             Some(receipt) => {
                 let employees = self.acknowledge(&receipt, "read back")?;
@@ -126,7 +136,7 @@ impl Run<'_> {
                     "JobTicket has taken the last push ({}, {employees} employees), whose answer was never seen",
                     receipt.sync_id()
                 ));
-                Ok(false)
+                Ok(LastPush::Settled)
             }
             None => {
                 report.notes.push(format!(
@@ -145,7 +155,7 @@ impl Run<'_> {
                 } else {
                     self.record(notes)?;
                 }
-                Ok(true)
+                Ok(LastPush::Unknown)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api_support::{later, patient, status, sync_ids, tried};
+use crate::api_support::{later, patient, requests, status, sync_ids, tried};
 use crate::support::{Company, JobTicket, Person, people, person};
 
 fn hr_ids(staff: &[Person]) -> Vec<String> {
@@ -242,4 +242,55 @@ fn a_source_that_fails_while_a_push_is_in_doubt_offboards_nobody() {
     company.deliver("roster_20261122.csv", "Personalnummer;Vorn");
     company.run_now().exits(4);
     assert_eq!(jobticket.active(), hr_ids(&staff));
+}
+
+#[test]
+fn a_dry_run_in_doubt_records_nothing_but_lines_of_the_audit_log() {
+    for shown in ["present", "absent"] {
+        let jobticket = JobTicket::behaving(&format!(
+            r#"{{"last_sync_id_on_links":"{shown}","last_sync_id_on_integration":"{shown}"}}"#
+        ));
+        let (company, _) = in_doubt(&jobticket, &json!("drop_after"));
+        let before = tables(&company);
+        let (sent, tried_before) = (requests(&jobticket), tried(&jobticket).len());
+        let ran = company.run(&["--run-now", "--dry-run"]).exits(0);
+        assert_eq!(tables(&company), before);
+        assert_eq!(tried(&jobticket).len(), tried_before);
+        assert!(requests(&jobticket) > sent, "it reads back");
+        // What it shows is what the real run then does.
+        if shown == "present" {
+            ran.says("Nothing changed");
+            company.run_now().exits(0).says("Nothing changed");
+        } else {
+            ran.says("a push of 5 employees would go out");
+            company.run_now().exits(0).says("Pushed 5 employees");
+        }
+    }
+}
+
+/// Everything in the store but the audit log's own.
+fn tables(company: &Company) -> Vec<String> {
+    let store = rusqlite::Connection::open(company.path("state/state.db")).unwrap();
+    let mut rows = Vec::new();
+    for table in [
+        "source",
+        "source_rows",
+        "snapshot",
+        "snapshot_employee",
+        "run",
+        "push",
+        "push_rows",
+        "leaver",
+    ] {
+        let mut select = store.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = select.column_count();
+        let mut found = select.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            let values: Vec<_> = (0..columns)
+                .map(|column| format!("{:?}", row.get_ref(column).unwrap()))
+                .collect();
+            rows.push(format!("{table}: {}", values.join(", ")));
+        }
+    }
+    rows
 }
