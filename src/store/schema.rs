@@ -104,6 +104,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", version)?;
         }
+        crate::crash::point("migrating");
         transaction.commit()?;
     }
     Ok(())

@@ -320,6 +320,7 @@ impl<'c> Run<'c> {
                 self.push(&approved, report).await?;
                 if matches!(report.ending, Ending::Pushed { .. }) {
                     self.archive(&taken, report)?;
+                    crate::crash::point("archived");
                 }
                 Ok(())
             }
@@ -399,6 +400,7 @@ impl<'c> Run<'c> {
                 })?;
             }
         }
+        crate::crash::point("ended");
         off(|| self.context.store.flush(self.context.audit))
     }
 

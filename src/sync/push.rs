@@ -24,6 +24,7 @@ struct Told<'t> {
 
 impl Witness for Told<'_> {
     async fn attempt(&mut self, attempt: &Attempt) {
+        crate::crash::point("attempted");
         let mut outcome = attempt.outcome.to_string();
         if let Outcome::Invalid { body } = &attempt.outcome {
             outcome = format!("{outcome}: {}", shown(body, self.approved, self.values));
@@ -132,6 +133,7 @@ impl Run<'_> {
             }
             Some(receipt) => {
                 let employees = self.acknowledge(&receipt, "read back")?;
+                crate::crash::point("settled");
                 report.notes.push(format!(
                     "JobTicket has taken the last push ({}, {employees} employees), whose answer was never seen",
                     receipt.sync_id()
@@ -224,6 +226,7 @@ impl Run<'_> {
                 &notes,
             )
         })?;
+        crate::crash::point("intended");
         off(|| store.flush(self.context.audit))?;
         crate::crash::point("prepared");
 

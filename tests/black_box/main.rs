@@ -4,5 +4,6 @@ mod api_connections;
 mod api_doubt;
 mod api_statuses;
 mod api_support;
+mod crash;
 mod first_steps;
 mod support;
