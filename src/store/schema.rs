@@ -75,15 +75,19 @@ const STEPS: [&str; 1] = [r"
     CREATE TABLE audit_outbox (seq INTEGER PRIMARY KEY, line TEXT NOT NULL) STRICT;
 "];
 
-/// Brings a store to the version of this program.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let pragma = |connection: &Connection, name: &str| -> Result<i64, rusqlite::Error> {
-        connection.pragma_query_value(None, name, |row| row.get(0))
-    };
+fn pragma(connection: &Connection, name: &str) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+/// Whether a file is a store that this program knows, or an empty one. Writes nothing: it may be somebody else's.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     let version = pragma(connection, "user_version")?;
     let application = pragma(connection, "application_id")?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let known = i64::try_from(STEPS.len()).expect("a handful of steps");
-    if application != i64::from(APPLICATION_ID) && (application != 0 || version != 0) {
+    // A database has neither mark unless its program set one, so a foreign one shows by its tables.
+    if application != i64::from(APPLICATION_ID) && (application, version, tables) != (0, 0, 0) {
         return Err(StoreError::NotOurs);
     }
     if version > known {
@@ -92,6 +96,12 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             known,
         });
     }
+    Ok(())
+}
+
+/// Brings a store that was checked to the version of this program.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let version = pragma(connection, "user_version")?;
     for (step, version) in STEPS
         .iter()
         .zip(1i32..)

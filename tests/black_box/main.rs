@@ -6,4 +6,5 @@ mod api_statuses;
 mod api_support;
 mod crash;
 mod first_steps;
+mod locks;
 mod support;
