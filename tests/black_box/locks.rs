@@ -197,6 +197,29 @@ fn a_state_folder_that_cannot_be_written_is_refused() {
 }
 
 #[test]
+fn a_clock_that_went_back_stops_the_run_and_says_how_to_go_on() {
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    company.deliver_people("20261120", &people(3));
+    company.run_now().exits(0);
+    company.deliver_people("20261121", &people(4));
+    company.now = later(-3600);
+    company
+        .run_now()
+        .exits(1)
+        .says("before the last run")
+        .says("--accept-clock");
+    assert_eq!(tried(&jobticket).len(), 1);
+    company
+        .run(&["--run-now", "--accept-clock"])
+        .exits(0)
+        .says("joiners: 1");
+    // Once is enough: from here on this is the time.
+    company.now = later(-3500);
+    company.run_now().exits(0).says("Nothing changed");
+}
+
+#[test]
 fn a_clock_that_is_a_little_behind_does_no_harm() {
     let mut company = Company::new();
     company.deliver_people("20261120", &people(3));
