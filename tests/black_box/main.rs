@@ -2,6 +2,7 @@
 
 mod api_connections;
 mod api_doubt;
+mod api_limit;
 mod api_statuses;
 mod api_support;
 mod crash;
