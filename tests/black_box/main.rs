@@ -3,6 +3,7 @@
 mod api_connections;
 mod api_doubt;
 mod api_limit;
+mod api_secrets;
 mod api_statuses;
 mod api_support;
 mod crash;
