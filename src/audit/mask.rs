@@ -18,8 +18,8 @@ pub fn mask(field: Field, value: &str) -> String {
     }
 }
 
-/// A text from outside that may repeat personal values: every word that stands in `secret`, or that looks like a name, a number or an address, is
-/// cut to its first letter.
+/// A text from outside that may repeat personal values: every word of which any part stands in `secret`, or that looks like a name, a number or an address, is
+/// cut to its first letter. `secret` is asked for runs of letters and digits, in lower case, so that `anna.schulz` and `schulz's` are found by their parts.
 pub fn mask_text(text: &str, secret: impl Fn(&str) -> bool) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut word = String::new();
@@ -28,7 +28,7 @@ pub fn mask_text(text: &str, secret: impl Fn(&str) -> bool) -> String {
             .chars()
             .any(|c| c.is_numeric() || c == '@' || !c.is_ascii())
             || word.starts_with(char::is_uppercase)
-            || secret(&word.to_lowercase());
+            || parts(word).any(|part| secret(&part));
         if telling {
             masked.extend(word.chars().next());
             masked.push('…');
@@ -49,6 +49,13 @@ pub fn mask_text(text: &str, secret: impl Fn(&str) -> bool) -> String {
     masked
 }
 
+/// The runs of letters and digits of a text, in lower case.
+pub fn parts(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|part| !part.is_empty())
+        .map(str::to_lowercase)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +74,14 @@ mod tests {
             |word| word == "schulz",
         );
         assert_eq!(masked, "T… e-mail a… of m… or s…, born 1…, is taken");
+    }
+
+    #[test]
+    fn a_name_is_masked_wherever_it_is_part_of_a_word() {
+        let masked = mask_text(
+            "taken by schulz. See anna-lena, anna.schulz or schulz's",
+            |word| ["schulz", "lena"].contains(&word),
+        );
+        assert_eq!(masked, "taken by s… S… a…, a… or s…");
     }
 }

@@ -12,4 +12,4 @@ mod mask;
 pub use event::{Event, Values};
 pub use file::{AuditFile, Gap};
 pub use line::{Head, Line, compose};
-pub use mask::{mask, mask_text};
+pub use mask::{mask, mask_text, parts};

@@ -102,14 +102,14 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Success => f.write_str("accepted"),
-            Self::Malformed => f.write_str("400, the request is malformed"),
+            Self::Malformed => f.write_str("400, the request is malformed; this is an error of jobticket-sync, please report it"),
             Self::Unauthorized => f.write_str("401, the credential is wrong; check api_key_id and api_key_secret"),
             Self::Forbidden => f.write_str(
                 "403, the credential lacks a permission; Trigger HR Sync needs view-, add-, update- and remove-employees",
             ),
             Self::NotFound => f.write_str("404, there is no such HR integration; check integration_id"),
             Self::Conflict => f.write_str("409, it conflicts with something else going on there"),
-            Self::Invalid { .. } => f.write_str("422, values were refused"),
+            Self::Invalid { .. } => f.write_str("422, values were refused; what it said is in the audit log"),
             Self::RateLimited { until } => write!(f, "429, over the rate limit until {}", until.format("%H:%M:%S UTC")),
             Self::ServerError => f.write_str("500, an error inside JobTicket; its support has to look"),
             Self::Unavailable { status } => write!(f, "{status}, it is not available for the moment"),

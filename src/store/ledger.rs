@@ -67,13 +67,8 @@ impl Ledger {
     /// Opens the ledger in `folder` for the credential with this key id, of which only a hash is stored.
     pub fn open(folder: &Path, key_id: &str, clock: Clock) -> Result<Self, StoreError> {
         make_folder(folder)?;
-        let connection = open_private(&folder.join(FILE))?;
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-        connection.execute_batch(
-            "CREATE TABLE IF NOT EXISTS request (credential TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
-             CREATE INDEX IF NOT EXISTS request_by_time ON request (credential, at);
-             CREATE TABLE IF NOT EXISTS block (credential TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT;",
-        )?;
+        let path = folder.join(FILE);
+        let connection = Self::prepare_connection(&path).map_err(|error| error.named(&path))?;
         let period = WINDOW / (MOST - BURST);
         let burst = BURST.try_into().expect("the burst is not zero");
         let quota = Quota::with_period(period)
@@ -89,6 +84,26 @@ impl Ledger {
             clock,
             pacer: Arc::new(RateLimiter::direct_with_clock(quota, ticks)),
         })
+    }
+
+    fn prepare_connection(path: &Path) -> Result<Connection, StoreError> {
+        let connection = open_private(path)?;
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        connection.execute_batch(
+            "CREATE TABLE IF NOT EXISTS request (credential TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+             CREATE INDEX IF NOT EXISTS request_by_time ON request (credential, at);
+             CREATE TABLE IF NOT EXISTS block (credential TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT;",
+        )?;
+        Ok(connection)
+    }
+
+    /// Until when the credential is blocked, if it is.
+    pub fn blocked_until(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(blocked(&connection, &self.credential, self.clock.now())?)
     }
 
     fn reserve(&self) -> Result<Slot, rusqlite::Error> {

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 pub use ledger::Ledger;
 pub use lock::{LockTaken, RunLock};
@@ -48,13 +48,11 @@ pub enum StoreError {
     },
     /// SQLite said no.
     #[error(
-        "The store state.db cannot be used ({0}); check the disk's room and rights, and go on from a backup if it is damaged"
+        "A database in the state folder cannot be used ({0}); check the disk's room and rights, and go on from a backup if it is damaged"
     )]
     Sqlite(#[from] rusqlite::Error),
     /// The file is damaged.
-    #[error(
-        "The store {path} is damaged ({detail}); nothing was changed. Restore it from a backup"
-    )]
+    #[error("The file {path} is damaged ({detail}); nothing was changed. Restore it from a backup")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -94,6 +92,26 @@ pub enum StoreError {
     Unreadable(&'static str),
 }
 
+impl StoreError {
+    /// Where SQLite finds that a file is damaged, or no database at all: the error that says so and names it.
+    fn named(self, path: &Path) -> Self {
+        let damaged = [ErrorCode::NotADatabase, ErrorCode::DatabaseCorrupt];
+        match &self {
+            Self::Sqlite(error)
+                if error
+                    .sqlite_error_code()
+                    .is_some_and(|code| damaged.contains(&code)) =>
+            {
+                Self::Damaged {
+                    path: path.to_owned(),
+                    detail: error.to_string(),
+                }
+            }
+            _ => self,
+        }
+    }
+}
+
 /// What the state is keyed by: the API's origin and the integration's number there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target(String);
@@ -122,7 +140,24 @@ impl Store {
     pub fn open(folder: &Path, clock: Clock) -> Result<Self, StoreError> {
         make_folder(folder)?;
         let path = folder.join(FILE);
-        let mut connection = open_private(&path)?;
+        let connection = Self::prepare_connection(&path).map_err(|error| error.named(&path))?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            clock,
+        })
+    }
+
+    /// Nothing is written before it is known that the file is whole and ours.
+    fn prepare_connection(path: &Path) -> Result<Connection, StoreError> {
+        let mut connection = open_private(path)?;
+        schema::check(&connection)?;
+        let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+        if found != "ok" {
+            return Err(StoreError::Damaged {
+                path: path.to_owned(),
+                detail: found,
+            });
+        }
         connection.pragma_update(None, "foreign_keys", true)?;
         let mode: String =
             connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
@@ -130,18 +165,8 @@ impl Store {
             return Err(StoreError::NoWal(mode));
         }
         connection.pragma_update(None, "synchronous", "full")?;
-        let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-        if found != "ok" {
-            return Err(StoreError::Damaged {
-                path,
-                detail: found,
-            });
-        }
         schema::migrate(&mut connection)?;
-        Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
-            clock,
-        })
+        Ok(connection)
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

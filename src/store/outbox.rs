@@ -91,6 +91,7 @@ impl Store {
                 return Ok(());
             };
             let gaps = locked.append(&lines).map_err(failed)?;
+            crate::crash::point("appended");
             self.write(|transaction| {
                 transaction.execute("DELETE FROM audit_outbox WHERE seq <= ?1", [last.seq])?;
                 let notes = gaps

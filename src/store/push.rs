@@ -66,7 +66,7 @@ impl Store {
         let connection = self.lock();
         let mut select = connection.prepare_cached(
             "SELECT sync_id, state FROM push WHERE target = ?1 AND state IN ('prepared', 'in_doubt')
-             ORDER BY prepared_at DESC, sync_id DESC LIMIT 1",
+             ORDER BY number DESC LIMIT 1",
         )?;
         let row: Option<(String, String)> = select
             .query_row([target.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -81,20 +81,19 @@ impl Store {
         }))
     }
 
-    /// The people of every push of the target whose answer is not known, with their sources; the newest push's values count.
-    /// With a syncId, of that one alone.
+    /// The people of every push of the target whose answer is not known, or of the one with this syncId alone, with their sources; the newest push's values count.
     pub fn doubtful_roster(
         &self,
         target: &Target,
-        sync_id: Option<&str>,
+        only: Option<&str>,
     ) -> Result<Vec<(String, Employee)>, StoreError> {
         let sql = "SELECT r.content FROM push_rows r JOIN push p USING (sync_id)
                    WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt') AND p.sync_id = coalesce(?2, p.sync_id)
-                   ORDER BY p.prepared_at, p.sync_id, r.piece";
+                   ORDER BY p.number, r.piece";
         let connection = self.lock();
         let mut people = std::collections::BTreeMap::new();
         let mut select = connection.prepare_cached(sql)?;
-        let mut rows = select.query(params![target.as_str(), sync_id])?;
+        let mut rows = select.query(params![target.as_str(), only])?;
         while let Some(row) = rows.next()? {
             for Sent { source, employee } in sent(row)? {
                 people.insert(employee.hr_id.clone(), (source, employee));
@@ -134,8 +133,8 @@ impl Store {
             .collect();
         self.write(|transaction| {
             transaction.execute(
-                "INSERT INTO push (sync_id, target, run, state, body_hash, plan_hash, rules_hash, leavers, prepared_at)
-                 VALUES (?1, ?2, ?3, 'prepared', ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO push (sync_id, number, target, run, state, body_hash, plan_hash, rules_hash, leavers, prepared_at)
+                 VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM push), ?2, ?3, 'prepared', ?4, ?5, ?6, ?7, ?8)",
                 params![
                     push.sync_id(),
                     target.as_str(),

@@ -9,6 +9,7 @@ use super::{Notes, Store, StoreError, Target};
 use crate::audit::Event;
 
 const CONFIGURATION: &str = "configuration";
+const LAST_TIME: &str = "last_time";
 
 pub(super) fn set_fact(
     transaction: &Transaction<'_>,
@@ -22,14 +23,21 @@ pub(super) fn set_fact(
 }
 
 impl Store {
-    /// The latest time that the runs of this store have seen.
+    /// The time at which a run began or ended last. Where a clock that had gone back was accepted, that is before the times of earlier runs.
     pub fn last_time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let text: Option<String> = self.lock().query_row(
-            "SELECT max(coalesce(ended_at, started_at)) FROM run",
-            [],
-            |row| row.get(0),
-        )?;
-        Ok(text.and_then(|text| text.parse().ok()))
+        let text: Option<String> = self
+            .lock()
+            .query_row(
+                "SELECT value FROM fact WHERE name = ?1",
+                [LAST_TIME],
+                |row| row.get(0),
+            )
+            .optional()?;
+        text.map(|text| {
+            text.parse()
+                .map_err(|_| StoreError::Unreadable("a time of the last run"))
+        })
+        .transpose()
     }
 
     /// Records that a run begins. A run of the target that began earlier and never ended is told in the log.
@@ -61,10 +69,12 @@ impl Store {
                     },
                 )?;
             }
+            let now = self.clock.now().to_rfc3339();
             transaction.execute(
                 "INSERT INTO run (id, target, trigger, started_at) VALUES (?1, ?2, ?3, ?4)",
-                params![run, target.as_str(), trigger, self.clock.now().to_rfc3339()],
+                params![run, target.as_str(), trigger, now],
             )?;
+            set_fact(transaction, LAST_TIME, &now)?;
             self.note(transaction, notes)
         })
     }
@@ -72,10 +82,12 @@ impl Store {
     /// Records that a run has ended.
     pub fn end_run(&self, run: &str, outcome: &str, notes: &Notes) -> Result<(), StoreError> {
         self.write(|transaction| {
+            let now = self.clock.now().to_rfc3339();
             transaction.execute(
                 "UPDATE run SET ended_at = ?2, outcome = ?3 WHERE id = ?1",
-                params![run, self.clock.now().to_rfc3339(), outcome],
+                params![run, now, outcome],
             )?;
+            set_fact(transaction, LAST_TIME, &now)?;
             self.note(transaction, notes)
         })
     }

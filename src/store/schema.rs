@@ -51,7 +51,9 @@ const STEPS: [&str; 1] = [r"
 
     -- The outbox of pushes. The roster stays until the push is settled.
     CREATE TABLE push (
-        sync_id TEXT PRIMARY KEY, target TEXT NOT NULL, run TEXT NOT NULL REFERENCES run (id),
+        sync_id TEXT PRIMARY KEY,
+        number INTEGER NOT NULL UNIQUE,  -- in the order of the pushes, which the clock does not tell
+        target TEXT NOT NULL, run TEXT NOT NULL REFERENCES run (id),
         state TEXT NOT NULL CHECK (state IN ('prepared', 'in_doubt', 'acknowledged', 'refused', 'superseded')),
         body_hash TEXT NOT NULL, plan_hash TEXT NOT NULL, rules_hash TEXT NOT NULL,
         leavers TEXT NOT NULL,        -- changes of the plan in which someone leaves, JSON
@@ -73,15 +75,19 @@ const STEPS: [&str; 1] = [r"
     CREATE TABLE audit_outbox (seq INTEGER PRIMARY KEY, line TEXT NOT NULL) STRICT;
 "];
 
-/// Brings a store to the version of this program.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let pragma = |connection: &Connection, name: &str| -> Result<i64, rusqlite::Error> {
-        connection.pragma_query_value(None, name, |row| row.get(0))
-    };
+fn pragma(connection: &Connection, name: &str) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+/// Whether a file is a store that this program knows, or an empty one. Writes nothing: it may be somebody else's.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     let version = pragma(connection, "user_version")?;
     let application = pragma(connection, "application_id")?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let known = i64::try_from(STEPS.len()).expect("a handful of steps");
-    if application != i64::from(APPLICATION_ID) && (application != 0 || version != 0) {
+    // A database has neither mark unless its program set one, so a foreign one shows by its tables.
+    if application != i64::from(APPLICATION_ID) && (application, version, tables) != (0, 0, 0) {
         return Err(StoreError::NotOurs);
     }
     if version > known {
@@ -90,6 +96,12 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             known,
         });
     }
+    Ok(())
+}
+
+/// Brings a store that was checked to the version of this program.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let version = pragma(connection, "user_version")?;
     for (step, version) in STEPS
         .iter()
         .zip(1i32..)
@@ -102,6 +114,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", version)?;
         }
+        crate::crash::point("migrating");
         transaction.commit()?;
     }
     Ok(())

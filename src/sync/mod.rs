@@ -281,6 +281,7 @@ impl<'c> Run<'c> {
             report.ending = Ending::SourceFailed;
             return Ok(self.note_failed(report)?);
         };
+        crate::crash::point("pulled");
         (self.context.stage)("comparing with the snapshot");
         let Planned { plan, old } = self.plan(assembly, &known, &doubtful, report)?;
         report.roster = plan.entries.len();
@@ -319,6 +320,7 @@ impl<'c> Run<'c> {
                 self.push(&approved, report).await?;
                 if matches!(report.ending, Ending::Pushed { .. }) {
                     self.archive(&taken, report)?;
+                    crate::crash::point("archived");
                 }
                 Ok(())
             }
@@ -398,6 +400,7 @@ impl<'c> Run<'c> {
                 })?;
             }
         }
+        crate::crash::point("ended");
         off(|| self.context.store.flush(self.context.audit))
     }
 

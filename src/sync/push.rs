@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Doubt, Ending, OFF, Run, RunReport, Stop, connect, millis, off};
-use crate::audit::{Event, mask_text};
+use crate::audit::{Event, mask_text, parts};
 use crate::config::{AuditValues, Source};
 use crate::digest::sha256;
 use crate::guard::Approved;
@@ -22,6 +22,7 @@ struct Told<'t> {
 
 impl Witness for Told<'_> {
     async fn attempt(&mut self, attempt: &Attempt) {
+        crate::crash::point("attempted");
         let mut outcome = attempt.outcome.to_string();
         if let Outcome::Invalid { body } = &attempt.outcome {
             outcome = format!("{outcome}: {}", shown(body, self.approved, self.values));
@@ -46,23 +47,25 @@ impl Witness for Told<'_> {
 /// What JobTicket said of refused values, as far as the audit log may show it. Its shape is not documented, so any word may be a personal value.
 fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
     const MOST: usize = 4_000;
-    let secret: HashSet<String> = approved
-        .entries()
-        .iter()
-        .flat_map(|Entry { employee, .. }| {
-            [&employee.first_name, &employee.last_name, &employee.email]
-        })
-        .flat_map(|value| {
-            value
-                .split_whitespace()
-                .map(str::to_lowercase)
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    let cut: String = body.chars().take(MOST).collect();
+    // A word that is cut in two is no longer known for what it is, so the last one of a long text goes.
+    let mut cut: String = body.chars().take(MOST).collect();
+    if cut.len() < body.len() {
+        cut.truncate(cut.rfind(|c: char| !c.is_alphanumeric()).unwrap_or(0));
+        cut.push('…');
+    }
     match values {
         AuditValues::Full => cut,
-        AuditValues::Masked => mask_text(&cut, |word| secret.contains(word)),
+        AuditValues::Masked => {
+            let known: HashSet<String> = approved
+                .entries()
+                .iter()
+                .flat_map(|Entry { employee, .. }| {
+                    [&employee.first_name, &employee.last_name, &employee.email]
+                })
+                .flat_map(|value| parts(value))
+                .collect();
+            mask_text(&cut, |part| known.contains(part))
+        }
         AuditValues::None => format!("{} bytes, not kept", body.len()),
     }
 }
@@ -118,6 +121,7 @@ impl Run<'_> {
             }
             Some(receipt) => {
                 let employees = self.acknowledge(&receipt, "read back")?;
+                crate::crash::point("settled");
                 report.notes.push(format!(
                     "JobTicket has taken the last push ({}, {employees} employees), whose answer was never seen",
                     receipt.sync_id()
@@ -206,6 +210,7 @@ impl Run<'_> {
             sources: &names,
         };
         off(|| store.prepare(&self.target, &prepared, &notes))?;
+        crate::crash::point("intended");
         if let Err(error) = off(|| store.flush(self.context.audit)) {
             // Without its line on disk the push does not leave, and then it is in no doubt either.
             off(|| store.settle(push.sync_id(), Settled::Refused, &self.notes(Vec::new())))?;

@@ -302,6 +302,11 @@ impl JobTicket {
 
     /// One that behaves like this where the documentation is silent.
     pub fn behaving(behaviour: &str) -> Self {
+        Self::with_clock(behaviour, Some(NOW))
+    }
+
+    /// One whose clock begins at this time and skips its waits; without a time, the system's clock.
+    pub fn with_clock(behaviour: &str, now: Option<&str>) -> Self {
         let mut child = program()
             .args([
                 "sandbox",
@@ -314,7 +319,7 @@ impl JobTicket {
                 KEY_SECRET,
             ])
             .args(["--behaviour", behaviour])
-            .env("JOBTICKET_SYNC_TEST_NOW", NOW)
+            .envs(now.map(|now| ("JOBTICKET_SYNC_TEST_NOW", now)))
             .stdout(Stdio::piped())
             .spawn()
             .expect("the sandbox starts");
@@ -376,6 +381,14 @@ impl JobTicket {
             "faults",
             &serde_json::json!([{ "on": on, "times": times, "kind": kind }]),
         );
+    }
+
+    /// Takes back the faults that still wait.
+    pub fn clear_faults(&self) {
+        let call = self.http.delete(format!("{}/_sandbox/faults", self.url));
+        self.runtime.block_on(async {
+            call.send().await.unwrap().error_for_status().unwrap();
+        });
     }
 
     /// The pushes that were processed.
