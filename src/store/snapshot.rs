@@ -131,11 +131,7 @@ fn bit(field: Field) -> i64 {
 fn filled(employee: &Employee) -> i64 {
     Field::ALL
         .into_iter()
-        .filter(|field| {
-            employee
-                .value(*field)
-                .is_some_and(|value| !value.is_empty())
-        })
+        .filter(|field| employee.is_filled(*field))
         .map(bit)
         .sum()
 }
