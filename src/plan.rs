@@ -3,6 +3,7 @@
 //! Pure: no clock, no files, no network. Everyone whom JobTicket may have (the snapshot, and the roster of a push whose answer was never
 //! seen) and who is not in the roster is a leaver, with a reason; nobody leaves the roster without standing in the plan.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -180,7 +181,7 @@ pub fn keep_apart(
 ) -> Result<Vec<Collision>, (HrId, HrId)> {
     let mut found = Vec::new();
     loop {
-        let mut seen: HashMap<String, usize> = HashMap::with_capacity(entries.len());
+        let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(entries.len());
         let mut clash = None;
         for (position, entry) in entries.iter().enumerate() {
             if let Some(other) = seen.insert(entry.employee.email_key(), position) {

@@ -3,6 +3,8 @@
 //! The order is the one that keeps people in: selection comes first; a readable passed termination date counts whatever else is wrong in its row; ended
 //! rows yield to a current row of the same hrId; only then are duplicates sought among what remains. A row that makes no sense is not a person who left.
 
+use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
@@ -125,42 +127,44 @@ pub fn assemble(
     known: impl Fn(&HrId) -> bool,
 ) -> Assembly {
     let mut result = Assembly::default();
-    let mut rows: Vec<Entry> =
-        Vec::with_capacity(deliveries.iter().map(|delivery| delivery.rows.len()).sum());
+    let mut candidates: Vec<Entry> = Vec::new();
     let mut wrong: HashMap<(usize, u64), Vec<(Field, Wrong)>> = HashMap::new();
     for (source, delivery) in deliveries.into_iter().enumerate() {
         result.excluded.extend(delivery.excluded);
-        for row in delivery.rows {
+        let entries = delivery.rows.into_iter().map(|row| {
             if !row.wrong.is_empty() {
                 wrong.insert((source, row.line), row.wrong);
             }
-            rows.push(Entry {
+            Entry {
                 employee: row.employee,
                 source,
                 line: row.line,
-            });
+            }
+        });
+        // The rows of a first or only source become entries in place: no second roster in memory.
+        if candidates.is_empty() {
+            candidates = entries.collect();
+        } else {
+            candidates.extend(entries);
         }
     }
-    rows.sort_by(|a, b| {
+    // No two rows have one source and line, so the order does not depend on the sort being stable.
+    candidates.sort_unstable_by(|a, b| {
         (&a.employee.hr_id, a.source, a.line).cmp(&(&b.employee.hr_id, b.source, b.line))
     });
 
-    let mut candidates: Vec<Entry> = Vec::with_capacity(rows.len());
-    let mut rows = rows.into_iter().peekable();
-    while let Some(first) = rows.next() {
-        let mut group = vec![first];
-        while let Some(next) = rows.next_if(|next| next.employee.hr_id == group[0].employee.hr_id) {
-            group.push(next);
-        }
+    let mut keep = Vec::with_capacity(candidates.len());
+    for group in candidates.chunk_by(|a, b| a.employee.hr_id == b.employee.hr_id) {
         let reasons = |entry: &Entry| {
             wrong
                 .get(&(entry.source, entry.line))
                 .map_or(&[][..], Vec::as_slice)
         };
-        if let Some(entry) = one_of(group, reasons, selection, &known, &mut result) {
-            candidates.push(entry);
-        }
+        let kept = one_of(group, reasons, selection, &known, &mut result);
+        keep.extend((0..group.len()).map(|position| Some(position) == kept));
     }
+    let mut keep = keep.into_iter();
+    candidates.retain(|_| keep.next().unwrap_or(false));
     reject_leading_zeros(&mut candidates, &known, &mut result);
     reject_shared_emails(&mut candidates, &known, &mut result);
     result.entries = candidates;
@@ -174,14 +178,14 @@ pub fn assemble(
     result
 }
 
-/// The one entry of all rows of one hrId, or none, with the reason noted in `result`.
+/// The position of the one entry of all rows of one hrId, or none, with the reason noted in `result`.
 fn one_of<'w>(
-    group: Vec<Entry>,
+    group: &[Entry],
     wrong: impl Fn(&Entry) -> &'w [(Field, Wrong)],
     selection: Selection,
     known: &impl Fn(&HrId) -> bool,
     result: &mut Assembly,
-) -> Option<Entry> {
+) -> Option<usize> {
     let Selection {
         today,
         starters_days_ahead,
@@ -194,15 +198,20 @@ fn one_of<'w>(
             .termination_date
             .filter(|last| !senseless && has_ended(*last, today, leavers_days_kept))
     };
-    let last_day = group.iter().filter_map(&ended).max();
-    let hr_id = group.first()?.employee.hr_id.clone();
-    let mut current = group.into_iter().filter(|entry| ended(entry).is_none());
-    let Some(entry) = current.next() else {
+    let mut current = group
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| ended(entry).is_none());
+    let hr_id = &group.first()?.employee.hr_id;
+    let Some((position, entry)) = current.next() else {
         // Only ended rows: the person left on the latest of their last days.
-        result.ended.extend(last_day.map(|day| (hr_id, day)));
+        let last_day = group.iter().filter_map(&ended).max();
+        result
+            .ended
+            .extend(last_day.map(|day| (hr_id.clone(), day)));
         return None;
     };
-    let is_known = known(&entry.employee.hr_id);
+    let is_known = LazyCell::new(|| known(hr_id));
     let mut reject = |entry: &Entry, why| {
         let hr_id = entry.employee.hr_id.clone();
         result.rejected.push(Rejected {
@@ -210,19 +219,19 @@ fn one_of<'w>(
             source: entry.source,
             line: entry.line,
             why,
-            known: is_known,
+            known: *is_known,
         });
     };
-    for other in current {
-        if other.employee != entry.employee || wrong(&other) != wrong(&entry) {
+    for (_, other) in current {
+        if other.employee != entry.employee || wrong(other) != wrong(entry) {
             reject(
-                &entry,
+                entry,
                 Rejection::Conflict {
                     other_line: other.line,
                 },
             );
             reject(
-                &other,
+                other,
                 Rejection::Conflict {
                     other_line: entry.line,
                 },
@@ -235,27 +244,24 @@ fn one_of<'w>(
             .checked_add_days(chrono::Days::new(starters_days_ahead.into()))
             .is_some_and(|until| start > until)
     });
-    if starts_late && !is_known {
+    if starts_late && !*is_known {
         result.too_early += 1;
         return None;
     }
-    if let Some((field, kind)) = wrong(&entry).first() {
-        reject(&entry, Rejection::Value(*field, *kind));
+    if let Some((field, kind)) = wrong(entry).first() {
+        reject(entry, Rejection::Value(*field, *kind));
         return None;
     }
-    let missing = REQUIRED.into_iter().find(|field| {
-        entry
-            .employee
-            .value(*field)
-            .is_none_or(|value| value.is_empty())
-    });
+    let missing = REQUIRED
+        .into_iter()
+        .find(|field| !entry.employee.is_filled(*field));
     match missing {
-        Some(field) if is_known => {
-            reject(&entry, Rejection::Missing(field));
+        Some(field) if *is_known => {
+            reject(entry, Rejection::Missing(field));
             None
         }
         Some(field) => {
-            let hr_id = entry.employee.hr_id.clone();
+            let hr_id = hr_id.clone();
             result.incomplete.push(Incomplete {
                 hr_id,
                 source: entry.source,
@@ -264,7 +270,7 @@ fn one_of<'w>(
             });
             None
         }
-        None => Some(entry),
+        None => Some(position),
     }
 }
 
@@ -340,7 +346,7 @@ fn reject_shared_emails(
     known: &impl Fn(&HrId) -> bool,
     result: &mut Assembly,
 ) {
-    let mut seen: HashMap<String, usize> = HashMap::with_capacity(candidates.len());
+    let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(candidates.len());
     let mut pairs = HashMap::new();
     for (index, entry) in candidates.iter().enumerate() {
         if let Some(other) = seen.insert(entry.employee.email_key(), index) {

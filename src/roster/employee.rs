@@ -1,6 +1,6 @@
 //! An employee: the ten fields of JobTicket, their key, and the hash by which two of them are compared.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -139,8 +139,13 @@ pub struct ValueHash(pub [u8; 16]);
 
 impl Employee {
     /// The e-mail as it is compared: without case.
-    pub fn email_key(&self) -> String {
-        self.email.to_lowercase()
+    pub fn email_key(&self) -> Cow<'_, str> {
+        let is_key = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+        if self.email.bytes().all(is_key) {
+            Cow::Borrowed(&self.email)
+        } else {
+            Cow::Owned(self.email.to_lowercase())
+        }
     }
 
     /// Hash of all values. Two employees with equal hashes differ at most in the case of their e-mail.
@@ -153,15 +158,7 @@ impl Employee {
         text(self.hr_id.as_str());
         text(&self.first_name);
         text(&self.last_name);
-        if self
-            .email
-            .bytes()
-            .any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
-        {
-            text(&self.email_key());
-        } else {
-            text(&self.email);
-        }
+        text(&self.email_key());
         for absence in &self.absences {
             // The empty key, which no item has, stands between two of them.
             text("");
@@ -222,6 +219,21 @@ impl Employee {
                     .collect::<Vec<_>>()
                     .join("; "),
             ),
+        }
+    }
+
+    /// Whether a field has a value: the same as a [`value`](Self::value) that is not empty, without making its text.
+    pub fn is_filled(&self, field: Field) -> bool {
+        match field {
+            Field::HrId => !self.hr_id.as_str().is_empty(),
+            Field::FirstName => !self.first_name.is_empty(),
+            Field::LastName => !self.last_name.is_empty(),
+            Field::Email => !self.email.is_empty(),
+            Field::DateOfBirth => self.date_of_birth.is_some(),
+            Field::StartDate => self.start_date.is_some(),
+            Field::TerminationDate => self.termination_date.is_some(),
+            Field::AutoSyncEmployee => self.auto_sync_employee.is_some(),
+            Field::Absences => self.value(field).is_some_and(|value| !value.is_empty()),
         }
     }
 
@@ -295,6 +307,10 @@ mod tests {
             change(&mut other);
             assert_ne!(other.hash(), somebody().hash(), "{field}");
             assert_eq!(other.differences(&somebody()), [field]);
+            for field in Field::ALL {
+                let value = other.value(field);
+                assert_eq!(other.is_filled(field), value.is_some_and(|v| !v.is_empty()));
+            }
         }
     }
 

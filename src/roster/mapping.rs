@@ -330,13 +330,20 @@ impl AbsenceMapping {
 }
 
 fn is_text(text: &str) -> Result<&str, Wrong> {
-    if text.chars().any(char::is_control) {
+    if is_printable_ascii(text) && text.len() <= MOST_CHARACTERS {
+        Ok(text)
+    } else if text.chars().any(char::is_control) {
         Err(Wrong::NotText)
     } else if text.len() > MOST_CHARACTERS && text.chars().count() > MOST_CHARACTERS {
         Err(Wrong::TooLong)
     } else {
         Ok(text)
     }
+}
+
+/// Nearly every cell is this, which is quickly seen.
+fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn nfc(text: &str) -> Box<str> {

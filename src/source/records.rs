@@ -60,7 +60,8 @@ pub(super) fn read(
     let mapping = mapping(source, table)?;
     let mut delivery = Delivery::default();
     let mut keyless = None;
-    let mut found: HashSet<Field> = HashSet::new();
+    // Not searched again once seen: these are asked for every row.
+    let mut missing: Vec<Field> = Field::ALL.to_vec();
     let mut matched = vec![0usize; mapping.include.len() + mapping.exclude.len()];
     let mut rows = 0;
     table.for_each_row(|row| {
@@ -75,21 +76,9 @@ pub(super) fn read(
         }
         match mapping.map(row.line, |column| row.cell(column), today) {
             Mapped::Row(mapped) => {
-                if found.len() < Field::ALL.len() {
-                    let filled = |field: &Field| {
-                        mapped
-                            .employee
-                            .value(*field)
-                            .is_some_and(|value| !value.is_empty())
-                    };
-                    // A value that makes no sense is one, too: the column is there.
-                    found.extend(mapped.wrong.iter().map(|(field, _)| *field));
-                    for field in Field::ALL {
-                        if !found.contains(&field) && filled(&field) {
-                            found.insert(field);
-                        }
-                    }
-                }
+                // A value that makes no sense is one, too: the column is there.
+                let is_wrong = |field| mapped.wrong.iter().any(|(wrong, _)| *wrong == field);
+                missing.retain(|field| !mapped.employee.is_filled(*field) && !is_wrong(*field));
                 delivery.rows.push(mapped);
             }
             Mapped::Excluded {
@@ -119,7 +108,7 @@ pub(super) fn read(
                 || (filled.contains(&field)
                     && field != Field::TerminationDate
                     && is_mapped(source, field));
-            if expected && !found.contains(&field) {
+            if expected && missing.contains(&field) {
                 let column = columns_of(source, field);
                 return Err(RecordsError::EmptyField {
                     file: file.to_owned(),

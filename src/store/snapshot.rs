@@ -59,27 +59,16 @@ impl Store {
         source: &str,
     ) -> Result<HashSet<Field>, StoreError> {
         let connection = self.lock();
-        let columns: Vec<String> = Field::ALL
-            .iter()
-            .map(|field| format!("max(filled & {})", bit(*field)))
-            .collect();
-        let sql = format!(
-            "SELECT {} FROM snapshot_employee WHERE target = ?1 AND source = ?2",
-            columns.join(", ")
-        );
-        let filled = connection.query_row(&sql, [target.as_str(), source], |row| {
-            let mut filled = HashSet::new();
-            for (column, field) in Field::ALL.into_iter().enumerate() {
-                if row
-                    .get::<_, Option<i64>>(column)?
-                    .is_some_and(|bits| bits != 0)
-                {
-                    filled.insert(field);
-                }
-            }
-            Ok(filled)
-        });
-        Ok(filled?)
+        let mut select = connection.prepare_cached(
+            "SELECT DISTINCT filled FROM snapshot_employee WHERE target = ?1 AND source = ?2",
+        )?;
+        let mut rows = select.query([target.as_str(), source])?;
+        let mut bits = 0;
+        while let Some(row) = rows.next()? {
+            bits |= row.get::<_, i64>(0)?;
+        }
+        let is_filled = |field: &Field| bits & bit(*field) != 0;
+        Ok(Field::ALL.into_iter().filter(is_filled).collect())
     }
 }
 
@@ -117,11 +106,7 @@ fn bit(field: Field) -> i64 {
 fn filled(employee: &Employee) -> i64 {
     Field::ALL
         .into_iter()
-        .filter(|field| {
-            employee
-                .value(*field)
-                .is_some_and(|value| !value.is_empty())
-        })
+        .filter(|field| employee.is_filled(*field))
         .map(bit)
         .sum()
 }
