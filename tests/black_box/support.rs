@@ -1,9 +1,12 @@
 //! A company of invented people, its drop folder and configuration, and a JobTicket of its own.
 
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
+use chrono::DateTime;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -108,6 +111,8 @@ pub struct Company {
     pub integration: String,
     /// Further keys at the top.
     pub top: String,
+    /// What is replaced in the configuration by what, in the end.
+    pub edits: Vec<(String, String)>,
     /// The time that the program is told.
     pub now: String,
     /// Further variables for the program.
@@ -125,6 +130,7 @@ impl Company {
             source: "        ready: rename\n".to_owned(),
             integration: String::new(),
             top: String::new(),
+            edits: Vec::new(),
             now: NOW.to_owned(),
             variables: Vec::new(),
         }
@@ -151,9 +157,23 @@ impl Company {
         self.folder.path().join(name)
     }
 
-    /// Puts a file into the drop folder.
+    /// Puts a file into the drop folder, written an hour before the program's time.
     pub fn deliver(&self, name: &str, content: impl AsRef<[u8]>) {
-        std::fs::write(self.path("drop").join(name), content).unwrap();
+        self.deliver_written(name, content, 3600);
+    }
+
+    /// Puts a file into the drop folder, written so many seconds before the program's time.
+    pub fn deliver_written(&self, name: &str, content: impl AsRef<[u8]>, seconds_ago: u64) {
+        let mut file = File::create(self.path("drop").join(name)).unwrap();
+        file.write_all(content.as_ref()).unwrap();
+        let now = DateTime::parse_from_rfc3339(&self.now).unwrap();
+        file.set_modified(SystemTime::from(now) - Duration::from_secs(seconds_ago))
+            .unwrap();
+    }
+
+    /// Replaces a text of the configuration.
+    pub fn edit(&mut self, from: &str, to: &str) {
+        self.edits.push((from.to_owned(), to.to_owned()));
     }
 
     /// Puts a roster into the drop folder, dated by its name: `day` such as `20261120`.
@@ -170,7 +190,7 @@ impl Company {
             top,
             ..
         } = self;
-        let text = format!(
+        let mut text = format!(
             "state_dir: state
 {top}integrations:
   - name: acme
@@ -191,6 +211,10 @@ impl Company {
           terminationDate: {{from: Austritt, format: TT.MM.JJJJ}}
 {integration}"
         );
+        for (from, to) in &self.edits {
+            assert!(text.contains(from), "the configuration has no {from}");
+            text = text.replace(from, to);
+        }
         let path = self.path("config.yaml");
         std::fs::write(&path, text).unwrap();
         path
@@ -383,6 +407,13 @@ impl JobTicket {
             .filter(|push| push["processed"] == true)
             .cloned()
             .collect()
+    }
+
+    /// The employees of the last push, as they came.
+    pub fn arrived(&self) -> Vec<Value> {
+        let last = self.pushes().len();
+        let push = self.control(&format!("pushes/{last}"));
+        push["body"]["employees"].as_array().unwrap().clone()
     }
 
     /// The hrIds of people with an active subscription, sorted.
