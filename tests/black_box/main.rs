@@ -3,5 +3,7 @@
 mod bad_deliveries;
 mod bad_files;
 mod first_steps;
+mod good_files;
+mod good_tables;
 mod scene;
 mod support;
