@@ -5,5 +5,7 @@ mod bad_files;
 mod first_steps;
 mod good_files;
 mod good_tables;
+mod rows;
+mod rows_dates;
 mod scene;
 mod support;
