@@ -1,10 +1,12 @@
 //! The program from outside: the real binary, real folders, real sockets.
 
+mod archive;
 mod bad_deliveries;
 mod bad_files;
 mod first_steps;
 mod good_files;
 mod good_tables;
+mod guard_runs;
 mod rows;
 mod rows_dates;
 mod scene;
