@@ -3,6 +3,8 @@
 mod archive;
 mod bad_deliveries;
 mod bad_files;
+mod configuration;
+mod configuration_example;
 mod first_steps;
 mod good_files;
 mod good_tables;
