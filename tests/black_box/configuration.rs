@@ -366,7 +366,7 @@ fn numbers_in_a_list_of_values_count_as_text() {
 
 #[test]
 fn a_value_that_yaml_reads_as_something_else_has_to_be_quoted() {
-    for value in ["true", "1.0", "1e3"] {
+    for value in ["true", "1.0", "1e3", "0x10", "+49", "0o17", "0b11"] {
         let mut company = Company::new();
         company.integration = format!("        include: [{{column: Vorname, in: [{value}]}}]\n");
         let key = "integrations[0].sources[0].include[0].in[0]";
