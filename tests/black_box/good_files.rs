@@ -11,7 +11,7 @@ use crate::support::{Company, JobTicket, Person, people, person, table};
 
 /// What a file turns into at JobTicket.
 #[track_caller]
-pub fn arrives(change: impl FnOnce(&mut Company), content: impl AsRef<[u8]>) -> Vec<Value> {
+pub(crate) fn arrives(change: impl FnOnce(&mut Company), content: impl AsRef<[u8]>) -> Vec<Value> {
     let jobticket = JobTicket::start();
     let mut company = Company::at(&jobticket);
     change(&mut company);
@@ -22,7 +22,7 @@ pub fn arrives(change: impl FnOnce(&mut Company), content: impl AsRef<[u8]>) -> 
 }
 
 /// A person of the tests as JobTicket has to get them.
-pub fn sent(person: &Person) -> Value {
+pub(crate) fn sent(person: &Person) -> Value {
     json!({
         "hrId": person.number,
         "firstName": person.first,

@@ -1,12 +1,9 @@
 //! A company of invented people, its drop folder and configuration, and a JobTicket of its own.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime};
 
-use chrono::DateTime;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -160,20 +157,6 @@ impl Company {
     /// Puts a file into the drop folder, written an hour before the program's time.
     pub fn deliver(&self, name: &str, content: impl AsRef<[u8]>) {
         self.deliver_written(name, content, 3600);
-    }
-
-    /// Puts a file into the drop folder, written so many seconds before the program's time.
-    pub fn deliver_written(&self, name: &str, content: impl AsRef<[u8]>, seconds_ago: u64) {
-        let mut file = File::create(self.path("drop").join(name)).unwrap();
-        file.write_all(content.as_ref()).unwrap();
-        let now = DateTime::parse_from_rfc3339(&self.now).unwrap();
-        file.set_modified(SystemTime::from(now) - Duration::from_secs(seconds_ago))
-            .unwrap();
-    }
-
-    /// Replaces a text of the configuration.
-    pub fn edit(&mut self, from: &str, to: &str) {
-        self.edits.push((from.to_owned(), to.to_owned()));
     }
 
     /// Puts a roster into the drop folder, dated by its name: `day` such as `20261120`.
@@ -407,13 +390,6 @@ impl JobTicket {
             .filter(|push| push["processed"] == true)
             .cloned()
             .collect()
-    }
-
-    /// The employees of the last push, as they came.
-    pub fn arrived(&self) -> Vec<Value> {
-        let last = self.pushes().len();
-        let push = self.control(&format!("pushes/{last}"));
-        push["body"]["employees"].as_array().unwrap().clone()
     }
 
     /// The hrIds of people with an active subscription, sorted.
