@@ -143,6 +143,11 @@ pub fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Finding>> {
             message: "This key stands here twice; keep one of the two".to_owned(),
         })
         .collect();
+    findings.extend(places.odd_numbers.iter().map(|(pointer, place)| Finding {
+        place: *place,
+        key: path_text(pointer),
+        message: "YAML does not read this number as it stands here; write plain digits, or put it in quotes".to_owned(),
+    }));
     let finding = |at: &[Step], message: String| Finding {
         place: places.find(at),
         key: path_text(at),

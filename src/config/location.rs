@@ -1,11 +1,11 @@
 //! Where each key of a YAML file stands, so that an error can name its line, and which keys stand twice.
 //!
-//! `serde_yaml` keeps the last of two equal keys without a word, and forgets the lines; this reads the file's events once more for both.
+//! `serde_yaml` keeps the last of two equal keys without a word, reads `0x10` as 16, and forgets the lines; this reads the file's events once more for all three.
 
 use std::collections::{HashMap, HashSet};
 
 use deserr::ValuePointerRef;
-use saphyr_parser::{Event, Parser};
+use saphyr_parser::{Event, Parser, ScalarStyle};
 
 /// One step of the way from the top of the tree to a value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,11 +43,20 @@ pub struct Place {
     pub column: usize,
 }
 
+/// Whether YAML reads a word as a whole number that is written otherwise, such as `0x10` or `+49`.
+fn is_odd_number(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'))
+        && serde_yaml::from_str::<serde_json::Number>(word)
+            .is_ok_and(|number| !number.is_f64() && number.to_string() != word)
+}
+
 /// The places of all keys and list items of one file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
     at: HashMap<Vec<Step>, Place>,
     pub(crate) duplicates: Vec<(Pointer, Place)>,
+    /// Numbers that YAML reads as other digits than those written.
+    pub(crate) odd_numbers: Vec<(Pointer, Place)>,
 }
 
 enum Level {
@@ -73,7 +82,7 @@ impl Places {
                 column: span.start.col() + 1,
             };
             match event {
-                Event::Scalar(ref word, ..) => {
+                Event::Scalar(ref word, style, ..) => {
                     if let Some(Level::Map {
                         seen,
                         key: key @ None,
@@ -87,6 +96,9 @@ impl Places {
                         places.at.insert(path.clone(), place);
                     } else {
                         places.open(&mut path, &levels, place);
+                        if style == ScalarStyle::Plain && is_odd_number(word) {
+                            places.odd_numbers.push((path.clone(), place));
+                        }
                         Self::close(&mut path, &mut levels);
                     }
                 }

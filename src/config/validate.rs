@@ -111,6 +111,20 @@ pub(super) fn integration(
                 "There is no source; an integration without one would offboard everybody",
             );
         }
+        let jobticket = &integration.jobticket;
+        findings.at.push(Step::Key("jobticket".to_owned()));
+        for (key, secret) in [
+            ("api_key_id", &jobticket.api_key_id),
+            ("api_key_secret", &jobticket.api_key_secret),
+        ] {
+            if secret.is_none() && !jobticket.is_sandbox() {
+                findings.say(
+                    key,
+                    "Everything but the sandbox needs this; write {env: NAME}, {file: /path} or {credential: name}",
+                );
+            }
+        }
+        findings.at.pop();
         let mut names = HashSet::new();
         let top = findings.at.clone();
         for (index, source) in integration.sources.iter().enumerate() {
@@ -145,17 +159,6 @@ pub(super) fn jobticket(
                 findings.say("base_url", "Write environment or base_url, not both");
             }
             _ => {}
-        }
-        for (key, secret) in [
-            ("api_key_id", &jobticket.api_key_id),
-            ("api_key_secret", &jobticket.api_key_secret),
-        ] {
-            if secret.is_none() && !jobticket.is_sandbox() {
-                findings.say(
-                    key,
-                    "Everything but the sandbox needs this; write {env: NAME}, {file: /path} or {credential: name}",
-                );
-            }
         }
         if !(1..=3600).contains(&jobticket.retry_seconds) {
             findings.say("retry_seconds", "Write 1 to 3600 seconds");

@@ -84,6 +84,7 @@ pub struct Incomplete {
     #[serde(skip)]
     pub source: usize,
     /// Which line of its file.
+    #[serde(rename = "row")]
     pub line: u64,
     /// What is missing.
     pub field: Field,

@@ -186,10 +186,14 @@ impl Run<'_> {
                 })
                 .collect();
             let count = rejected.len();
+            let file = deliveries.sources[index]
+                .taken
+                .as_ref()
+                .map_or("the last roster", |taken| &taken.name);
             Some((
                 index,
                 format!(
-                    "{count} of {} rows make no sense, and invalid_rows allows {allowed}; nothing of the file is used. The first: {}",
+                    "{count} of {} rows of {file} make no sense, and invalid_rows allows {allowed}; nothing of the file is used. The first: {}",
                     selected[index],
                     first.join("; ")
                 ),

@@ -186,7 +186,7 @@ fn a_state_folder_that_cannot_be_written_is_refused() {
     let (company, store) = with_store();
     drop(store);
     if nix::unistd::geteuid().is_root() {
-        println!("Skipped: root may write everywhere");
+        eprintln!("Skipped: root may write everywhere");
         return;
     }
     let folder = company.path("state");

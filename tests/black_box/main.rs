@@ -1,5 +1,12 @@
 //! The program from outside: the real binary, real folders, real sockets.
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::assigning_clones,
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "a test may fail, and is to be read; a copy costs it nothing"
+)]
 #![expect(unreachable_pub, reason = "a test crate has no outside")]
 
 mod api_connections;
@@ -8,7 +15,20 @@ mod api_limit;
 mod api_secrets;
 mod api_statuses;
 mod api_support;
+mod archive;
+mod bad_deliveries;
+mod bad_files;
+mod configuration;
+mod configuration_example;
 mod crash;
 mod first_steps;
+mod good_files;
+mod good_tables;
+mod guard_runs;
 mod locks;
+mod output;
+mod output_audit;
+mod rows;
+mod rows_dates;
+mod scene;
 mod support;

@@ -113,6 +113,8 @@ pub struct Company {
     pub integration: String,
     /// Further keys at the top.
     pub top: String,
+    /// What is replaced in the configuration by what, in the end.
+    pub edits: Vec<(String, String)>,
     /// The time that the program is told.
     pub now: String,
     /// Further variables for the program.
@@ -130,6 +132,7 @@ impl Company {
             source: "        ready: rename\n".to_owned(),
             integration: String::new(),
             top: String::new(),
+            edits: Vec::new(),
             now: NOW.to_owned(),
             variables: Vec::new(),
         }
@@ -156,9 +159,9 @@ impl Company {
         self.folder.path().join(name)
     }
 
-    /// Puts a file into the drop folder.
+    /// Puts a file into the drop folder, written an hour before the program's time.
     pub fn deliver(&self, name: &str, content: impl AsRef<[u8]>) {
-        std::fs::write(self.path("drop").join(name), content).unwrap();
+        self.deliver_written(name, content, 3600);
     }
 
     /// Puts a roster into the drop folder, dated by its name: `day` such as `20261120`.
@@ -175,7 +178,7 @@ impl Company {
             top,
             ..
         } = self;
-        let text = format!(
+        let mut text = format!(
             "state_dir: state
 {top}integrations:
   - name: acme
@@ -196,6 +199,10 @@ impl Company {
           terminationDate: {{from: Austritt, format: TT.MM.JJJJ}}
 {integration}"
         );
+        for (from, to) in &self.edits {
+            assert!(text.contains(from), "the configuration has no {from}");
+            text = text.replace(from, to);
+        }
         let path = self.path("config.yaml");
         std::fs::write(&path, text).unwrap();
         path
