@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use crate::plan::Known;
     use crate::plan::tests::{entry, person, plan_of};
-    use crate::roster::{Employee, HrId};
+    use crate::roster::{Employee, Ended, HrId};
 
     fn people(ids: std::ops::Range<usize>, name: &str) -> Vec<Employee> {
         ids.map(|id| person(&format!("{id:05}"), name)).collect()
@@ -273,7 +273,15 @@ mod tests {
         let verdict = |leavers: usize| {
             let ended = people(0..leavers, "A")
                 .iter()
-                .map(|p| (p.hr_id.clone(), chrono::NaiveDate::MIN))
+                .map(|p| {
+                    (
+                        p.hr_id.clone(),
+                        Ended {
+                            last_day: chrono::NaiveDate::MIN,
+                            late: false,
+                        },
+                    )
+                })
                 .collect();
             let entries = people(leavers..100, "A").into_iter().map(entry).collect();
             judge(

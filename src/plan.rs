@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::digest::hex;
-use crate::roster::{Employee, Entry, Field, HrId, ValueHash};
+use crate::roster::{Employee, Ended, Entry, Field, HrId, Unselected, ValueHash};
 
 /// An employee's key and the hash of their values.
 pub type Keyed = (HrId, ValueHash);
@@ -51,6 +51,14 @@ pub enum Leaving {
     EmploymentEnded {
         /// That day.
         last_day: NaiveDate,
+        /// Whether it lies so long ago that it does not explain itself.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        late: bool,
+    },
+    /// An include rule does not match their row any more.
+    NotIncluded {
+        /// The rule's column.
+        column: String,
     },
     /// An exclude rule now names them.
     Excluded {
@@ -62,16 +70,39 @@ pub enum Leaving {
 }
 
 impl Leaving {
-    /// Whether a known date says so. Being excluded or missing does not explain itself: a filter may have been edited, a file cut short.
+    /// Why somebody is not in the roster.
+    pub fn of(
+        hr_id: &HrId,
+        ended: &HashMap<HrId, Ended>,
+        unselected: &HashMap<HrId, Unselected>,
+    ) -> Self {
+        match (ended.get(hr_id), unselected.get(hr_id)) {
+            (Some(Ended { last_day, late }), _) => Self::EmploymentEnded {
+                last_day: *last_day,
+                late: *late,
+            },
+            (None, Some(Unselected::NotIncluded { column })) => Self::NotIncluded {
+                column: column.clone(),
+            },
+            (None, Some(Unselected::Excluded { column })) => Self::Excluded {
+                column: column.clone(),
+            },
+            (None, None) => Self::Missing,
+        }
+    }
+
+    /// Whether a known date says so. Being left out or missing does not explain itself: a filter may have been edited, a file cut short. Nor does a date of long ago: the
+    /// wrong column may have been mapped.
     pub fn is_explained(&self) -> bool {
-        matches!(self, Self::EmploymentEnded { .. })
+        matches!(self, Self::EmploymentEnded { late: false, .. })
     }
 }
 
 impl fmt::Display for Leaving {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EmploymentEnded { last_day } => write!(f, "employment ended {last_day}"),
+            Self::EmploymentEnded { last_day, .. } => write!(f, "employment ended {last_day}"),
+            Self::NotIncluded { column } => write!(f, "no longer matches the rule on {column}"),
             Self::Excluded { column } => write!(f, "excluded by the rule on {column}"),
             Self::Missing => f.write_str("missing from every source"),
         }
@@ -250,14 +281,14 @@ pub struct Counts {
 }
 
 impl Plan {
-    /// Words the differences between `entries` and what is known. `old` holds the acknowledged values of changed people, `ended` and `excluded` say
+    /// Words the differences between `entries` and what is known. `old` holds the acknowledged values of changed people, `ended` and `unselected` say
     /// why somebody is not in the roster.
     pub fn new(
         entries: Vec<Entry>,
         known: &Known,
         old: &HashMap<HrId, Employee>,
-        ended: &HashMap<HrId, NaiveDate>,
-        excluded: &HashMap<HrId, String>,
+        ended: &HashMap<HrId, Ended>,
+        unselected: &HashMap<HrId, Unselected>,
     ) -> Self {
         let Comparison {
             joiners,
@@ -287,15 +318,7 @@ impl Plan {
             });
         }
         for hr_id in leavers {
-            let why = match (ended.get(&hr_id), excluded.get(&hr_id)) {
-                (Some(last_day), _) => Leaving::EmploymentEnded {
-                    last_day: *last_day,
-                },
-                (None, Some(column)) => Leaving::Excluded {
-                    column: column.clone(),
-                },
-                (None, None) => Leaving::Missing,
-            };
+            let why = Leaving::of(&hr_id, ended, unselected);
             changes.push(Change {
                 hr_id,
                 what: What::Leaves(why),

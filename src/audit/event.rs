@@ -77,6 +77,8 @@ pub enum Event {
         kept: String,
         joiner: bool,
     },
+    /// People who would leave are kept, because a source failed.
+    KeptWhileFrozen { hr_ids: Vec<String> },
     /// What a push would do; a `change` line for each person follows.
     Plan {
         roster: usize,

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::employee::{Employee, Field, HrId, has_ended};
-use super::mapping::{Row, Wrong};
+use super::mapping::{Row, Unselected, Wrong};
 
 /// Who is taken by date.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +29,8 @@ pub struct Selection {
 pub struct Delivery {
     /// Those that are meant.
     pub rows: Vec<Row>,
-    /// Keys of rows that an exclude rule names, with the rule's column.
-    pub excluded: HashMap<HrId, String>,
+    /// People of whom there is a row that is not meant, with the rule that says so.
+    pub unselected: HashMap<HrId, Unselected>,
 }
 
 /// Why a row cannot be used.
@@ -101,15 +101,27 @@ pub struct Entry {
     pub line: u64,
 }
 
+/// The end of somebody's employment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The last day of it.
+    pub last_day: NaiveDate,
+    /// Whether that day lies so long ago that it does not explain itself: who was still in the snapshot should have left then.
+    pub late: bool,
+}
+
+/// An end is told in time within so many days. Ours: payroll closes a month or two late; a column that means something else lies years back.
+const TIMELY_DAYS: i64 = 62;
+
 /// What the rows of all sources add up to.
 #[derive(Debug, Default)]
 pub struct Assembly {
     /// The valid people, sorted by hrId.
     pub entries: Vec<Entry>,
-    /// People whose employment has ended, with their last day.
-    pub ended: HashMap<HrId, NaiveDate>,
-    /// People whom an exclude rule names, with its column.
-    pub excluded: HashMap<HrId, String>,
+    /// People whose employment has ended.
+    pub ended: HashMap<HrId, Ended>,
+    /// People of whom there is only a row that is not meant, with the rule that says so.
+    pub unselected: HashMap<HrId, Unselected>,
     /// Rows that cannot be used.
     pub rejected: Vec<Rejected>,
     /// Unknown people who cannot be sent yet.
@@ -131,7 +143,7 @@ pub fn assemble(
     let mut candidates: Vec<Entry> = Vec::new();
     let mut wrong: HashMap<(usize, u64), Vec<(Field, Wrong)>> = HashMap::new();
     for (source, delivery) in deliveries.into_iter().enumerate() {
-        result.excluded.extend(delivery.excluded);
+        result.unselected.extend(delivery.unselected);
         let entries = delivery.rows.into_iter().map(|row| {
             if !row.wrong.is_empty() {
                 wrong.insert((source, row.line), row.wrong);
@@ -172,9 +184,9 @@ pub fn assemble(
     result
         .rejected
         .sort_by(|a, b| (a.source, a.line, &a.hr_id).cmp(&(b.source, b.line, &b.hr_id)));
-    // Who has a current row has neither left nor been excluded by another row.
+    // Who has a current row has not been left out by another row.
     for entry in &result.entries {
-        result.excluded.remove(&entry.employee.hr_id);
+        result.unselected.remove(&entry.employee.hr_id);
     }
     result
 }
@@ -207,9 +219,11 @@ fn one_of<'w>(
     let Some((position, entry)) = current.next() else {
         // Only ended rows: the person left on the latest of their last days.
         let last_day = group.iter().filter_map(&ended).max();
-        result
-            .ended
-            .extend(last_day.map(|day| (hr_id.clone(), day)));
+        result.ended.extend(last_day.map(|last_day| {
+            let told_after = (today - last_day).num_days() - i64::from(leavers_days_kept);
+            let late = told_after > TIMELY_DAYS;
+            (hr_id.clone(), Ended { last_day, late })
+        }));
         return None;
     };
     let is_known = LazyCell::new(|| known(hr_id));
@@ -224,7 +238,8 @@ fn one_of<'w>(
         });
     };
     for (_, other) in current {
-        if other.employee != entry.employee || wrong(other) != wrong(entry) {
+        // By hash: the case of an e-mail makes no difference.
+        if other.employee.hash() != entry.employee.hash() || wrong(other) != wrong(entry) {
             reject(
                 entry,
                 Rejection::Conflict {
@@ -425,7 +440,7 @@ mod tests {
         assemble(
             vec![Delivery {
                 rows,
-                excluded: HashMap::new(),
+                unselected: HashMap::new(),
             }],
             selection,
             |id| known.contains(&id.as_str()),
@@ -464,7 +479,16 @@ mod tests {
             &["1", "2"],
         );
         assert_eq!(ids(&assembly), ["1"]);
-        assert_eq!(assembly.ended, HashMap::from([(HrId::new("2"), day(1))]));
+        assert_eq!(
+            assembly.ended,
+            HashMap::from([(
+                HrId::new("2"),
+                Ended {
+                    last_day: day(1),
+                    late: false
+                }
+            )])
+        );
     }
 
     #[test]

@@ -90,6 +90,11 @@ impl serde::Serialize for DateFormat {
 }
 
 impl DateFormat {
+    /// Whether the year has two digits.
+    pub fn has_short_year(&self) -> bool {
+        self.parts.contains(&Part::ShortYear)
+    }
+
     /// Reads `text`, whole. `None` where it is not a calendar date in this format. A two-digit year is the one that
     /// lies within the 80 years before or the 19 years after `today`.
     pub fn parse(&self, text: &str, today: NaiveDate) -> Option<NaiveDate> {

@@ -66,6 +66,22 @@ pub struct RuleMapping {
     pub values: HashSet<String>,
 }
 
+/// Which rule leaves a row out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unselected {
+    /// No include rule on this column matches.
+    NotIncluded {
+        /// The column.
+        column: String,
+    },
+    /// An exclude rule on this column matches.
+    Excluded {
+        /// The column.
+        column: String,
+    },
+}
+
 /// Which column is which field, and which rows are meant.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the fields are the fields")]
@@ -135,12 +151,12 @@ pub struct Row {
 pub enum Mapped {
     /// Meant.
     Row(Row),
-    /// Not meant. The key, where it can be read, and which rule said so: the number of an exclude rule, or none where an include rule did not match.
-    Excluded {
+    /// Not meant: which rule said so, and whose row it is where that can be read.
+    Unselected {
         /// The key.
         hr_id: Option<HrId>,
-        /// The exclude rule, from 0.
-        rule: Option<usize>,
+        /// The rule.
+        why: Unselected,
     },
     /// Meant, but nobody can tell whose row it is. This fails the source.
     Keyless,
@@ -157,26 +173,20 @@ impl Mapping {
                 .unwrap_or("")
         };
         let key = first(&self.hr_id);
-        let key = (!key.is_empty() && is_text(key).is_ok()).then(|| HrId::new(&nfc(key)));
-        if !self
-            .include
-            .iter()
-            .all(|rule| rule.values.contains(cell(rule.column)))
-        {
-            return Mapped::Excluded {
-                hr_id: key,
-                rule: None,
+        let key = (!key.is_empty() && is_text(key).is_ok()).then(|| HrId::new(&normal(key)));
+        let matches = |rule: &RuleMapping| rule.matches(cell(rule.column));
+        let column = |rule: &RuleMapping| rule.name.clone();
+        if let Some(rule) = self.include.iter().find(|rule| !matches(rule)) {
+            let why = Unselected::NotIncluded {
+                column: column(rule),
             };
+            return Mapped::Unselected { hr_id: key, why };
         }
-        if let Some(rule) = self
-            .exclude
-            .iter()
-            .position(|rule| rule.values.contains(cell(rule.column)))
-        {
-            return Mapped::Excluded {
-                hr_id: key,
-                rule: Some(rule),
+        if let Some(rule) = self.exclude.iter().find(|rule| matches(rule)) {
+            let why = Unselected::Excluded {
+                column: column(rule),
             };
+            return Mapped::Unselected { hr_id: key, why };
         }
         let Some(hr_id) = key else {
             return Mapped::Keyless;
@@ -184,7 +194,7 @@ impl Mapping {
 
         let mut wrong = Vec::new();
         let mut text = |field, columns| match is_text(first(columns)) {
-            Ok(text) => nfc(text),
+            Ok(text) => normal(text),
             Err(kind) => {
                 wrong.push((field, kind));
                 "".into()
@@ -250,6 +260,17 @@ impl Mapping {
     }
 }
 
+impl RuleMapping {
+    /// Whether a cell holds one of the values, however its umlauts are written.
+    pub fn matches(&self, cell: &str) -> bool {
+        if cell.is_ascii() {
+            self.values.contains(cell)
+        } else {
+            self.values.contains(&*normal(cell))
+        }
+    }
+}
+
 impl DateMapping {
     fn read(&self, text: &str, field: Field, today: NaiveDate) -> Result<Option<NaiveDate>, Wrong> {
         // All zeros is how several systems write "none".
@@ -259,11 +280,18 @@ impl DateMapping {
         if zeros || self.empty.iter().any(|empty| empty == text) {
             return Ok(None);
         }
-        let date = self
+        let read = self
             .formats
             .iter()
-            .find_map(|format| format.parse(text, today));
-        match (date, field) {
+            .find_map(|format| Some((format.parse(text, today)?, format.has_short_year())));
+        // 31.12.9999, written with two digits of the year.
+        let short_open_end = |(date, short): (NaiveDate, bool)| {
+            short && (date.day(), date.month(), date.year() % 100) == (31, 12, 99)
+        };
+        if field == Field::TerminationDate && read.is_some_and(short_open_end) {
+            return Ok(None);
+        }
+        match (read.map(|(date, _)| date), field) {
             // 31.12.9999 and its like mean an open end.
             (Some(date), Field::TerminationDate) if date.year() == 9999 => Ok(None),
             (None, Field::TerminationDate)
@@ -281,11 +309,8 @@ impl DateMapping {
 
 impl FlagMapping {
     fn read(&self, text: &str) -> Result<Option<bool>, Wrong> {
-        let among = |words: &[String]| {
-            words
-                .iter()
-                .any(|word| word.trim().eq_ignore_ascii_case(text))
-        };
+        let among = |words: &[String]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+        let text = &*normal(text);
         match text {
             _ if among(&self.yes) => Ok(Some(true)),
             _ if among(&self.no) => Ok(Some(false)),
@@ -308,14 +333,14 @@ impl AbsenceMapping {
                 .find(|text| !text.is_empty())
                 .unwrap_or("")
         };
-        if !self.only.contains(first(&self.kind)) {
+        if !self.only.contains(&*normal(first(&self.kind))) {
             return Ok(None);
         }
         let mut absence = Absence::new();
         for (key, columns) in &self.texts {
             let text = is_text(first(columns))?;
             if !text.is_empty() {
-                absence.insert(key.clone(), nfc(text).into());
+                absence.insert(key.clone(), normal(text).into());
             }
         }
         for (key, mapping) in &self.dates {
@@ -346,12 +371,17 @@ fn is_printable_ascii(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-fn nfc(text: &str) -> Box<str> {
-    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
-        text.into()
-    } else {
-        text.nfc().collect::<String>().into()
+/// Text as it is compared and sent: NFC, with plain blanks.
+pub(crate) fn normal(text: &str) -> Box<str> {
+    let fixed = |c| matches!(c, '\u{a0}' | '\u{202f}' | '\u{2007}');
+    if text.is_ascii() {
+        return text.into();
     }
+    if is_nfc_quick(text.chars()) == IsNormalized::Yes && !text.contains(fixed) {
+        return text.into();
+    }
+    let text: String = text.nfc().map(|c| if fixed(c) { ' ' } else { c }).collect();
+    text.into()
 }
 
 static EMAIL_FORM: LazyLock<Options> = LazyLock::new(|| {
@@ -504,16 +534,16 @@ mod tests {
     fn a_row_that_is_not_meant_is_not_judged() {
         assert!(matches!(
             map(&[(8, "Andere"), (5, "?"), (0, "")]),
-            Mapped::Excluded {
+            Mapped::Unselected {
                 hr_id: None,
-                rule: None
+                why: Unselected::NotIncluded { .. }
             }
         ));
         assert!(matches!(
             map(&[(9, "Werkstudent")]),
-            Mapped::Excluded {
+            Mapped::Unselected {
                 hr_id: Some(_),
-                rule: Some(0)
+                why: Unselected::Excluded { .. }
             }
         ));
         assert!(matches!(map(&[(0, "")]), Mapped::Keyless));
@@ -538,7 +568,7 @@ mod tests {
                     prop_assert!(row.employee.email.is_empty() || is_email(&row.employee.email));
                 }
                 Mapped::Keyless => prop_assert!(cell(0).is_empty()),
-                Mapped::Excluded { .. } => prop_assert!(false, "the rules match"),
+                Mapped::Unselected { .. } => prop_assert!(false, "the rules match"),
             }
         }
     }

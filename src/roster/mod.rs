@@ -10,10 +10,13 @@ mod employee;
 mod mapping;
 
 pub use assemble::{
-    Assembly, Delivery, Entry, Incomplete, REQUIRED, Rejected, Rejection, Selection, assemble,
+    Assembly, Delivery, Ended, Entry, Incomplete, REQUIRED, Rejected, Rejection, Selection,
+    assemble,
 };
 pub use dates::{DateFormat, DateFormatError};
 pub use employee::{Absence, Employee, Field, HrId, ValueHash, has_ended};
+pub(crate) use mapping::normal;
 pub use mapping::{
-    AbsenceMapping, Columns, DateMapping, FlagMapping, Mapped, Mapping, Row, RuleMapping, Wrong,
+    AbsenceMapping, Columns, DateMapping, FlagMapping, Mapped, Mapping, Row, RuleMapping,
+    Unselected, Wrong,
 };

@@ -8,7 +8,7 @@ use super::table::{Table, TableError};
 use crate::config::{DateColumn, FlagColumn, Rule, Source, Texts};
 use crate::roster::{
     AbsenceMapping, Columns, DateMapping, Delivery, Field, FlagMapping, Mapped, Mapping, REQUIRED,
-    RuleMapping,
+    RuleMapping, normal,
 };
 
 /// Why the rows of a table cannot be used.
@@ -24,6 +24,10 @@ pub enum RecordsError {
         row: u64,
         column: String,
     },
+    #[error(
+        "None of the {rows} rows of {file} is selected by the include and exclude rules; correct these, or the export whose values they compare"
+    )]
+    NobodySelected { file: String, rows: usize },
     #[error(
         "The column {column} ({field}) of {file} is empty in every row; the export lacks it, or the permission to read it was withdrawn"
     )]
@@ -72,24 +76,31 @@ pub(super) fn read(
             .chain(&mapping.exclude)
             .zip(&mut matched)
         {
-            *matched += usize::from(rule.values.contains(row.cell(rule.column)));
+            *matched += usize::from(rule.matches(row.cell(rule.column)));
         }
         match mapping.map(row.line, |column| row.cell(column), today) {
             Mapped::Row(mapped) => {
                 // A value that makes no sense is one, too: the column is there.
                 let is_wrong = |field| mapped.wrong.iter().any(|(wrong, _)| *wrong == field);
                 missing.retain(|field| !mapped.employee.is_filled(*field) && !is_wrong(*field));
+                // That nobody is away for a kind that is sent does not mean that the column is empty.
+                if let Some(absences) = &mapping.absences
+                    && absences
+                        .kind
+                        .iter()
+                        .any(|column| !row.cell(*column).is_empty())
+                {
+                    missing.retain(|field| *field != Field::Absences);
+                }
                 delivery.rows.push(mapped);
             }
-            Mapped::Excluded {
+            Mapped::Unselected {
                 hr_id: Some(hr_id),
-                rule: Some(rule),
+                why,
             } => {
-                delivery
-                    .excluded
-                    .insert(hr_id, mapping.exclude[rule].name.clone());
+                delivery.unselected.insert(hr_id, why);
             }
-            Mapped::Excluded { .. } => {}
+            Mapped::Unselected { hr_id: None, .. } => {}
             Mapped::Keyless => keyless = keyless.or(Some(row.line)),
         }
     })?;
@@ -99,6 +110,12 @@ pub(super) fn read(
             file: file.to_owned(),
             row,
             column,
+        });
+    }
+    if delivery.rows.is_empty() && rows > 0 {
+        return Err(RecordsError::NobodySelected {
+            file: file.to_owned(),
+            rows,
         });
     }
     if !delivery.rows.is_empty() {
@@ -139,6 +156,15 @@ pub(super) fn read(
     })
 }
 
+/// Configured values as cells are compared with them.
+fn normals(values: &Texts) -> Vec<String> {
+    values
+        .0
+        .iter()
+        .map(|value| normal(value.trim()).into())
+        .collect()
+}
+
 fn mapping(source: &Source, table: &Table<'_>) -> Result<Mapping, TableError> {
     let fields = &source.fields;
     let columns = |names: &Texts| -> Result<Columns, TableError> {
@@ -153,15 +179,15 @@ fn mapping(source: &Source, table: &Table<'_>) -> Result<Mapping, TableError> {
         Ok(DateMapping {
             columns: columns(from)?,
             formats: format.clone(),
-            empty: empty.0.clone(),
+            empty: normals(empty),
         })
     };
     let optional = |column: &Option<DateColumn>| column.as_ref().map(date).transpose();
     let flag = |FlagColumn { from, yes, no }: &FlagColumn| -> Result<FlagMapping, TableError> {
         Ok(FlagMapping {
             columns: columns(from)?,
-            yes: yes.0.clone(),
-            no: no.0.clone(),
+            yes: normals(yes),
+            no: normals(no),
         })
     };
     let rules = |rules: &[Rule]| -> Result<Vec<RuleMapping>, TableError> {
@@ -171,7 +197,7 @@ fn mapping(source: &Source, table: &Table<'_>) -> Result<Mapping, TableError> {
                 let values = values
                     .0
                     .iter()
-                    .map(|value| value.trim().to_owned())
+                    .map(|value| normal(value.trim()).into())
                     .collect();
                 Ok(RuleMapping {
                     name: column.clone(),
@@ -199,7 +225,7 @@ fn mapping(source: &Source, table: &Table<'_>) -> Result<Mapping, TableError> {
                     .only
                     .0
                     .iter()
-                    .map(|kind| kind.trim().to_owned())
+                    .map(|kind| normal(kind.trim()).into())
                     .collect(),
                 texts: texts.collect::<Result<_, TableError>>()?,
                 dates: dates.collect::<Result<_, TableError>>()?,

@@ -111,6 +111,45 @@ fn filled(employee: &Employee) -> i64 {
         .sum()
 }
 
+/// People whom another source delivered last time, so that their values may be the same and their source is not.
+fn people_of_other_sources(
+    transaction: &Transaction<'_>,
+    target: &Target,
+    roster: &[(&str, &Employee)],
+) -> Result<HashSet<HrId>, StoreError> {
+    let known = transaction
+        .prepare_cached("SELECT DISTINCT source FROM snapshot_employee WHERE target = ?1")?
+        .query_map([target.as_str()], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    let delivering: HashSet<&str> = roster.iter().map(|(source, _)| *source).collect();
+    if known.len() <= 1
+        && known
+            .iter()
+            .all(|source| delivering.contains(source.as_str()))
+        && delivering.len() <= 1
+    {
+        return Ok(HashSet::new());
+    }
+    let sources: HashMap<&str, &str> = roster
+        .iter()
+        .map(|(source, employee)| (employee.hr_id.as_str(), *source))
+        .collect();
+    let mut select = transaction
+        .prepare_cached("SELECT hr_id, source FROM snapshot_employee WHERE target = ?1")?;
+    let mut rows = select.query([target.as_str()])?;
+    let mut moved = HashSet::new();
+    while let Some(row) = rows.next()? {
+        let (hr_id, source): (String, String) = (row.get(0)?, row.get(1)?);
+        if sources
+            .get(hr_id.as_str())
+            .is_some_and(|now| *now != source)
+        {
+            moved.insert(HrId::new(&hr_id));
+        }
+    }
+    Ok(moved)
+}
+
 /// Makes an acknowledged roster the snapshot: the one place where it moves, and only with a receipt.
 pub(super) fn advance(
     transaction: &Transaction<'_>,
@@ -128,6 +167,7 @@ pub(super) fn advance(
         params![target.as_str(), receipt.sync_id(), at, rules_hash],
     )?;
     let mut gone: HashMap<HrId, ValueHash> = keys(transaction, target)?.into_iter().collect();
+    let elsewhere = people_of_other_sources(transaction, target, roster)?;
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO snapshot_employee (target, hr_id, source, employee, hash, filled, first_seen, last_changed)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
@@ -136,7 +176,8 @@ pub(super) fn advance(
     )?;
     for (source, employee) in roster {
         let hash = employee.hash();
-        if gone.remove(employee.hr_id.as_str()) == Some(hash) {
+        let moved = elsewhere.contains(employee.hr_id.as_str());
+        if gone.remove(employee.hr_id.as_str()) == Some(hash) && !moved {
             continue;
         }
         let text = serde_json::to_string(employee).expect("an employee is plain values");

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Notes, Store, StoreError, Target, pieces};
-use crate::roster::{Delivery, HrId, Row};
+use crate::roster::{Delivery, HrId, Row, Unselected};
 
 /// A delivery to remember.
 #[derive(Debug)]
@@ -22,14 +22,14 @@ pub struct Delivered<'d> {
 /// A delivery in the form in which it is kept.
 pub fn pieces_of(delivery: &Delivery) -> Vec<Vec<u8>> {
     let rows = delivery.rows.iter().map(Kept::Row);
-    let excluded = delivery
-        .excluded
+    let unselected = delivery
+        .unselected
         .iter()
-        .map(|(hr_id, column)| Kept::Excluded {
-            excluded: hr_id.clone(),
-            column: column.clone(),
+        .map(|(hr_id, why)| Kept::Unselected {
+            unselected: hr_id.clone(),
+            why: why.clone(),
         });
-    let kept: Vec<Kept<&Row>> = rows.chain(excluded).collect();
+    let kept: Vec<Kept<&Row>> = rows.chain(unselected).collect();
     pieces::of(&kept).collect()
 }
 
@@ -46,7 +46,7 @@ pub struct SourceState {
 #[serde(untagged)]
 enum Kept<R> {
     Row(R),
-    Excluded { excluded: HrId, column: String },
+    Unselected { unselected: HrId, why: Unselected },
 }
 
 impl Store {
@@ -80,8 +80,8 @@ impl Store {
             )? {
                 match kept {
                     Kept::Row(row) => delivery.rows.push(row),
-                    Kept::Excluded { excluded, column } => {
-                        delivery.excluded.insert(excluded, column);
+                    Kept::Unselected { unselected, why } => {
+                        delivery.unselected.insert(unselected, why);
                     }
                 }
             }

@@ -7,27 +7,29 @@
 //! First contact with anything but the sandbox, and decisions on what is held, are not part of this version: the guard holds, and says so.
 
 mod connect;
+mod notes;
+mod people;
 mod pull;
 mod push;
 mod report;
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use people::{Doubt, Doubtful, Planned};
+
 pub use connect::{ConnectError, Link, Secrets, connect};
 pub use report::{Ending, RejectedRow, RunReport, SourceReport};
 
-use crate::audit::{AuditFile, Event, Values, mask};
+use crate::audit::{AuditFile, Event};
 use crate::clock::Clock;
-use crate::config::{AuditValues, Config, Integration, changes, flatten};
+use crate::config::{Config, Integration, changes, flatten};
 use crate::exit::Exit;
 use crate::guard::{self, Verdict};
 use crate::jobticket::CallError;
-use crate::plan::{self, Counts, Known, Plan, What};
-use crate::roster::{Assembly, Employee, Entry, HrId, Selection, assemble};
-use crate::source::Taken;
+use crate::plan::{Counts, Known};
+use crate::roster::Selection;
 use crate::store::{LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
 
 /// What a run needs besides its integration.
@@ -205,13 +207,6 @@ struct Run<'c> {
     link: Option<Link>,
     /// Whether the store knows of the run.
     begun: bool,
-}
-
-/// What the pulled rows come to, ready for the guard.
-struct Planned {
-    plan: Plan,
-    /// Acknowledged values of the people who change or leave, for the audit log.
-    old: HashMap<HrId, Employee>,
 }
 
 impl<'c> Run<'c> {
@@ -424,239 +419,6 @@ impl<'c> Run<'c> {
             leavers_days_kept: self.integration.select.leavers_days_kept,
         }
     }
-
-    /// Pulls until every source either makes sense or is replaced by its last good roster. `None` where one has none.
-    async fn gather(
-        &mut self,
-        known: &Known,
-        report: &mut RunReport,
-    ) -> Result<Option<(Assembly, Vec<Option<Taken>>)>, Stop> {
-        let mut failed = pull::Failed::new();
-        loop {
-            let Some(mut deliveries) = self.pull(report, &failed).await? else {
-                return Ok(None);
-            };
-            let rows = std::mem::take(&mut deliveries.rows);
-            let selected: Vec<usize> = rows.iter().map(|delivery| delivery.rows.len()).collect();
-            let assembly = assemble(rows, self.selection(), |hr_id| known.contains(hr_id));
-            if let Some((source, error)) = self.too_many_rejected(&assembly, &selected, &deliveries)
-            {
-                failed.insert(source, error);
-            } else {
-                self.keep(&deliveries, report)?;
-                return Ok(Some((assembly, deliveries.taken())));
-            }
-        }
-    }
-
-    /// From people to the plan.
-    fn plan(
-        &mut self,
-        assembly: Assembly,
-        known: &Known,
-        doubtful: &Doubtful,
-        report: &mut RunReport,
-    ) -> Result<Planned, Stop> {
-        // Carry forward: a rejected row of a known person is not a person who left.
-        let wanted: HashSet<&HrId> = assembly
-            .rejected
-            .iter()
-            .filter(|row| row.known)
-            .map(|row| &row.hr_id)
-            .collect();
-        let acknowledged = self.acknowledged(wanted.iter().copied(), doubtful)?;
-        let mut entries = assembly.entries;
-        let by_name: HashMap<&str, usize> = self
-            .integration
-            .sources
-            .iter()
-            .enumerate()
-            .map(|(index, source)| (source.name.as_str(), index))
-            .collect();
-        for hr_id in wanted {
-            let Some((source, employee)) = acknowledged.get(hr_id) else {
-                return Err(Stop::Store(StoreError::Unreadable(
-                    "a known employee without values",
-                )));
-            };
-            let row_source = assembly
-                .rejected
-                .iter()
-                .find(|row| row.hr_id == *hr_id)
-                .map_or(0, |row| row.source);
-            let source = by_name.get(source.as_str()).copied().unwrap_or(row_source);
-            entries.push(Entry {
-                employee: employee.clone(),
-                source,
-                line: 0,
-            });
-        }
-        entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
-
-        let comparison = plan::compare(known, &entries);
-        let changed: Vec<HrId> = comparison
-            .changed
-            .iter()
-            .map(|position| entries[*position].employee.hr_id.clone())
-            .collect();
-        let shown = self.context.config.audit.values != AuditValues::None;
-        let leavers = comparison.leavers.iter().filter(|_| shown);
-        let mut old: HashMap<HrId, Employee> = self
-            .acknowledged(changed.iter().chain(leavers), doubtful)?
-            .into_iter()
-            .map(|(hr_id, (_, employee))| (hr_id, employee))
-            .collect();
-        old.extend(
-            acknowledged
-                .into_iter()
-                .map(|(hr_id, (_, employee))| (hr_id, employee)),
-        );
-        report.collisions = plan::keep_apart(&mut entries, known, &old).map_err(|(one, other)| {
-            Stop::Collides(format!(
-                "{one} and {other} are both kept and have the same e-mail; correct one of them in the HR system"
-            ))
-        })?;
-
-        report.rejected = assembly
-            .rejected
-            .iter()
-            .map(|row| {
-                let source = &self.integration.sources[row.source];
-                RejectedRow::new(
-                    row,
-                    &source.name,
-                    crate::source::columns_of(source, row.why.field()),
-                )
-            })
-            .collect();
-        report.incomplete = assembly.incomplete;
-        report.too_early = assembly.too_early;
-        self.note_rows(report)?;
-        let plan = Plan::new(entries, known, &old, &assembly.ended, &assembly.excluded);
-        Ok(Planned { plan, old })
-    }
-
-    /// Acknowledged values, or else those of a push that was never answered.
-    fn acknowledged<'i>(
-        &self,
-        hr_ids: impl IntoIterator<Item = &'i HrId>,
-        doubtful: &Doubtful,
-    ) -> Result<HashMap<HrId, (String, Employee)>, StoreError> {
-        let hr_ids: Vec<&HrId> = hr_ids.into_iter().collect();
-        let mut found = if doubtful.taken {
-            HashMap::new()
-        } else {
-            off(|| {
-                self.context
-                    .store
-                    .acknowledged(&self.target, hr_ids.iter().copied())
-            })?
-        };
-        for hr_id in hr_ids {
-            if !found.contains_key(hr_id)
-                && let Some(person) = doubtful.people.get(hr_id)
-            {
-                found.insert(hr_id.clone(), person.clone());
-            }
-        }
-        Ok(found)
-    }
-
-    fn note_rows(&self, report: &RunReport) -> Result<(), StoreError> {
-        let mut notes: Vec<Note> = Vec::new();
-        for row in &report.rejected {
-            notes.push(
-                Event::RowRejected {
-                    source: row.source.clone(),
-                    row: row.row,
-                    hr_id: row.hr_id.clone(),
-                    reason: row.reason.clone(),
-                    carried_forward: row.carried_forward,
-                }
-                .into(),
-            );
-        }
-        for row in &report.incomplete {
-            notes.push(
-                Event::RowIncomplete {
-                    source: self.integration.sources[row.source].name.clone(),
-                    row: row.line,
-                    hr_id: row.hr_id.to_string(),
-                    field: row.field.to_string(),
-                }
-                .into(),
-            );
-        }
-        for collision in &report.collisions {
-            notes.push(
-                Event::Collision {
-                    hr_id: collision.hr_id.to_string(),
-                    kept: collision.kept.to_string(),
-                    joiner: collision.joiner,
-                }
-                .into(),
-            );
-        }
-        if notes.is_empty() {
-            Ok(())
-        } else {
-            self.record(notes)
-        }
-    }
-
-    fn note_plan(&self, plan: &Plan, old: &HashMap<HrId, Employee>) -> Result<(), StoreError> {
-        let counts: Counts = plan.counts();
-        let mut notes = vec![
-            Event::Plan {
-                roster: plan.entries.len(),
-                counts,
-                resend: plan.resend,
-                plan_hash: plan.hash.clone(),
-            }
-            .into(),
-        ];
-        for change in &plan.changes {
-            let new = plan
-                .entries
-                .binary_search_by(|entry| entry.employee.hr_id.cmp(&change.hr_id))
-                .ok()
-                .map(|position| &plan.entries[position].employee);
-            let values = self.values(&change.what, old.get(&change.hr_id), new);
-            notes.push(Note {
-                event: Event::Change {
-                    change: change.clone(),
-                },
-                values,
-            });
-        }
-        self.record(notes)
-    }
-
-    /// The values of a change that the configuration wants in the log: the changed fields of those who change; with `full`, everything of joiners and leavers too.
-    fn values(&self, what: &What, old: Option<&Employee>, new: Option<&Employee>) -> Values {
-        let wanted = self.context.config.audit.values;
-        let fields = match (what, wanted) {
-            (_, AuditValues::None) | (What::Joins | What::Leaves(_), AuditValues::Masked) => {
-                return Values::new();
-            }
-            (What::Changes { fields }, _) => fields.as_slice(),
-            (What::Joins | What::Leaves(_), AuditValues::Full) => &crate::roster::Field::ALL,
-        };
-        let mut values = Values::new();
-        for field in fields {
-            for (side, employee) in [("old", old), ("new", new)] {
-                if let Some(value) = employee.and_then(|employee| employee.value(*field)) {
-                    let value = if wanted == AuditValues::Full {
-                        value
-                    } else {
-                        mask(*field, &value)
-                    };
-                    values.push((format!("{field}.{side}"), value));
-                }
-            }
-        }
-        values
-    }
 }
 
 fn verdict(verdict: &str, plan_hash: &str, trips: Vec<guard::Trip>) -> Note {
@@ -666,49 +428,6 @@ fn verdict(verdict: &str, plan_hash: &str, trips: Vec<guard::Trip>) -> Note {
         trips,
     }
     .into()
-}
-
-/// What is known of the last push, once it was looked for.
-enum Doubt {
-    /// It was settled, if there was one.
-    None,
-    /// JobTicket may have taken it or not.
-    Unsettled,
-    /// JobTicket has taken it, and a dry run does not record that. Its syncId.
-    Taken(String),
-}
-
-/// The people of a push whose answer was never seen, with their sources.
-struct Doubtful {
-    people: HashMap<HrId, (String, Employee)>,
-    /// Whether JobTicket has them for certain, so that they count before the snapshot.
-    taken: bool,
-}
-
-impl Doubtful {
-    fn load(store: &Store, target: &Target, doubt: &Doubt) -> Result<Self, StoreError> {
-        let roster = match doubt {
-            Doubt::None => Vec::new(),
-            Doubt::Unsettled => off(|| store.doubtful_roster(target, None))?,
-            Doubt::Taken(sync_id) => off(|| store.doubtful_roster(target, Some(sync_id)))?,
-        };
-        let people = roster
-            .into_iter()
-            .map(|(source, employee)| (employee.hr_id.clone(), (source, employee)));
-        Ok(Self {
-            people: people.collect(),
-            taken: matches!(doubt, Doubt::Taken(_)),
-        })
-    }
-
-    fn keyed(&self) -> Vec<plan::Keyed> {
-        let people = self.people.iter();
-        let mut keys: Vec<plan::Keyed> = people
-            .map(|(hr_id, (_, employee))| (hr_id.clone(), employee.hash()))
-            .collect();
-        keys.sort_by(|a, b| a.0.cmp(&b.0));
-        keys
-    }
 }
 
 impl RunReport {

@@ -241,7 +241,11 @@ fn a_source_that_fails_while_a_push_is_in_doubt_offboards_nobody() {
     let (company, staff) = in_doubt(&jobticket, &json!("drop_after"));
     company.deliver("roster_20261122.csv", "Personalnummer;Vorn");
     company.run_now().exits(4);
-    assert_eq!(jobticket.active(), hr_ids(&staff));
+    // 00002 is gone from the roster that JobTicket may have; while the source fails, nobody can say whether for good.
+    let mut everybody = hr_ids(&staff);
+    everybody.push("00002".to_owned());
+    everybody.sort();
+    assert_eq!(jobticket.active(), everybody);
 }
 
 #[test]

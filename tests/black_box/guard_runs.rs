@@ -178,7 +178,7 @@ fn a_raised_limit_lets_the_plan_through() {
 }
 
 #[test]
-fn an_empty_roster_is_refused_whoever_is_known() {
+fn rules_that_select_nobody_fail_the_source_whoever_is_known() {
     let rule = "        include: [{column: Nachname, in: [Niemand]}]\n";
     let mut company = Company::new();
     company.integration = rule.to_owned();
@@ -186,14 +186,14 @@ fn an_empty_roster_is_refused_whoever_is_known() {
     let ran = company
         .run_now()
         .exits(4)
-        .says("REFUSED: the roster is empty");
-    ran.says("requests: 0");
+        .says("None of the 5 rows of roster_20261120.csv is selected");
+    ran.says("SOURCE FAILED").says("requests: 0");
 
     let mut scene = Scene::new();
     scene.company.integration = rule.to_owned();
     for arguments in [&["--run-now", "--dry-run"][..], &["--run-now"]] {
         let ran = scene.company.run(arguments).exits(4).says("requests: 0");
-        ran.says("REFUSED: the roster is empty");
+        ran.says("is selected by the include and exclude rules");
     }
     assert_eq!(scene.jobticket.active().len(), 5);
     scene.company.integration.clear();

@@ -200,6 +200,6 @@ fn somebody_who_is_excluded_leaves_with_the_rule_as_reason() {
     let ran = company.run_now().exits(0).says("leavers: 2");
     ran.says("- 00002 leaves (")
         .says("Kreis")
-        .says("- 00003 leaves (missing");
+        .says("- 00003 leaves (no longer matches the rule on Gesellschaft)");
     assert_eq!(jobticket.active(), ["00001", "00004", "00005"]);
 }

@@ -1,0 +1,112 @@
+//! What a run tells the audit log of its rows and its plan, and how much of personal values.
+
+use std::collections::HashMap;
+
+use super::{Run, RunReport};
+use crate::audit::{Event, Values, mask};
+use crate::config::AuditValues;
+use crate::plan::{Counts, Plan, What};
+use crate::roster::{Employee, Field, HrId};
+use crate::store::{Note, StoreError};
+
+impl Run<'_> {
+    pub(super) fn note_rows(&self, report: &RunReport) -> Result<(), StoreError> {
+        let mut notes: Vec<Note> = Vec::new();
+        for row in &report.rejected {
+            notes.push(
+                Event::RowRejected {
+                    source: row.source.clone(),
+                    row: row.row,
+                    hr_id: row.hr_id.clone(),
+                    reason: row.reason.clone(),
+                    carried_forward: row.carried_forward,
+                }
+                .into(),
+            );
+        }
+        for row in &report.incomplete {
+            notes.push(
+                Event::RowIncomplete {
+                    source: self.integration.sources[row.source].name.clone(),
+                    row: row.line,
+                    hr_id: row.hr_id.to_string(),
+                    field: row.field.to_string(),
+                }
+                .into(),
+            );
+        }
+        for collision in &report.collisions {
+            notes.push(
+                Event::Collision {
+                    hr_id: collision.hr_id.to_string(),
+                    kept: collision.kept.to_string(),
+                    joiner: collision.joiner,
+                }
+                .into(),
+            );
+        }
+        if notes.is_empty() {
+            Ok(())
+        } else {
+            self.record(notes)
+        }
+    }
+
+    pub(super) fn note_plan(
+        &self,
+        plan: &Plan,
+        old: &HashMap<HrId, Employee>,
+    ) -> Result<(), StoreError> {
+        let counts: Counts = plan.counts();
+        let mut notes = vec![
+            Event::Plan {
+                roster: plan.entries.len(),
+                counts,
+                resend: plan.resend,
+                plan_hash: plan.hash.clone(),
+            }
+            .into(),
+        ];
+        for change in &plan.changes {
+            let new = plan
+                .entries
+                .binary_search_by(|entry| entry.employee.hr_id.cmp(&change.hr_id))
+                .ok()
+                .map(|position| &plan.entries[position].employee);
+            let values = self.values(&change.what, old.get(&change.hr_id), new);
+            notes.push(Note {
+                event: Event::Change {
+                    change: change.clone(),
+                },
+                values,
+            });
+        }
+        self.record(notes)
+    }
+
+    /// The values of a change that the configuration wants in the log: the changed fields of those who change; with `full`, everything of joiners and leavers too.
+    fn values(&self, what: &What, old: Option<&Employee>, new: Option<&Employee>) -> Values {
+        let wanted = self.context.config.audit.values;
+        let fields = match (what, wanted) {
+            (_, AuditValues::None) | (What::Joins | What::Leaves(_), AuditValues::Masked) => {
+                return Values::new();
+            }
+            (What::Changes { fields }, _) => fields.as_slice(),
+            (What::Joins | What::Leaves(_), AuditValues::Full) => &Field::ALL,
+        };
+        let mut values = Values::new();
+        for field in fields {
+            for (side, employee) in [("old", old), ("new", new)] {
+                if let Some(value) = employee.and_then(|employee| employee.value(*field)) {
+                    let value = if wanted == AuditValues::Full {
+                        value
+                    } else {
+                        mask(*field, &value)
+                    };
+                    values.push((format!("{field}.{side}"), value));
+                }
+            }
+        }
+        values
+    }
+}

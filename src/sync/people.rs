@@ -1,0 +1,212 @@
+//! From what the sources delivered to the plan: who is in the roster, and with which values.
+//!
+//! Here is where people are kept in: a rejected row of a known person is not a person who left, and while a source is frozen nobody leaves for being missing.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{RejectedRow, Run, RunReport, Stop, off, pull};
+use crate::audit::Event;
+use crate::config::AuditValues;
+use crate::plan::{self, Known, Leaving, Plan};
+use crate::roster::{Assembly, Employee, Entry, HrId, Rejected, assemble};
+use crate::source::{self, Taken};
+use crate::store::{Store, StoreError, Target};
+
+/// What the pulled rows come to, ready for the guard.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    /// Acknowledged values of the people who change or leave, for the audit log.
+    pub(super) old: HashMap<HrId, Employee>,
+}
+
+/// What is known of the last push, once it was looked for.
+pub(super) enum Doubt {
+    /// It was settled, if there was one.
+    None,
+    /// JobTicket may have taken it or not.
+    Unsettled,
+    /// JobTicket has taken it, and a dry run does not record that. Its syncId.
+    Taken(String),
+}
+
+/// The people of a push whose answer was never seen, with their sources.
+pub(super) struct Doubtful {
+    people: HashMap<HrId, (String, Employee)>,
+    /// Whether JobTicket has them for certain, so that they count before the snapshot.
+    taken: bool,
+}
+
+impl Doubtful {
+    pub(super) fn load(store: &Store, target: &Target, doubt: &Doubt) -> Result<Self, StoreError> {
+        let roster = match doubt {
+            Doubt::None => Vec::new(),
+            Doubt::Unsettled => off(|| store.doubtful_roster(target, None))?,
+            Doubt::Taken(sync_id) => off(|| store.doubtful_roster(target, Some(sync_id)))?,
+        };
+        let people = roster
+            .into_iter()
+            .map(|(source, employee)| (employee.hr_id.clone(), (source, employee)));
+        Ok(Self {
+            people: people.collect(),
+            taken: matches!(doubt, Doubt::Taken(_)),
+        })
+    }
+
+    pub(super) fn keyed(&self) -> Vec<plan::Keyed> {
+        let people = self.people.iter();
+        let mut keys: Vec<plan::Keyed> = people
+            .map(|(hr_id, (_, employee))| (hr_id.clone(), employee.hash()))
+            .collect();
+        keys.sort_by(|a, b| a.0.cmp(&b.0));
+        keys
+    }
+}
+
+impl Run<'_> {
+    /// Pulls until every source either makes sense or is replaced by its last good roster. `None` where one has none.
+    pub(super) async fn gather(
+        &mut self,
+        known: &Known,
+        report: &mut RunReport,
+    ) -> Result<Option<(Assembly, Vec<Option<Taken>>)>, Stop> {
+        let mut failed = pull::Failed::new();
+        loop {
+            let Some(mut deliveries) = self.pull(report, &failed).await? else {
+                return Ok(None);
+            };
+            let rows = std::mem::take(&mut deliveries.rows);
+            let selected: Vec<usize> = rows.iter().map(|delivery| delivery.rows.len()).collect();
+            let assembly = assemble(rows, self.selection(), |hr_id| known.contains(hr_id));
+            if let Some((source, error)) = self.too_many_rejected(&assembly, &selected, &deliveries)
+            {
+                failed.insert(source, error);
+            } else {
+                self.keep(&deliveries, report)?;
+                return Ok(Some((assembly, deliveries.taken())));
+            }
+        }
+    }
+
+    /// From people to the plan.
+    pub(super) fn plan(
+        &mut self,
+        assembly: Assembly,
+        known: &Known,
+        doubtful: &Doubtful,
+        report: &mut RunReport,
+    ) -> Result<Planned, Stop> {
+        let mut entries = assembly.entries;
+        let mut old: HashMap<HrId, Employee> = HashMap::new();
+        let rejected: HashSet<&HrId> = assembly
+            .rejected
+            .iter()
+            .filter(|row| row.known)
+            .map(|row| &row.hr_id)
+            .collect();
+        self.carry_forward(
+            rejected.into_iter().cloned().collect(),
+            doubtful,
+            &mut entries,
+            &mut old,
+        )?;
+        if report.sources.iter().any(|source| source.frozen) {
+            // The last roster that was read may never have been acknowledged, and somebody who is gone from one source may
+            // stand in the one that cannot be read: only a date in a single source still counts.
+            let several = self.integration.sources.len() > 1;
+            let leaves = |hr_id: &HrId| Leaving::of(hr_id, &assembly.ended, &assembly.unselected);
+            let mut kept = plan::compare(known, &entries).leavers;
+            kept.retain(|hr_id| several || !leaves(hr_id).is_explained());
+            if !kept.is_empty() {
+                let hr_ids: Vec<String> = kept.iter().map(ToString::to_string).collect();
+                report.notes.push(format!(
+                    "Kept, although they would leave, for a source failed: {}",
+                    hr_ids.join(", ")
+                ));
+                self.record(vec![Event::KeptWhileFrozen { hr_ids }.into()])?;
+                self.carry_forward(kept, doubtful, &mut entries, &mut old)?;
+            }
+        }
+
+        let comparison = plan::compare(known, &entries);
+        let changed = comparison
+            .changed
+            .iter()
+            .map(|position| &entries[*position].employee.hr_id);
+        let shown = self.context.config.audit.values != AuditValues::None;
+        let leavers = comparison.leavers.iter().filter(|_| shown);
+        for (hr_id, (_, employee)) in self.acknowledged(changed.chain(leavers), doubtful)? {
+            old.insert(hr_id, employee);
+        }
+        report.collisions = plan::keep_apart(&mut entries, known, &old).map_err(|(one, other)| {
+            Stop::Collides(format!(
+                "{one} and {other} are both kept and have the same e-mail; correct one of them in the HR system"
+            ))
+        })?;
+        let in_words = |row: &Rejected| {
+            let source = &self.integration.sources[row.source];
+            let column = source::columns_of(source, row.why.field());
+            RejectedRow::new(row, &source.name, column)
+        };
+        report.rejected = assembly.rejected.iter().map(in_words).collect();
+        report.incomplete = assembly.incomplete;
+        report.too_early = assembly.too_early;
+        self.note_rows(report)?;
+        let plan = Plan::new(entries, known, &old, &assembly.ended, &assembly.unselected);
+        Ok(Planned { plan, old })
+    }
+
+    /// Puts known people into the roster with their last acknowledged values.
+    fn carry_forward(
+        &self,
+        hr_ids: Vec<HrId>,
+        doubtful: &Doubtful,
+        entries: &mut Vec<Entry>,
+        old: &mut HashMap<HrId, Employee>,
+    ) -> Result<(), Stop> {
+        let mut acknowledged = self.acknowledged(&hr_ids, doubtful)?;
+        for hr_id in hr_ids {
+            let Some((name, employee)) = acknowledged.remove(&hr_id) else {
+                return Err(Stop::Store(StoreError::Unreadable(
+                    "a known employee without values",
+                )));
+            };
+            let mut sources = self.integration.sources.iter();
+            // Somebody of a source that is no longer configured counts as one of the first.
+            let source = sources.position(|source| source.name == name).unwrap_or(0);
+            old.insert(hr_id, employee.clone());
+            entries.push(Entry {
+                employee,
+                source,
+                line: 0,
+            });
+        }
+        entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
+        Ok(())
+    }
+
+    /// Acknowledged values, or else those of a push that was never answered.
+    fn acknowledged<'i>(
+        &self,
+        hr_ids: impl IntoIterator<Item = &'i HrId>,
+        doubtful: &Doubtful,
+    ) -> Result<HashMap<HrId, (String, Employee)>, StoreError> {
+        let hr_ids: Vec<&HrId> = hr_ids.into_iter().collect();
+        let mut found = if doubtful.taken {
+            HashMap::new()
+        } else {
+            off(|| {
+                self.context
+                    .store
+                    .acknowledged(&self.target, hr_ids.iter().copied())
+            })?
+        };
+        for hr_id in hr_ids {
+            if !found.contains_key(hr_id)
+                && let Some(person) = doubtful.people.get(hr_id)
+            {
+                found.insert(hr_id.clone(), person.clone());
+            }
+        }
+        Ok(found)
+    }
+}
