@@ -32,3 +32,4 @@ mod rows;
 mod rows_dates;
 mod scene;
 mod support;
+mod two_sources;
