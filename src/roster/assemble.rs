@@ -75,16 +75,13 @@ pub struct Rejected {
 }
 
 /// An unknown person without a value that JobTicket needs, such as a trainee who has no e-mail yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incomplete {
     /// Whose.
     pub hr_id: HrId,
     /// Which source, by its position.
-    #[serde(skip)]
     pub source: usize,
     /// Which line of its file.
-    #[serde(rename = "row")]
     pub line: u64,
     /// What is missing.
     pub field: Field,

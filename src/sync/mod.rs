@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use people::{Doubt, Doubtful, Planned};
 
 pub use connect::{ConnectError, Link, Secrets, connect};
-pub use report::{Ending, RejectedRow, RunReport, SourceReport};
+pub use report::{Ending, IncompleteRow, RejectedRow, RunReport, SourceReport};
 
 use crate::audit::{AuditFile, Event};
 use crate::clock::Clock;

@@ -27,9 +27,9 @@ impl Run<'_> {
         for row in &report.incomplete {
             notes.push(
                 Event::RowIncomplete {
-                    source: self.integration.sources[row.source].name.clone(),
-                    row: row.line,
-                    hr_id: row.hr_id.to_string(),
+                    source: row.source.clone(),
+                    row: row.row,
+                    hr_id: row.hr_id.clone(),
                     field: row.field.to_string(),
                 }
                 .into(),

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{RejectedRow, Run, RunReport, Stop, off, pull};
+use super::{IncompleteRow, RejectedRow, Run, RunReport, Stop, off, pull};
 use crate::audit::Event;
 use crate::config::AuditValues;
 use crate::plan::{self, Known, Leaving, Plan};
@@ -148,7 +148,10 @@ impl Run<'_> {
             RejectedRow::new(row, &source.name, column)
         };
         report.rejected = assembly.rejected.iter().map(in_words).collect();
-        report.incomplete = assembly.incomplete;
+        let incomplete = assembly.incomplete.iter();
+        report.incomplete = incomplete
+            .map(|row| IncompleteRow::new(row, &self.integration.sources[row.source].name))
+            .collect();
         report.too_early = assembly.too_early;
         self.note_rows(report)?;
         let plan = Plan::new(entries, known, &old, &assembly.ended, &assembly.unselected);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::guard::Hold;
 use crate::plan::{Change, Collision, Counts};
-use crate::roster::{Incomplete, Rejected};
+use crate::roster::{Field, Incomplete, Rejected};
 
 /// How a run ended.
 #[derive(Debug, Clone, Serialize)]
@@ -128,7 +128,7 @@ pub struct RunReport {
     /// Rows that could not be used.
     pub rejected: Vec<RejectedRow>,
     /// New people who cannot be sent yet.
-    pub incomplete: Vec<Incomplete>,
+    pub incomplete: Vec<IncompleteRow>,
     /// New people, or new values, that wait because somebody is kept.
     pub collisions: Vec<Collision>,
     /// New people who start too far ahead.
@@ -162,6 +162,31 @@ pub struct RejectedRow {
     pub reason: String,
     /// Whether the last acknowledged values are sent again.
     pub carried_forward: bool,
+}
+
+/// Somebody new who cannot be sent yet, in words.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IncompleteRow {
+    /// Which source.
+    pub source: String,
+    /// Which line of its file.
+    pub row: u64,
+    /// Whose.
+    pub hr_id: String,
+    /// What is missing.
+    pub field: Field,
+}
+
+impl IncompleteRow {
+    pub(super) fn new(row: &Incomplete, source: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            row: row.line,
+            hr_id: row.hr_id.to_string(),
+            field: row.field,
+        }
+    }
 }
 
 impl RejectedRow {
@@ -322,8 +347,8 @@ impl RunReport {
         lines(f, "rejected rows", rejected)?;
         let incomplete = self.incomplete.iter().map(|row| {
             format!(
-                "? {} is new and has no {} yet (row {}); left out until then",
-                row.hr_id, row.field, row.line
+                "? {} is new and has no {} yet ({}, row {}); left out until then",
+                row.hr_id, row.field, row.source, row.row
             )
         });
         lines(f, "incomplete rows", incomplete)?;

@@ -118,7 +118,7 @@ fn a_json_report_names_rejected_and_incomplete_rows_and_every_change() {
     );
     assert_eq!(
         report["incomplete"],
-        json!([{"hrId": "00006", "row": 7, "field": "email"}])
+        json!([{"source": "headquarters", "row": 7, "hrId": "00006", "field": "email"}])
     );
     assert_eq!(
         report["changes"],

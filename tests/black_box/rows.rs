@@ -194,7 +194,8 @@ fn a_new_person_without_an_e_mail_is_listed_and_is_no_error() {
     staff[5].email.clear();
     scene.company.deliver_people("20261121", &staff);
     let ran = scene.company.run_now().exits(0);
-    let ran = ran.says("? 00006 is new and has no email yet (row 7); left out until then");
+    let ran =
+        ran.says("? 00006 is new and has no email yet (headquarters, row 7); left out until then");
     tells_nothing_personal(&ran);
     assert_eq!(
         scene.jobticket.active(),

@@ -102,3 +102,17 @@ fn what_two_sources_say_otherwise_of_one_person_changes_nothing() {
         .says("! 00001 rejected: headquarters, row 2")
         .says("! 00006 rejected: branch, row 3");
 }
+
+#[test]
+fn new_people_without_an_e_mail_are_listed_with_their_source() {
+    let jobticket = JobTicket::start();
+    let (company, all) = both(&jobticket);
+    let mut branch = all[5..].to_vec();
+    branch.push(person("00009"));
+    branch[3].email.clear();
+    deliver_branch(&company, table(&branch), 800);
+    company
+        .run_now()
+        .exits(0)
+        .says("? 00009 is new and has no email yet (branch, row 5); left out");
+}
