@@ -87,6 +87,16 @@ fn the_file_of_a_held_plan_a_failed_source_or_a_dry_run_stays() {
 }
 
 #[test]
+fn a_dry_run_that_finds_nothing_changed_moves_nothing_either() {
+    let scene = Scene::with(archiving);
+    scene.company.deliver_people("20261121", &people(5));
+    let ran = scene.company.run(&["--run-now", "--dry-run"]).exits(0);
+    ran.says("Nothing changed");
+    assert_eq!(names(&scene.company, "drop"), ["roster_20261121.csv"]);
+    assert_eq!(names(&scene.company, "archive"), ["roster_20261120.csv"]);
+}
+
+#[test]
 fn a_name_that_is_taken_in_the_archive_is_never_overwritten() {
     let scene = Scene::with(archiving);
     scene.company.deliver_people("20261120", &people(6));
