@@ -183,8 +183,8 @@ impl<G: RequestGate> Client<G> {
                     if self.gate.block(until).await.is_err() {
                         return Ok(answer);
                     }
-                    // The gate itself waits until then.
-                    Duration::ZERO
+                    // The gate itself waits until then. Where that is at once, this keeps us from hammering.
+                    back_off(number)
                 }
                 Outcome::Conflict if conflicts < CONFLICT_RETRIES => {
                     conflicts += 1;
@@ -200,16 +200,14 @@ impl<G: RequestGate> Client<G> {
                 return Ok(answer);
             }
             last = Some(answer);
-            if !wait.is_zero() {
-                tracing::info!(
-                    attempt = number,
-                    wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                    "JobTicket answered {}; trying again",
-                    last.as_ref()
-                        .map_or_else(String::new, |answer| answer.outcome.to_string())
-                );
-                self.clock.sleep(wait).await;
-            }
+            tracing::info!(
+                attempt = number,
+                wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                "JobTicket answered {}; trying again",
+                last.as_ref()
+                    .map_or_else(String::new, |answer| answer.outcome.to_string())
+            );
+            self.clock.sleep(wait).await;
         }
     }
 

@@ -135,6 +135,11 @@ impl<G: RequestGate> Client<G> {
             Ok(integration) if integration.last_sync_id.as_deref() == Some(sync_id) => {
                 return Ok(Some(receipt()));
             }
+            // Another sync came after it, or it is not processed yet: links that still name it would prove nothing.
+            Ok(HrIntegration {
+                last_sync_id: Some(_),
+                ..
+            }) => return Ok(None),
             // The permission to view integrations is not among those that a push needs.
             Ok(_)
             | Err(CallError::Failed {
@@ -144,12 +149,15 @@ impl<G: RequestGate> Client<G> {
             Err(error) => return Err(error),
         }
         let employees = self.employees().await?;
-        let ours = |employee: &ListedEmployee| {
-            employee.links.iter().any(|link| {
-                link.hr_integration_id == self.integration_id()
-                    && link.last_sync_id.as_deref() == Some(sync_id)
-            })
+        let ours = || {
+            let links = employees.iter().flat_map(|employee| &employee.links);
+            links.filter(|link| link.hr_integration_id == self.integration_id())
         };
-        Ok(employees.iter().any(ours).then(receipt))
+        // Whoever left in a later sync of somebody else may keep a link that names this one, so only the latest links count.
+        let latest = ours().filter_map(|link| link.last_synced).max();
+        let mut newest = ours().filter(|link| link.last_synced == latest).peekable();
+        let seen = newest.peek().is_some()
+            && newest.all(|link| link.last_sync_id.as_deref() == Some(sync_id));
+        Ok(seen.then(receipt))
     }
 }

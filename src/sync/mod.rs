@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Integration, changes, flatten};
 use crate::exit::Exit;
 use crate::guard::{self, Verdict};
-use crate::jobticket::CallError;
+use crate::jobticket::{CallError, GateClosed};
 use crate::plan::{Counts, Known};
 use crate::roster::Selection;
 use crate::store::{LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
@@ -239,12 +239,15 @@ impl<'c> Run<'c> {
                 Stop::Call(CallError::Failed { outcome, .. }) if outcome.is_refusal() => {
                     Ending::Refused { message }
                 }
-                Stop::Call(CallError::Failed { .. } | CallError::Gate(_)) => {
-                    Ending::Unreachable { message }
-                }
+                Stop::Call(
+                    CallError::Failed { .. } | CallError::Gate(GateClosed::Blocked { .. }),
+                ) => Ending::Unreachable { message },
                 Stop::Call(CallError::Incomplete(_)) => Ending::Refused { message },
                 Stop::Collides(_) => Ending::Collides { message },
-                Stop::Store(_) | Stop::Connect(_) | Stop::Clock(_) => Ending::Failed { message },
+                Stop::Call(CallError::Gate(GateClosed::Ledger(_)))
+                | Stop::Store(_)
+                | Stop::Connect(_)
+                | Stop::Clock(_) => Ending::Failed { message },
             };
         }
     }

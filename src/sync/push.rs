@@ -7,7 +7,9 @@ use crate::audit::{Event, mask_text, parts};
 use crate::config::{AuditValues, Source};
 use crate::digest::sha256;
 use crate::guard::Approved;
-use crate::jobticket::{Attempt, Outcome, Push, PushError, Receipt, Witness, named_records};
+use crate::jobticket::{
+    Attempt, GateClosed, Outcome, Push, PushError, Receipt, Witness, named_records,
+};
 use crate::roster::Entry;
 use crate::store::{Note, Notes, Prepared, PushState, Settled, Store};
 
@@ -313,6 +315,8 @@ impl Run<'_> {
         })?;
         report.ending = if refusal {
             Ending::Refused { message }
+        } else if matches!(error, PushError::Gate(GateClosed::Ledger(_))) {
+            Ending::Failed { message }
         } else {
             Ending::Unreachable { message }
         };

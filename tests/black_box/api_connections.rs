@@ -173,8 +173,10 @@ fn a_bad_list_stops_the_settling(fault: &Value, exit: i32, times: u32) {
     let mut staff = people(150);
     company.deliver_people("20261120", &staff);
     company.run_now().exits(0);
-    staff[3].last = "Neumann".to_owned();
+    "Neumann".clone_into(&mut staff[3].last);
     company.deliver_people("20261121", &staff);
+    let minute = json!({ "delay": { "ms": 60_000 } });
+    fail_reads(&jobticket, "/employees", 1, &minute);
     jobticket.fail_pushes(50, &json!({ "status_after": { "code": 503 } }));
     company.run_now().exits(6).says("IN DOUBT");
     jobticket.clear_faults();

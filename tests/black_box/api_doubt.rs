@@ -2,11 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::api_support::{later, patient, requests, status, sync_ids, tried};
+use crate::api_support::{fail_reads, later, patient, requests, status, sync_ids, tried};
 use crate::support::{Company, JobTicket, Person, people, person};
 
 fn hr_ids(staff: &[Person]) -> Vec<String> {
     staff.iter().map(|person| person.number.clone()).collect()
+}
+
+/// With the next list, JobTicket's clock moves on: its waits take no time.
+fn time_passes(jobticket: &JobTicket) {
+    let delay = json!({ "delay": { "ms": 60_000 } });
+    fail_reads(jobticket, "/employees", 1, &delay);
 }
 
 /// Five people acknowledged, and then a joiner, a leaver and a change whose push met this fault as often as it was tried.
@@ -16,9 +22,10 @@ fn in_doubt(jobticket: &JobTicket, fault: &Value) -> (Company, Vec<Person>) {
     company.deliver_people("20261120", &staff);
     company.run_now().exits(0);
     staff.remove(1);
-    staff[2].last = "Neumann".to_owned();
+    "Neumann".clone_into(&mut staff[2].last);
     staff.push(person("00006"));
     company.deliver_people("20261121", &staff);
+    time_passes(jobticket);
     jobticket.fail_pushes(50, fault);
     company.run_now().says("IN DOUBT");
     jobticket.clear_faults();
@@ -184,6 +191,29 @@ fn the_newer_of_two_doubtful_pushes_settles_both_even_if_the_clock_was_put_back(
     assert_eq!(tried(&jobticket).len(), before);
     company.run_now().exits(0).says("requests: 0");
     assert_eq!(jobticket.active(), hr_ids(&staff));
+}
+
+#[test]
+fn links_that_still_name_a_push_prove_nothing_once_somebody_else_has_pushed() {
+    for on_integration in ["present", "absent"] {
+        let jobticket = JobTicket::behaving(&format!(
+            r#"{{"last_sync_id_on_integration":"{on_integration}"}}"#
+        ));
+        let (company, staff) = in_doubt(&jobticket, &json!("drop_after"));
+        // Such as this installation itself, before its state was restored from a backup.
+        let mut other = Company::at(&jobticket);
+        other.now = later(3600);
+        other.deliver_people("20261122", &staff[..4]);
+        time_passes(&jobticket);
+        other.run(&["--run-now", "--accept-clock"]).exits(0);
+        assert_eq!(jobticket.active().len(), 4);
+        company
+            .run_now()
+            .exits(0)
+            .says("Nothing at JobTicket shows whether it took the last push")
+            .says("Pushed 5 employees");
+        assert_eq!(jobticket.active(), hr_ids(&staff), "{on_integration}");
+    }
 }
 
 #[test]

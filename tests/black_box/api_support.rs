@@ -1,6 +1,7 @@
 //! What the tests of the API client share: faults, companies of little patience, and servers of a test's own.
 
-use std::io::{Read, Write};
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -10,12 +11,12 @@ use serde_json::{Value, json};
 use crate::support::{Company, JobTicket, NOW};
 
 /// The fault that answers this status and processes nothing.
-pub fn status(code: u16) -> Value {
+pub(crate) fn status(code: u16) -> Value {
     json!({ "status": { "code": code } })
 }
 
 /// A fault of reads below this path, so often.
-pub fn fail_reads(jobticket: &JobTicket, path_prefix: &str, times: u32, kind: &Value) {
+pub(crate) fn fail_reads(jobticket: &JobTicket, path_prefix: &str, times: u32, kind: &Value) {
     let on = json!({ "method": "GET", "path_prefix": path_prefix });
     jobticket.order(
         "faults",
@@ -24,20 +25,20 @@ pub fn fail_reads(jobticket: &JobTicket, path_prefix: &str, times: u32, kind: &V
 }
 
 /// A company that tries a call again for this many seconds.
-pub fn patient(jobticket: &JobTicket, seconds: u32) -> Company {
+pub(crate) fn patient(jobticket: &JobTicket, seconds: u32) -> Company {
     let mut company = Company::at(jobticket);
-    company.jobticket += &format!("      retry_seconds: {seconds}\n");
+    writeln!(company.jobticket, "      retry_seconds: {seconds}").unwrap();
     company
 }
 
 /// Every push that came in, whether it was processed or not.
-pub fn tried(jobticket: &JobTicket) -> Vec<Value> {
+pub(crate) fn tried(jobticket: &JobTicket) -> Vec<Value> {
     let state = jobticket.control("state");
     state["pushes"].as_array().unwrap().clone()
 }
 
 /// The syncIds of the pushes that came in, each once, in order.
-pub fn sync_ids(jobticket: &JobTicket) -> Vec<String> {
+pub(crate) fn sync_ids(jobticket: &JobTicket) -> Vec<String> {
     let mut ids: Vec<String> = tried(jobticket)
         .iter()
         .map(|push| push["syncId"].as_str().unwrap().to_owned())
@@ -47,7 +48,7 @@ pub fn sync_ids(jobticket: &JobTicket) -> Vec<String> {
 }
 
 /// How many requests came in.
-pub fn requests(jobticket: &JobTicket) -> usize {
+pub(crate) fn requests(jobticket: &JobTicket) -> usize {
     jobticket.control("state")["requests"]
         .as_array()
         .unwrap()
@@ -55,25 +56,26 @@ pub fn requests(jobticket: &JobTicket) -> usize {
 }
 
 /// The time on which the tests play, so many seconds later.
-pub fn later(seconds: i64) -> String {
+pub(crate) fn later(seconds: i64) -> String {
     (start() + chrono::TimeDelta::seconds(seconds)).to_rfc3339()
 }
 
 /// The time on which the tests play.
-pub fn start() -> DateTime<Utc> {
+pub(crate) fn start() -> DateTime<Utc> {
     NOW.parse().unwrap()
 }
 
 /// When a line of the audit log was written.
-pub fn time_of(line: &Value) -> DateTime<Utc> {
+pub(crate) fn time_of(line: &Value) -> DateTime<Utc> {
     line["time"].as_str().unwrap().parse().unwrap()
 }
 
 /// The answer to a request for the smallest list.
-pub const PROBED: &str = r#"{"data":{"data":[],"page":1,"perPage":1,"totalPages":0,"total":0}}"#;
+pub(crate) const PROBED: &str =
+    r#"{"data":{"data":[],"page":1,"perPage":1,"totalPages":0,"total":0}}"#;
 
 /// A whole answer with this JSON.
-pub fn answer(json: &str) -> String {
+pub(crate) fn answer(json: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{json}",
         json.len()
@@ -81,13 +83,13 @@ pub fn answer(json: &str) -> String {
 }
 
 /// A server that reads one request from each connection, answers it word for word as its script says, and hangs up. At the end of the script nobody listens.
-pub struct Scripted {
-    pub url: String,
+pub(crate) struct Scripted {
+    pub(crate) url: String,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scripted {
-    pub fn start(script: Vec<String>) -> Self {
+    pub(crate) fn start(script: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -110,12 +112,12 @@ impl Scripted {
     }
 
     /// The first lines of the requests that came.
-    pub fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 
     /// A company that pushes to this server.
-    pub fn company(&self, jobticket: &JobTicket, seconds: u32) -> Company {
+    pub(crate) fn company(&self, jobticket: &JobTicket, seconds: u32) -> Company {
         let mut company = patient(jobticket, seconds);
         company.jobticket = company.jobticket.replace(&jobticket.url, &self.url);
         company

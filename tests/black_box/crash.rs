@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::api_support::{patient, sync_ids, tried};
 use crate::support::{Company, JobTicket, Ran, people, person};
 
@@ -66,6 +68,18 @@ fn everything_is_whole(company: &Company, never_ended: usize, when: &str) {
         )
         .unwrap();
     assert_eq!((waiting, unsettled), (0, 0), "{when}");
+    let text = std::fs::read_to_string(company.path("state/audit.jsonl")).unwrap();
+    let mut before = String::new();
+    for line in text.lines() {
+        let read: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(read["prev"], before, "{when}: the chain holds");
+        // Personal values stand behind what the hash covers.
+        let covered = match line.find(",\"values\":") {
+            Some(end) => format!("{}}}", &line[..end]),
+            None => line.to_owned(),
+        };
+        before = hex(&Sha256::digest(covered));
+    }
     let seqs: Vec<u64> = company
         .audit()
         .iter()
@@ -91,6 +105,12 @@ fn everything_is_whole(company: &Company, never_ended: usize, when: &str) {
         ended,
         "{when}: every run that began is told to its end"
     );
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// Whether a run that was killed here had recorded its end.
@@ -190,6 +210,19 @@ fn killed_anywhere_in_a_later_push_the_next_run_finishes_the_job() {
 }
 
 #[test]
+fn killed_anywhere_together_with_the_sandbox_inside_it_the_next_run_finishes_the_job() {
+    for point in POINTS {
+        let mut company = Company::new();
+        company.source += "        after: {archive: archive}\n";
+        company.deliver_people("20261120", &people(5));
+        killed_at(&mut company, point);
+        company.run_now().exits(0);
+        company.run_now().exits(0).says("Nothing changed");
+        everything_is_whole(&company, usize::from(!had_ended(point)), point);
+    }
+}
+
+#[test]
 fn killed_again_and_again_the_program_still_converges() {
     let jobticket = JobTicket::start();
     let mut company = company(&jobticket);
@@ -218,6 +251,25 @@ fn killed_while_it_settles_the_last_push_the_next_run_finishes_the_job() {
     company.run_now().exits(0).says("Nothing changed");
     assert_eq!(sync_ids(&jobticket).len(), 1);
     everything_is_whole(&company, 2, "settled");
+}
+
+#[test]
+fn a_dry_run_after_a_crash_shows_what_the_next_run_does_and_leaves_it_to_that() {
+    for (point, plan) in [("answered", "Nothing changed"), ("prepared", "joiners: 1")] {
+        let jobticket = JobTicket::start();
+        let mut company = company(&jobticket);
+        company.deliver_people("20261120", &people(5));
+        company.run_now().exits(0);
+        company.deliver_people("20261121", &people(6));
+        killed_at(&mut company, point);
+        let before = tried(&jobticket).len();
+        company.run(&["--run-now", "--dry-run"]).exits(0).says(plan);
+        assert_eq!(tried(&jobticket).len(), before);
+        assert!(company.events("run_never_ended").is_empty());
+        company.run_now().exits(0).says(plan);
+        assert_eq!(jobticket.active().len(), 6);
+        everything_is_whole(&company, 1, point);
+    }
 }
 
 #[test]

@@ -54,6 +54,33 @@ fn of_two_runs_at_once_one_pushes_and_the_other_finds_nothing_changed() {
 }
 
 #[test]
+fn first_runs_at_once_make_one_store_and_one_push() {
+    let jobticket = JobTicket::start();
+    for _ in 0..5 {
+        let before = tried(&jobticket).len();
+        let company = Company::at(&jobticket);
+        company.deliver_people("20261120", &people(3));
+        let mut commands = [(); 4].map(|()| company.command(&["--run-now"]));
+        let all = commands.each_mut().map(|command| {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        });
+        for one in all {
+            let output = one.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(0), "{said}");
+        }
+        assert_eq!(tried(&jobticket).len(), before + 1);
+        let seqs = company
+            .audit()
+            .iter()
+            .map(|line| line["seq"].as_u64().unwrap())
+            .collect::<Vec<_>>();
+        assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn a_run_that_may_not_wait_gives_up_with_a_code_of_its_own() {
     let company = Company::new();
     company.deliver_people("20261120", &people(3));
@@ -182,18 +209,47 @@ fn a_damaged_request_ledger_pushes_nothing_and_says_which_file() {
 }
 
 #[test]
+fn a_request_ledger_that_fails_is_no_matter_of_jobticket() {
+    let jobticket = JobTicket::start();
+    let company = Company::at(&jobticket);
+    company.deliver_people("20261120", &people(3));
+    std::fs::create_dir(company.path("state")).unwrap();
+    let ledger = rusqlite::Connection::open(company.path("state/requests.db")).unwrap();
+    ledger
+        .execute_batch("CREATE TABLE block (something TEXT)")
+        .unwrap();
+    company
+        .run_now()
+        .exits(1)
+        .says("The request ledger cannot be used");
+    assert_eq!(crate::api_support::requests(&jobticket), 0);
+}
+
+#[test]
 fn a_state_folder_that_cannot_be_written_is_refused() {
     let (company, store) = with_store();
     drop(store);
-    if nix::unistd::geteuid().is_root() {
-        eprintln!("Skipped: root may write everywhere");
-        return;
-    }
     let folder = company.path("state");
+    if nix::unistd::geteuid().is_root() {
+        // Root may write everywhere, but the program becomes the folder's owner.
+        let nobody = Some(65_534);
+        for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            std::os::unix::fs::chown(entry.path(), nobody, nobody).unwrap();
+        }
+        std::os::unix::fs::chown(&folder, nobody, nobody).unwrap();
+        std::fs::set_permissions(company.path(""), Permissions::from_mode(0o755)).unwrap();
+    }
+    for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_file() {
+            std::fs::set_permissions(entry.path(), Permissions::from_mode(0o400)).unwrap();
+        }
+    }
     std::fs::set_permissions(&folder, Permissions::from_mode(0o500)).unwrap();
     let ran = company.run_now();
     std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
-    ran.exits(1).says("state");
+    ran.exits(1)
+        .says("The state folder")
+        .says("check that it exists, has room and belongs to this user");
 }
 
 #[test]
