@@ -9,9 +9,11 @@ use crate::clock::Clock;
 use crate::config::{Config, Integration, Limit, SecretRef};
 use crate::exit::Exit;
 use crate::jobticket::{CallError, Outcome};
+use crate::plan::Known;
+use crate::roster::{Delivery, assemble};
 use crate::source::{self, Pulled, Taken};
 use crate::store::{self, Store, Target};
-use crate::sync::{Secrets, connect};
+use crate::sync::{Secrets, connect, selection_of, target_of};
 
 /// What was found of one integration.
 #[derive(Debug, Serialize)]
@@ -77,15 +79,13 @@ pub async fn check(config: &Config, position: usize, offline: bool, clock: &Cloc
     if offline {
         return found;
     }
-    let target = Target::new(
-        &integration.jobticket.origin(),
-        integration.jobticket.integration_id,
-    );
+    let target = target_of(integration);
     let state =
         tokio::task::block_in_place(|| state(config, integration, &target, clock, &mut found));
     let selected =
         tokio::task::block_in_place(|| sources(config, integration, &state, clock, &mut found));
-    limits(integration, state.snapshot, selected, &mut found);
+    let snapshot = state.known.snapshot.as_ref().map(Vec::len);
+    limits(integration, snapshot, selected, &mut found);
     if let Some(secrets) = secrets {
         api(config, integration, &secrets, clock, &mut found).await;
     }
@@ -133,7 +133,7 @@ fn secrets(
 struct State {
     store: Option<Store>,
     target: Option<Target>,
-    snapshot: Option<usize>,
+    known: Known,
 }
 
 fn state(
@@ -151,9 +151,12 @@ fn state(
     }
     let read = || -> Result<State, store::StoreError> {
         let store = Store::open(&config.state_dir, clock.clone())?;
-        let snapshot = store.snapshot(target)?.map(|people| people.len());
+        let known = Known {
+            snapshot: store.snapshot(target)?,
+            doubtful: None,
+        };
         Ok(State {
-            snapshot,
+            known,
             store: Some(store),
             target: Some(target.clone()),
         })
@@ -161,8 +164,12 @@ fn state(
     match read() {
         Ok(state) => {
             let people = state
+                .known
                 .snapshot
-                .map_or("none".to_owned(), |people| format!("{people} employees"));
+                .as_ref()
+                .map_or("none".to_owned(), |people| {
+                    format!("{} employees", people.len())
+                });
             found
                 .facts
                 .push(format!("snapshot of {}: {people}", integration.name));
@@ -184,7 +191,7 @@ fn sources(
     found: &mut Checked,
 ) -> usize {
     let mut selected = 0;
-    for source in &integration.sources {
+    for (position, source) in integration.sources.iter().enumerate() {
         let known = state.store.as_ref().zip(state.target.as_ref());
         let last = known
             .and_then(|(store, target)| store.source(target, &source.name).ok().flatten())
@@ -201,11 +208,6 @@ fn sources(
                 rows,
                 rules,
             }) => {
-                let senseless: Vec<_> = delivery
-                    .rows
-                    .iter()
-                    .filter(|row| !row.wrong.is_empty())
-                    .collect();
                 selected += delivery.rows.len();
                 found.facts.push(format!(
                     "source {name}: {}, {rows} rows, {} selected",
@@ -220,23 +222,16 @@ fn sources(
                         found.facts.push(line);
                     }
                 }
-                for row in senseless.iter().take(10) {
-                    for (field, wrong) in &row.wrong {
-                        let column = source::columns_of(source, *field);
-                        let line = format!(
-                            "source {name}: row {}, column {column}: {field} {}",
-                            row.line,
-                            wrong.words()
-                        );
-                        found.warnings.push(line);
-                    }
-                }
-                if senseless.len() > 10 {
-                    found.warnings.push(format!(
-                        "source {name}: and {} more rows that make no sense",
-                        senseless.len() - 10
-                    ));
-                }
+                judge(
+                    config,
+                    integration,
+                    position,
+                    delivery,
+                    &taken.name,
+                    state,
+                    clock,
+                    found,
+                );
             }
             Ok(Pulled::NothingNewer { not_yet }) => {
                 let what = not_yet.map_or("no newer file".to_owned(), |name| {
@@ -253,6 +248,41 @@ fn sources(
         }
     }
     selected
+}
+
+/// What the next run would say of the rows of one source.
+#[expect(clippy::too_many_arguments, reason = "all that a run knows")]
+fn judge(
+    config: &Config,
+    integration: &Integration,
+    position: usize,
+    delivery: Delivery,
+    file: &str,
+    state: &State,
+    clock: &Clock,
+    found: &mut Checked,
+) {
+    let source = &integration.sources[position];
+    let selected = delivery.rows.len();
+    let selection = selection_of(config, integration, clock);
+    let assembly = assemble(vec![delivery], selection, |hr_id| {
+        state.known.contains(hr_id)
+    });
+    let rejected: Vec<_> = assembly.rejected.iter().collect();
+    let name = &source.name;
+    if let Some(error) = source::too_many_rejected(source, &rejected, selected, file) {
+        return found.wrong(Exit::SourceFailed, format!("source {name}: {error}"));
+    }
+    for row in rejected {
+        let line = source::rejected_in_words(source, row);
+        found.warnings.push(format!("source {name}: {line}"));
+    }
+    for row in &assembly.incomplete {
+        found.facts.push(format!(
+            "source {name}: row {} is of somebody new without {}",
+            row.line, row.field
+        ));
+    }
 }
 
 fn limits(

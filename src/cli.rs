@@ -97,8 +97,12 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "TEXT", default_value = "sandbox")]
     pub key_secret: String,
 
-    /// What it does where the documentation is silent, as JSON, such as '{"`links_after_offboarding":"go`"}'
-    #[arg(long, value_name = "JSON")]
+    /// What it does where the documentation is silent
+    #[arg(
+        long,
+        value_name = "JSON",
+        help = r#"What it does where the documentation is silent, as JSON, such as '{"links_after_offboarding":"go"}'"#
+    )]
     pub behaviour: Option<String>,
 
     /// Also serve /_sandbox/, through which faults are ordered and its state is read, without a credential
@@ -127,7 +131,7 @@ Examples:
   jobticket-sync sandbox --listen 127.0.0.1:8090
       The JobTicket API imitated on this machine, for trying things out.
 
-Exit codes, of which the first of 1, 2, 5, 6, 4, 8, 7, 3, 9 counts where several apply:
+Exit codes, of which the first of 1, 2, 5, 6, 4, 7, 3, 9 counts where several apply:
   0  done, or nothing to do
   1  something unexpected
   2  wrong usage or configuration

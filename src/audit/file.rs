@@ -27,7 +27,7 @@ pub enum Gap {
         /// Its hash.
         sha256: String,
     },
-    /// The last line is not the one before the first to be appended.
+    /// The last line is not the one before the first to be appended: lines are missing, or the log is another store's.
     Missing {
         /// Which line should come last.
         expected: u64,
@@ -83,28 +83,38 @@ impl Locked {
             return Ok(Vec::new());
         };
         let mut gaps = Vec::new();
-        let (last, torn) = self.end()?;
+        let End {
+            last,
+            written,
+            torn,
+        } = self.end(first.seq)?;
         let mut found = last.unwrap_or(0);
-        if let Some(torn) = torn {
+        let mut there: Vec<&[u8]> = written.iter().map(Vec::as_slice).collect();
+        if let Some(torn) = &torn {
             self.file.write_all(b"\n")?;
-            match lines.iter().find(|line| line.text.as_bytes() == torn) {
+            if lines.iter().any(|line| line.text.as_bytes() == torn) {
                 // Only its line end was missing.
-                Some(whole) => found = whole.seq,
-                None => gaps.push(Gap::Torn {
-                    bytes: torn.len() as u64,
-                    sha256: sha256(&torn),
-                }),
+                there.push(torn);
+                found += 1;
+            } else {
+                let bytes = torn.len() as u64;
+                gaps.push(Gap::Torn {
+                    bytes,
+                    sha256: sha256(torn),
+                });
             }
         }
-        // A file that ends before the line it should end with was cut; one that ends later already has some of these lines.
-        if found + 1 < first.seq {
-            gaps.push(Gap::Missing {
-                expected: first.seq - 1,
-                found,
-            });
+        // What was appended before a crash, and not yet taken from the outbox, stands there to the letter.
+        let missing: Vec<&Line> = lines
+            .iter()
+            .filter(|line| !there.contains(&line.text.as_bytes()))
+            .collect();
+        let expected = missing.first().map_or(found, |line| line.seq - 1);
+        if found != expected {
+            gaps.push(Gap::Missing { expected, found });
         }
         let mut text = String::new();
-        for line in lines.iter().filter(|line| line.seq > found) {
+        for line in missing {
             text.push_str(&line.text);
             text.push('\n');
         }
@@ -113,8 +123,8 @@ impl Locked {
         Ok(gaps)
     }
 
-    /// The number of the last whole line that has one, and what stands behind the last line end.
-    fn end(&mut self) -> io::Result<(Option<u64>, Option<Vec<u8>>)> {
+    /// How the file ends, with all of its lines that may be those from number `from` on.
+    fn end(&mut self, from: u64) -> io::Result<End> {
         let length = self.file.seek(SeekFrom::End(0))?;
         let mut want = 64 * 1024;
         loop {
@@ -126,17 +136,41 @@ impl Locked {
                 .iter()
                 .rposition(|byte| *byte == b'\n')
                 .map_or(0, |at| at + 1);
-            let seq = tail[..whole]
-                .split(|byte| *byte == b'\n')
-                .rev()
-                .find_map(seq_of);
-            let torn = (whole < tail.len()).then(|| tail[whole..].to_vec());
-            if start == 0 || (seq.is_some() && whole > 0) {
-                return Ok((seq, torn));
+            let lines = tail[..whole].split(|byte| *byte == b'\n');
+            // The first piece may begin in the middle of a line.
+            let lines = lines
+                .skip(usize::from(start > 0))
+                .filter(|line| !line.is_empty());
+            let seqs: Vec<(Option<u64>, &[u8])> = lines.map(|line| (seq_of(line), line)).collect();
+            let reaches_back = seqs
+                .iter()
+                .any(|(seq, _)| seq.is_some_and(|seq| seq < from));
+            if start == 0 || reaches_back || want > MOST_TAIL {
+                let last = seqs.iter().rev().find_map(|(seq, _)| *seq);
+                let written = seqs.iter().map(|(_, line)| line.to_vec()).collect();
+                let torn = (whole < tail.len()).then(|| tail[whole..].to_vec());
+                return Ok(End {
+                    last,
+                    written,
+                    torn,
+                });
             }
             want *= 4;
         }
     }
+}
+
+/// More than the outbox hands over at once is never searched for lines that are there already.
+const MOST_TAIL: u64 = 64 << 20;
+
+/// How a file ends.
+struct End {
+    /// The number of the last line that has one.
+    last: Option<u64>,
+    /// The lines at the end.
+    written: Vec<Vec<u8>>,
+    /// What stands behind the last line end.
+    torn: Option<Vec<u8>>,
 }
 
 fn seq_of(line: &[u8]) -> Option<u64> {
@@ -168,6 +202,24 @@ mod tests {
         assert!(append(&file, 2..=5).is_empty());
         let text = std::fs::read_to_string(file.path()).unwrap();
         assert_eq!(text.lines().count(), 5);
+    }
+
+    #[test]
+    fn a_log_that_is_ahead_of_the_store_swallows_no_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = AuditFile::new(folder.path().join("audit.jsonl"));
+        std::fs::write(file.path(), "{\"seq\":500,\"of\":\"another store\"}\n").unwrap();
+        let gaps = append(&file, 1..=2);
+        assert_eq!(
+            gaps,
+            [Gap::Missing {
+                expected: 0,
+                found: 500
+            }]
+        );
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert_eq!(text.lines().count(), 3);
+        assert!(append(&file, 3..=3).is_empty());
     }
 
     #[test]

@@ -144,14 +144,24 @@ impl Deserr<Problems> for SecretRef {
         let Value::String(word) = value.into_value() else {
             return Err(Problems::one(at, HOW));
         };
-        let name_is_plain = !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        let plain = |extra: &str| {
+            !word.is_empty()
+                && word
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+        };
+        // Anything but the usual form of a variable's name may be the secret itself.
+        let variable = plain("_")
+            && !word.starts_with(|c: char| c.is_ascii_digit())
+            && word == word.to_uppercase();
         match key.as_str() {
             "file" if !word.is_empty() => Ok(Self::File(word.into())),
-            "env" if name_is_plain => Ok(Self::Env(word)),
-            "credential" if name_is_plain => Ok(Self::Credential(word)),
+            "env" if variable => Ok(Self::Env(word)),
+            "credential" if plain("_-.") => Ok(Self::Credential(word)),
+            "env" => Err(Problems::one(
+                at,
+                "A secret does not stand in this file; write {env: NAME}, {file: /path} or {credential: name}, and the NAME of a variable in capital letters, digits and _",
+            )),
             _ => Err(Problems::one(at, HOW)),
         }
     }

@@ -133,6 +133,18 @@ pub(super) fn integration(
             if !names.insert(&source.name) {
                 findings.say("name", TWICE);
             }
+            let twin = integration.sources[..index].iter().find(|other| {
+                other.folder == source.folder
+                    && (other.pattern == source.pattern
+                        || matches!(other.after, After::Archive(_))
+                        || matches!(source.after, After::Archive(_)))
+            });
+            if let Some(other) = twin {
+                findings.say(
+                    "folder",
+                    format!("`{}` reads this folder too, and the two could take each other's files; give each its own", other.name),
+                );
+            }
             if source.max_age_hours.is_none() && !integration.jobticket.is_sandbox() {
                 findings.say(
                     "max_age_hours",
@@ -216,6 +228,12 @@ impl deserr::Deserr<Problems> for BaseUrl {
 pub(super) fn source(source: Source, at: ValuePointerRef<'_>) -> Result<Source, Problems> {
     judged(source, at, |source, findings| {
         name(findings, &source.name);
+        if source.invalid_rows.percent > 25.0 || source.invalid_rows.at_least > 20 {
+            findings.say(
+                "invalid_rows",
+                "A file of which more makes no sense is not to be believed; write at most 25 percent and at_least 20",
+            );
+        }
         if source.max_age_hours == Some(0) {
             findings.say("max_age_hours", "Write at least 1");
         }
@@ -307,6 +325,14 @@ pub(super) fn table(table: TableConfig, at: ValuePointerRef<'_>) -> Result<Table
             findings.say(
                 "trailer",
                 "Write the last line of the file, such as \"Anzahl: {rows}\", or leave the key out",
+            );
+        }
+        if table.trailer.as_deref().is_some_and(|trailer| {
+            !trailer.contains("{rows}") && !trailer.chars().any(char::is_alphanumeric)
+        }) {
+            findings.say(
+                "trailer",
+                "This would match any row; write the words that the last line begins with, such as \"Summe*\"",
             );
         }
         if table
@@ -450,6 +476,23 @@ pub(super) fn limits(limits: Limits, at: ValuePointerRef<'_>) -> Result<Limits, 
                     key,
                     "More than half of the people at once is never let through unasked; write at most 50 percent",
                 );
+            }
+            // Not a share of anybody: a company of that size could lose everyone.
+            if limit.at_least > 20 {
+                findings.say(
+                    key,
+                    "at_least applies to the smallest roster too; write at most 20, and let percent and count grow with the company",
+                );
+            }
+        }
+        for (key, limit) in [
+            ("leavers", limits.leavers),
+            ("explained_leavers", limits.explained_leavers),
+            ("joiners", limits.joiners),
+            ("changed", limits.changed),
+        ] {
+            if limit.count.is_some_and(|count| count < limit.at_least) {
+                findings.say(key, "count is less than at_least, so at_least alone would count; correct one of them");
             }
         }
     })

@@ -234,7 +234,8 @@ impl<G: RequestGate> Client<G> {
         answer.date = header(DATE)
             .and_then(|text| DateTime::parse_from_rfc2822(text).ok())
             .map(|date| date.with_timezone(&Utc));
-        let retry_after = header(RETRY_AFTER).and_then(|text| parse_retry_after(text, now));
+        let retry_after = header(RETRY_AFTER)
+            .and_then(|text| parse_retry_after(text, answer.date.unwrap_or(now)));
         let status = response.status().as_u16();
         let succeeded = status == request.success;
         loop {

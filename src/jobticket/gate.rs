@@ -15,6 +15,12 @@ pub enum GateClosed {
         /// Until when.
         until: DateTime<Utc>,
     },
+    /// Other processes use the rate limit up, for longer than the caller can wait.
+    #[error("The rate limit of this credential is used up until {until}; try again after that")]
+    UsedUp {
+        /// Until when.
+        until: DateTime<Utc>,
+    },
     /// The ledger of requests cannot be read or written; without it the limit cannot be kept.
     #[error("The request ledger cannot be used: {0}")]
     Ledger(String),

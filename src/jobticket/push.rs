@@ -12,11 +12,17 @@ use crate::guard::Approved;
 use crate::roster::Employee;
 
 /// The body of a push, made once and sent as it is however often it is tried: one syncId, one body.
-#[derive(Debug)]
 pub struct Push {
     sync_id: String,
     body: bytes::Bytes,
     employees: usize,
+}
+
+impl std::fmt::Debug for Push {
+    /// The body is personal data and is not printed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Push({}, {} employees)", self.sync_id, self.employees)
+    }
 }
 
 /// JobTicket's acknowledgement: the proof that the snapshot may move.

@@ -10,7 +10,7 @@ use super::client::{Client, NoWitness, Request};
 use super::error::{CallError, Outcome};
 use super::gate::RequestGate;
 use super::push::Receipt;
-use super::wire::{Envelope, HrIntegration, ListedEmployee, Page};
+use super::wire::{Envelope, HrIntegration, Link, ListedEmployee, Page};
 
 /// The most a page holds ("Employees, perPage: default 10, at most 100").
 const PER_PAGE: u64 = 100;
@@ -65,7 +65,7 @@ impl<G: RequestGate> Client<G> {
     /// Asks for the smallest list, to learn that JobTicket is there and takes the credential. Returns how many employees it has and what its clock shows.
     pub async fn probe(&self) -> Result<(u64, Option<DateTime<Utc>>), CallError> {
         let query = [("page", "1".to_owned()), ("perPage", "1".to_owned())];
-        let (page, date): (Page<ListedEmployee>, _) =
+        let (page, date): (Page<serde::de::IgnoredAny>, _) =
             self.get("list employees", "/employees", &query).await?;
         Ok((page.total, date))
     }
@@ -150,12 +150,14 @@ impl<G: RequestGate> Client<G> {
         }
         let employees = self.employees().await?;
         let ours = || {
-            let links = employees.iter().flat_map(|employee| &employee.links);
-            links.filter(|link| link.hr_integration_id == self.integration_id())
+            let links = employees.iter().flat_map(ListedEmployee::links);
+            links.filter(|link| link.hr_integration_id == Some(self.integration_id()))
         };
         // Whoever left in a later sync of somebody else may keep a link that names this one, so only the latest links count.
-        let latest = ours().filter_map(|link| link.last_synced).max();
-        let mut newest = ours().filter(|link| link.last_synced == latest).peekable();
+        let latest = ours().filter_map(Link::last_synced).max();
+        let mut newest = ours()
+            .filter(|link| link.last_synced() == latest)
+            .peekable();
         let seen = newest.peek().is_some()
             && newest.all(|link| link.last_sync_id.as_deref() == Some(sync_id));
         Ok(seen.then(receipt))

@@ -18,7 +18,7 @@ pub struct SyncRequest<E> {
 }
 
 /// One employee of a sync request: the ten fields.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the API's own")]
 pub struct SyncEmployee<S> {
@@ -33,6 +33,13 @@ pub struct SyncEmployee<S> {
     pub auto_sync_employee: Option<bool>,
     #[serde(default)]
     pub absences: Vec<Map<String, Value>>,
+}
+
+impl<S: std::fmt::Display> std::fmt::Debug for SyncEmployee<S> {
+    /// The key alone: all else is personal data.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SyncEmployee({})", self.hr_id)
+    }
 }
 
 /// `{"data": …}`, around every answer.
@@ -59,7 +66,7 @@ pub struct Page<T> {
 }
 
 /// An employee of `GET /employees`: what the program decides by.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedEmployee {
     /// JobTicket's own number.
@@ -80,8 +87,32 @@ pub struct ListedEmployee {
     #[serde(default)]
     pub subscription: Option<Subscription>,
     /// Links to HR integrations. The documented key really is misspelt.
-    #[serde(default, rename = "hrIntergartionLinks", alias = "hrIntegrationLinks")]
-    pub links: Vec<Link>,
+    #[serde(default, rename = "hrIntergartionLinks")]
+    pub links: Option<Vec<Link>>,
+    /// The same under the key as it should be spelt.
+    #[serde(
+        default,
+        rename = "hrIntegrationLinks",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub links_well_spelt: Option<Vec<Link>>,
+}
+
+impl std::fmt::Debug for ListedEmployee {
+    /// The number alone: all else is personal data.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ListedEmployee({})", self.id)
+    }
+}
+
+impl ListedEmployee {
+    /// The links, under whichever key they came.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        [&self.links, &self.links_well_spelt]
+            .into_iter()
+            .flatten()
+            .flatten()
+    }
 }
 
 /// A subscription; the full list of its words is not documented.
@@ -96,20 +127,29 @@ pub struct Subscription {
     pub cancelled_at: Option<String>,
 }
 
-/// A link of an employee to an HR integration.
+/// A link of an employee to an HR integration. Nothing in it is relied on to be there: one odd link of somebody else must not make the list unreadable.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
     /// The employee's key in the HR system.
-    pub hr_id: String,
+    #[serde(default)]
+    pub hr_id: Option<String>,
     /// The integration's number.
-    pub hr_integration_id: u64,
+    #[serde(default)]
+    pub hr_integration_id: Option<u64>,
     /// The last sync that named the employee.
     #[serde(default)]
     pub last_sync_id: Option<String>,
-    /// When that was.
+    /// When that was, as written.
     #[serde(default)]
-    pub last_synced: Option<DateTime<Utc>>,
+    pub last_synced: Option<String>,
+}
+
+impl Link {
+    /// When the last sync was, where that can be read.
+    pub fn last_synced(&self) -> Option<DateTime<Utc>> {
+        self.last_synced.as_deref()?.parse().ok()
+    }
 }
 
 /// `GET /hr-integrations/{id}`; its fields are not documented, so all but the number may be absent.
@@ -127,7 +167,7 @@ pub struct HrIntegration {
     /// The last sync it took.
     #[serde(default)]
     pub last_sync_id: Option<String>,
-    /// When that was.
+    /// When that was, as written.
     #[serde(default)]
-    pub last_synced: Option<DateTime<Utc>>,
+    pub last_synced: Option<String>,
 }

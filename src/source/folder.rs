@@ -36,6 +36,10 @@ pub enum FolderError {
         name: String,
         source: std::io::Error,
     },
+    #[error(
+        "{name} is a link and not a file, so nobody can tell whether it is complete; have the sender put the file itself into the folder"
+    )]
+    Link { name: String },
     #[error("The file {name} changed while it was read; it is not complete yet")]
     Changed { name: String },
     #[error(
@@ -60,6 +64,16 @@ pub fn list(source: &Source) -> Result<Vec<Entry>, FolderError> {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             other => other.map_err(failed)?,
         };
+        if metadata.is_symlink() {
+            // Passing over it would let an older file count in its place.
+            let name = item.file_name().to_string_lossy().into_owned();
+            let roster = names
+                .as_ref()
+                .is_some_and(|names| matches!(names.kind(&name), Kind::Roster));
+            if roster {
+                return Err(FolderError::Link { name });
+            }
+        }
         if !metadata.is_file() {
             continue;
         }
@@ -195,13 +209,17 @@ mod tests {
     fn only_regular_files_are_listed() {
         let (folder, source) = folder_with("roster.csv", "abc");
         fs::create_dir(folder.path().join("roster_old.csv")).unwrap();
-        std::os::unix::fs::symlink("roster.csv", folder.path().join("roster_link.csv")).unwrap();
+        std::os::unix::fs::symlink("roster.csv", folder.path().join("latest")).unwrap();
         let entries = list(&source).unwrap();
         assert_eq!(entries.len(), 1);
         assert_eq!(
             (entries[0].name.as_str(), entries[0].size),
             ("roster.csv", 3)
         );
+        let link = folder.path().join("roster_link.csv");
+        std::os::unix::fs::symlink("roster.csv", &link).unwrap();
+        assert!(matches!(list(&source), Err(FolderError::Link { .. })));
+        fs::remove_file(link).unwrap();
         let gone = Source {
             folder: folder.path().join("gone"),
             ..source

@@ -8,7 +8,7 @@ use super::table::{Table, TableError};
 use crate::config::{DateColumn, FlagColumn, Rule, Source, Texts};
 use crate::roster::{
     AbsenceMapping, Columns, DateMapping, Delivery, Field, FlagMapping, Mapped, Mapping, REQUIRED,
-    RuleMapping, normal,
+    Rejected, RuleMapping, normal,
 };
 
 /// Why the rows of a table cannot be used.
@@ -281,4 +281,37 @@ fn is_mapped(source: &Source, field: Field) -> bool {
 /// The columns that a field is read from, for messages.
 pub fn columns_of(source: &Source, field: Field) -> String {
     names(source, field).join(" or ")
+}
+
+/// Why a file is not believed at all, if too many of its rows make no sense.
+pub fn too_many_rejected(
+    source: &Source,
+    rejected: &[&Rejected],
+    selected: usize,
+    file: &str,
+) -> Option<String> {
+    let allowed = source.invalid_rows.allowed(selected as u64);
+    if rejected.len() as u64 <= allowed {
+        return None;
+    }
+    let first: Vec<String> = rejected
+        .iter()
+        .take(10)
+        .map(|row| rejected_in_words(source, row))
+        .collect();
+    Some(format!(
+        "{} of {selected} rows of {file} make no sense, and invalid_rows allows {allowed}; nothing of the file is used. The first: {}",
+        rejected.len(),
+        first.join("; ")
+    ))
+}
+
+/// Which row and column is wrong, and why.
+pub fn rejected_in_words(source: &Source, row: &Rejected) -> String {
+    format!(
+        "row {}, column {}: {}",
+        row.line,
+        columns_of(source, row.why.field()),
+        row.why
+    )
 }

@@ -183,7 +183,13 @@ impl RequestGate for Ledger {
                 .map_err(|error| GateClosed::Ledger(error.to_string()))?;
             let wait = match slot {
                 Slot::Reserved => return Ok(()),
-                Slot::Wait(wait) => wait,
+                Slot::Wait(wait) => {
+                    if wait > patience.saturating_sub(self.clock.instant() - began) {
+                        let until = self.clock.now() + wait;
+                        return Err(GateClosed::UsedUp { until });
+                    }
+                    wait
+                }
                 Slot::Blocked(until) => {
                     let wait = (until - self.clock.now()).to_std().unwrap_or_default();
                     if wait > patience.saturating_sub(self.clock.instant() - began) {

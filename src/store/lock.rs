@@ -6,7 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::Target;
 use crate::clock::Clock;
+use crate::digest::sha256;
 
 /// The proof that no other process runs this integration. Dropping it lets the next one in; so does the death of the process.
 #[derive(Debug)]
@@ -38,9 +40,10 @@ pub enum LockTaken {
 }
 
 impl RunLock {
-    /// Takes the lock of an integration, waiting at most `patience`; `waiting` is called once if there is something to wait for.
+    /// Takes the lock of a target, which `integration` names in messages, waiting at most `patience`; `waiting` is called once if there is something to wait for.
     pub async fn take(
         folder: &Path,
+        target: &Target,
         integration: &str,
         patience: Duration,
         clock: &Clock,
@@ -51,7 +54,7 @@ impl RunLock {
             cause,
         };
         super::make_folder(folder).map_err(|error| failed(io::Error::other(error)))?;
-        let path = folder.join(format!("run-{integration}.lock"));
+        let path = folder.join(format!("run-{}.lock", &sha256(target.as_str())[..16]));
         let file = OpenOptions::new()
             .read(true)
             .write(true)

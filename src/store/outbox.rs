@@ -6,12 +6,19 @@ use super::{Store, StoreError};
 use crate::audit::{AuditFile, Event, Gap, Head, Line, Values, compose};
 
 /// An event with the personal values that stand beside it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Note {
     /// What happened.
     pub event: Event,
     /// Personal values, as far as the configuration wants them in the log.
     pub values: Values,
+}
+
+impl std::fmt::Debug for Note {
+    /// The event alone, which holds no personal value.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Note({:?})", self.event)
+    }
 }
 
 impl From<Event> for Note {

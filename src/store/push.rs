@@ -35,6 +35,9 @@ pub enum Settled {
     Refused,
     /// Nobody knows.
     InDoubt,
+    /// JobTicket refused some of its records and may have taken the others: its documentation does not say. It is never taken for acknowledged, and its people
+    /// count until the next acknowledgement.
+    PerhapsInPart,
 }
 
 /// A push that is about to leave.
@@ -81,6 +84,21 @@ impl Store {
         }))
     }
 
+    /// Whether JobTicket may have taken a part of a push that it refused, and that came `after` this one.
+    pub fn perhaps_in_part(
+        &self,
+        target: &Target,
+        after: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM push WHERE target = ?1 AND state = 'perhaps_in_part'
+                       AND number > coalesce((SELECT number FROM push WHERE sync_id = ?2), 0))";
+        let found = self
+            .lock()
+            .query_row(sql, params![target.as_str(), after], |row| row.get(0))?;
+        Ok(found)
+    }
+
     /// The people of every push of the target whose answer is not known, or of the one with this syncId alone, with their sources; the newest push's values count.
     pub fn doubtful_roster(
         &self,
@@ -88,7 +106,8 @@ impl Store {
         only: Option<&str>,
     ) -> Result<Vec<(String, Employee)>, StoreError> {
         let sql = "SELECT r.content FROM push_rows r JOIN push p USING (sync_id)
-                   WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt') AND p.sync_id = coalesce(?2, p.sync_id)
+                   WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt', 'perhaps_in_part')
+                     AND p.sync_id = coalesce(?2, p.sync_id)
                    ORDER BY p.number, r.piece";
         let connection = self.lock();
         let mut people = std::collections::BTreeMap::new();
@@ -183,12 +202,13 @@ impl Store {
             let now = self.clock.now().to_rfc3339();
             transaction.execute(
                 "UPDATE push SET state = CASE sync_id WHEN ?2 THEN 'acknowledged' ELSE 'superseded' END, settled_at = ?3
-                 WHERE target = ?1 AND state IN ('prepared', 'in_doubt')",
+                 WHERE target = ?1 AND state IN ('prepared', 'in_doubt', 'perhaps_in_part')
+                   AND number <= (SELECT number FROM push WHERE sync_id = ?2)",
                 params![target.as_str(), receipt.sync_id(), now],
             )?;
             transaction.execute(
                 "DELETE FROM push_rows WHERE sync_id IN
-                     (SELECT sync_id FROM push WHERE target = ?1 AND state NOT IN ('prepared', 'in_doubt'))",
+                     (SELECT sync_id FROM push WHERE target = ?1 AND state NOT IN ('prepared', 'in_doubt', 'perhaps_in_part'))",
                 [target.as_str()],
             )?;
             self.note(transaction, &notes(people.len()))?;
@@ -201,6 +221,7 @@ impl Store {
         let state = match how {
             Settled::Refused => "refused",
             Settled::InDoubt => "in_doubt",
+            Settled::PerhapsInPart => "perhaps_in_part",
         };
         self.write(|transaction| {
             transaction.execute(

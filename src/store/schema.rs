@@ -54,7 +54,7 @@ const STEPS: [&str; 1] = [r"
         sync_id TEXT PRIMARY KEY,
         number INTEGER NOT NULL UNIQUE,  -- in the order of the pushes, which the clock does not tell
         target TEXT NOT NULL, run TEXT NOT NULL REFERENCES run (id),
-        state TEXT NOT NULL CHECK (state IN ('prepared', 'in_doubt', 'acknowledged', 'refused', 'superseded')),
+        state TEXT NOT NULL CHECK (state IN ('prepared', 'in_doubt', 'perhaps_in_part', 'acknowledged', 'refused', 'superseded')),
         body_hash TEXT NOT NULL, plan_hash TEXT NOT NULL, rules_hash TEXT NOT NULL,
         leavers TEXT NOT NULL,        -- changes of the plan in which someone leaves, JSON
         prepared_at TEXT NOT NULL, settled_at TEXT

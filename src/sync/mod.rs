@@ -131,8 +131,10 @@ pub async fn run(
         );
         (context.stage)("waiting for another run to end");
     };
+    let mut run = Run::new(context, integration, secrets, options, &id);
     match RunLock::take(
         &context.config.state_dir,
+        &run.target,
         &integration.name,
         options.wait,
         context.clock,
@@ -141,7 +143,6 @@ pub async fn run(
     .await
     {
         Ok(lock) => {
-            let mut run = Run::new(context, integration, secrets, options, &id);
             run.whole(&mut report).await;
             report.requests = run.link.as_ref().map_or(0, |link| link.client().requests());
             report.duration_ms = millis(context.clock.instant() - began);
@@ -164,6 +165,12 @@ pub async fn run(
         Err(error @ LockTaken::Busy { .. }) => {
             report.ending = Ending::Busy {
                 message: error.to_string(),
+            };
+            report.exit_code = report.exit();
+            run.in_store = false;
+            // The other run has the store; that this one was asked for is recorded nevertheless.
+            if let Err(error) = run.begin().and_then(|()| Ok(run.end(&report)?)) {
+                tracing::error!("{error}");
             }
         }
         Err(error @ LockTaken::File { .. }) => {
@@ -186,6 +193,21 @@ pub async fn run(
     report
 }
 
+/// The key of an integration's state.
+pub(crate) fn target_of(integration: &Integration) -> Target {
+    let jobticket = &integration.jobticket;
+    Target::new(&jobticket.origin(), jobticket.integration_id)
+}
+
+/// Who is taken by date today.
+pub(crate) fn selection_of(config: &Config, integration: &Integration, clock: &Clock) -> Selection {
+    Selection {
+        today: clock.today(config.timezone),
+        starters_days_ahead: integration.select.starters_days_ahead,
+        leavers_days_kept: integration.select.leavers_days_kept,
+    }
+}
+
 /// Sortable by time, and unique.
 fn run_id(now: DateTime<Utc>) -> String {
     let random = uuid::Uuid::new_v4().simple().to_string();
@@ -205,8 +227,10 @@ struct Run<'c> {
     id: &'c str,
     target: Target,
     link: Option<Link>,
-    /// Whether the store knows of the run.
+    /// Whether its begin is told.
     begun: bool,
+    /// Whether the store keeps the run, and not the audit log alone.
+    in_store: bool,
 }
 
 impl<'c> Run<'c> {
@@ -217,17 +241,16 @@ impl<'c> Run<'c> {
         options: &'c Options,
         id: &'c str,
     ) -> Self {
-        let jobticket = &integration.jobticket;
-        let target = Target::new(&jobticket.origin(), jobticket.integration_id);
         Self {
             context,
             integration,
             secrets,
             options,
             id,
-            target,
+            target: target_of(integration),
             link: None,
             begun: false,
+            in_store: !options.dry_run,
         }
     }
 
@@ -239,23 +262,27 @@ impl<'c> Run<'c> {
                 Stop::Call(CallError::Failed { outcome, .. }) if outcome.is_refusal() => {
                     Ending::Refused { message }
                 }
-                Stop::Call(
-                    CallError::Failed { .. } | CallError::Gate(GateClosed::Blocked { .. }),
-                ) => Ending::Unreachable { message },
                 Stop::Call(CallError::Incomplete(_)) => Ending::Refused { message },
                 Stop::Collides(_) => Ending::Collides { message },
+                Stop::Connect(ConnectError::Client(_)) => Ending::Misconfigured { message },
                 Stop::Call(CallError::Gate(GateClosed::Ledger(_)))
                 | Stop::Store(_)
                 | Stop::Connect(_)
                 | Stop::Clock(_) => Ending::Failed { message },
+                Stop::Call(CallError::Failed { .. } | CallError::Gate(_)) => {
+                    Ending::Unreachable { message }
+                }
             };
         }
     }
 
     async fn steps(&mut self, report: &mut RunReport) -> Result<(), Stop> {
         let store = self.context.store;
-        self.check_clock()?;
+        let clock = self.check_clock();
+        // A wrong time would stand in the store as that of the last run.
+        self.in_store &= clock.is_ok();
         self.begin()?;
+        clock?;
         crate::crash::point("begun");
         let doubt = self.settle(report).await?;
         (self.context.stage)("loading the snapshot");
@@ -365,14 +392,14 @@ impl<'c> Run<'c> {
             integration_id: jobticket.integration_id,
         };
         let notes = self.notes(vec![event.into()]);
-        if self.options.dry_run {
-            off(|| self.context.store.record(&notes))?;
-        } else {
+        if self.in_store {
             off(|| {
                 self.context
                     .store
                     .begin_run(self.id, &self.target, &self.options.trigger, &notes)
             })?;
+        } else {
+            off(|| self.context.store.record(&notes))?;
         }
         self.begun = true;
         Ok(())
@@ -388,14 +415,14 @@ impl<'c> Run<'c> {
                 duration_ms: report.duration_ms,
             };
             let notes = self.notes(vec![event.into()]);
-            if self.options.dry_run {
-                off(|| self.context.store.record(&notes))?;
-            } else {
+            if self.in_store {
                 off(|| {
                     self.context
                         .store
                         .end_run(self.id, report.ending.name(), &notes)
                 })?;
+            } else {
+                off(|| self.context.store.record(&notes))?;
             }
         }
         crate::crash::point("ended");
@@ -416,11 +443,7 @@ impl<'c> Run<'c> {
     }
 
     fn selection(&self) -> Selection {
-        Selection {
-            today: self.context.clock.today(self.context.config.timezone),
-            starters_days_ahead: self.integration.select.starters_days_ahead,
-            leavers_days_kept: self.integration.select.leavers_days_kept,
-        }
+        selection_of(self.context.config, self.integration, self.context.clock)
     }
 }
 

@@ -171,34 +171,26 @@ impl Run<'_> {
         selected: &[usize],
         deliveries: &Deliveries,
     ) -> Option<(usize, String)> {
-        self.integration.sources.iter().enumerate().find_map(|(index, source)| {
-            let rejected: Vec<_> = assembly.rejected.iter().filter(|row| row.source == index).collect();
-            let allowed = source.invalid_rows.allowed(selected[index] as u64);
-            if deliveries.sources[index].frozen || rejected.len() as u64 <= allowed {
-                return None;
-            }
-            let first: Vec<String> = rejected
-                .iter()
-                .take(10)
-                .map(|row| {
-                    let column = source::columns_of(source, row.why.field());
-                    format!("row {}, column {column}: {}", row.line, row.why)
-                })
-                .collect();
-            let count = rejected.len();
-            let file = deliveries.sources[index]
-                .taken
-                .as_ref()
-                .map_or("the last roster", |taken| &taken.name);
-            Some((
-                index,
-                format!(
-                    "{count} of {} rows of {file} make no sense, and invalid_rows allows {allowed}; nothing of the file is used. The first: {}",
-                    selected[index],
-                    first.join("; ")
-                ),
-            ))
-        })
+        self.integration
+            .sources
+            .iter()
+            .enumerate()
+            .find_map(|(index, source)| {
+                let OneSource { taken, frozen, .. } = &deliveries.sources[index];
+                if *frozen {
+                    return None;
+                }
+                let rejected: Vec<_> = assembly
+                    .rejected
+                    .iter()
+                    .filter(|row| row.source == index)
+                    .collect();
+                let file = taken
+                    .as_ref()
+                    .map_or("the last roster", |taken| &taken.name);
+                let error = source::too_many_rejected(source, &rejected, selected[index], file)?;
+                Some((index, error))
+            })
     }
 
     /// Remembers what was delivered, and tells the audit log about every source.

@@ -39,7 +39,15 @@ impl Witness for Told<'_> {
             notes: vec![event.into()],
             ..self.notes.clone()
         };
-        if let Err(error) = off(|| self.store.record(&notes)) {
+        let recorded = match &attempt.outcome {
+            // At once, so that no crash lets the next run take it for a push that was never answered.
+            Outcome::Invalid { .. } => off(|| {
+                self.store
+                    .settle(self.sync_id, Settled::PerhapsInPart, &notes)
+            }),
+            _ => off(|| self.store.record(&notes)),
+        };
+        if let Err(error) = recorded {
             // The push goes on: what became of it is more important than this line.
             tracing::error!("An attempt could not be recorded: {error}");
         }
@@ -95,8 +103,24 @@ impl Run<'_> {
         Ok(self.link.as_ref().expect("made above"))
     }
 
-    /// Finds out about the last push if its answer was never seen.
+    /// Finds out about the last push if its answer was never seen. One that was refused in part leaves a doubt that only the next acknowledgement ends.
     pub(super) async fn settle(&mut self, report: &mut RunReport) -> Result<Doubt, Stop> {
+        let store = self.context.store;
+        let doubt = self.settle_unanswered(report).await?;
+        let after = match &doubt {
+            Doubt::Taken(sync_id) => Some(sync_id.as_str()),
+            Doubt::None | Doubt::Unsettled => None,
+        };
+        if off(|| store.perhaps_in_part(&self.target, after))? {
+            report.notes.push(
+                "JobTicket refused some records of an earlier push and may have taken the others; this run counts with both rosters".to_owned(),
+            );
+            return Ok(Doubt::Unsettled);
+        }
+        Ok(doubt)
+    }
+
+    async fn settle_unanswered(&mut self, report: &mut RunReport) -> Result<Doubt, Stop> {
         let store = self.context.store;
         let Some(unsettled) = off(|| store.unsettled(&self.target))? else {
             return Ok(Doubt::None);
@@ -168,26 +192,9 @@ impl Run<'_> {
         })?)
     }
 
-    /// Sends an approved roster.
-    pub(super) async fn push(
-        &mut self,
-        approved: &Approved,
-        report: &mut RunReport,
-    ) -> Result<(), Stop> {
+    /// Puts a push and the line that tells of it on disk. Only then may it leave.
+    fn intend(&self, approved: &Approved) -> Result<Push, Stop> {
         let store = self.context.store;
-        (self.context.stage)("asking JobTicket");
-        let (_, date) = self.client().await?.client().probe().await?;
-        let now = self.context.clock.now();
-        if let Some(date) = date.filter(|date| (*date - now).abs() > OFF)
-            && !self.options.accept_clock
-        {
-            return Err(Stop::Clock(format!(
-                "This machine's clock shows {} and JobTicket's {}; every date rule would be wrong. Correct the clock; if it is right, go on once with --accept-clock",
-                now.format("%Y-%m-%d %H:%M UTC"),
-                date.format("%Y-%m-%d %H:%M UTC")
-            )));
-        }
-
         let push = Push::new(approved, format!("sync-{}", self.id));
         let body_hash = sha256(push.body());
         let names: Vec<&str> = self
@@ -215,11 +222,40 @@ impl Run<'_> {
         crate::crash::point("intended");
         if let Err(error) = off(|| store.flush(self.context.audit)) {
             // Without its line on disk the push does not leave, and then it is in no doubt either.
-            off(|| store.settle(push.sync_id(), Settled::Refused, &self.notes(Vec::new())))?;
+            let event = Event::PushRefused {
+                sync_id: push.sync_id().to_owned(),
+                outcome: format!("never sent: {error}"),
+                hr_ids: Vec::new(),
+            };
+            let notes = self.notes(vec![event.into()]);
+            off(|| store.settle(push.sync_id(), Settled::Refused, &notes))?;
             return Err(error.into());
         }
         crate::crash::point("prepared");
+        Ok(push)
+    }
 
+    /// Sends an approved roster.
+    pub(super) async fn push(
+        &mut self,
+        approved: &Approved,
+        report: &mut RunReport,
+    ) -> Result<(), Stop> {
+        let store = self.context.store;
+        (self.context.stage)("asking JobTicket");
+        let (_, date) = self.client().await?.client().probe().await?;
+        let now = self.context.clock.now();
+        if let Some(date) = date.filter(|date| (*date - now).abs() > OFF)
+            && !self.options.accept_clock
+        {
+            return Err(Stop::Clock(format!(
+                "This machine's clock shows {} and JobTicket's {}; every date rule would be wrong. Correct the clock; if it is right, go on once with --accept-clock",
+                now.format("%Y-%m-%d %H:%M UTC"),
+                date.format("%Y-%m-%d %H:%M UTC")
+            )));
+        }
+
+        let push = self.intend(approved)?;
         (self.context.stage)(&format!("pushing {} employees", push.employees()));
         let mut told = Told {
             store,
@@ -252,7 +288,11 @@ impl Run<'_> {
                     outcome: outcome.to_string(),
                 };
                 let notes = self.notes(vec![event.into()]);
-                off(|| store.settle(push.sync_id(), Settled::InDoubt, &notes))?;
+                let how = match outcome {
+                    Outcome::Invalid { .. } => Settled::PerhapsInPart,
+                    _ => Settled::InDoubt,
+                };
+                off(|| store.settle(push.sync_id(), how, &notes))?;
                 let message = PushError::InDoubt {
                     outcome: outcome.clone(),
                 }
@@ -308,11 +348,13 @@ impl Run<'_> {
             hr_ids: super::pull::names(&hr_ids),
         };
         let notes = self.notes(vec![event.into()]);
-        off(|| {
-            self.context
-                .store
-                .settle(push.sync_id(), Settled::Refused, &notes)
-        })?;
+        let how = match error {
+            PushError::Refused {
+                outcome: Outcome::Invalid { .. },
+            } => Settled::PerhapsInPart,
+            _ => Settled::Refused,
+        };
+        off(|| self.context.store.settle(push.sync_id(), how, &notes))?;
         report.ending = if refusal {
             Ending::Refused { message }
         } else if matches!(error, PushError::Gate(GateClosed::Ledger(_))) {

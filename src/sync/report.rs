@@ -44,6 +44,8 @@ pub enum Ending {
     Busy { message: String },
     /// People who are kept would collide; somebody has to correct the HR system.
     Collides { message: String },
+    /// The configuration names something that cannot be used, such as a file that is no certificate.
+    Misconfigured { message: String },
     /// Something that should not happen.
     Failed { message: String },
 }
@@ -58,6 +60,7 @@ impl Ending {
             Self::Refused { .. } | Self::InDoubt { reached: true, .. } => Exit::Refused,
             Self::Unreachable { .. } | Self::InDoubt { reached: false, .. } => Exit::Unreachable,
             Self::Busy { .. } => Exit::Busy,
+            Self::Misconfigured { .. } => Exit::Configuration,
             Self::Failed { .. } => Exit::Unexpected,
         }
     }
@@ -76,6 +79,7 @@ impl Ending {
             Self::Unreachable { .. } => "not reachable",
             Self::Busy { .. } => "another run in progress",
             Self::Collides { .. } => "collision",
+            Self::Misconfigured { .. } => "misconfigured",
             Self::Failed { .. } => "failed",
         }
     }
@@ -439,6 +443,7 @@ impl RunReport {
             Ending::Unreachable { message } => writeln!(f, "  NOT REACHABLE: {message}"),
             Ending::Busy { message } => writeln!(f, "  BUSY: {message}"),
             Ending::Collides { message } => writeln!(f, "  HELD: {message}"),
+            Ending::Misconfigured { message } => writeln!(f, "  CONFIGURATION: {message}"),
             Ending::Failed { message } => writeln!(f, "  FAILED: {message}"),
         }
     }

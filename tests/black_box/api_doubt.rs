@@ -328,3 +328,50 @@ fn tables(company: &Company) -> Vec<String> {
     }
     rows
 }
+
+#[test]
+fn people_of_a_push_that_was_refused_in_part_are_not_forgotten() {
+    let jobticket = JobTicket::start();
+    let company = patient(&jobticket, 1);
+    let mut staff = people(5);
+    company.deliver_people("20261120", &staff);
+    company.run_now().exits(0);
+    staff.push(person("00006"));
+    company.deliver_people("20261121", &staff);
+    // Processed, and then answered with 422: nobody knows what JobTicket took.
+    jobticket.fail_pushes(1, &json!({ "status_after": { "code": 422 } }));
+    company.run_now().exits(5);
+    assert_eq!(jobticket.active().len(), 6);
+    staff.pop();
+    company.deliver_people("20261122", &staff);
+    company
+        .run(&["--run-now", "--dry-run"])
+        .exits(0)
+        .says("may have taken the others")
+        .says("- 00006 leaves (missing from every source)");
+    company
+        .run_now()
+        .exits(0)
+        .says("- 00006 leaves (missing from every source)");
+    assert_eq!(jobticket.active(), hr_ids(&staff));
+    company.run_now().exits(0).says("Nothing changed");
+}
+
+#[test]
+fn a_push_that_was_refused_in_part_is_never_read_back_as_acknowledged() {
+    let jobticket = JobTicket::start();
+    let mut company = patient(&jobticket, 1);
+    let mut staff = people(5);
+    company.deliver_people("20261120", &staff);
+    company.run_now().exits(0);
+    staff.push(person("00006"));
+    company.deliver_people("20261121", &staff);
+    jobticket.fail_pushes(1, &json!({ "status_after": { "code": 422 } }));
+    let crash = ("JOBTICKET_SYNC_TEST_CRASH", "answered");
+    company.variables.push((crash.0.into(), crash.1.into()));
+    company.run_now();
+    company.variables.pop();
+    // Its syncId shows at JobTicket, but the answer was no.
+    company.run_now().exits(0).says("Pushed 6 employees");
+    assert_eq!(jobticket.pushes().len(), 3);
+}

@@ -203,7 +203,7 @@ fn rules_that_select_nobody_fail_the_source_whoever_is_known() {
 #[test]
 fn a_roster_of_ended_employments_alone_is_refused() {
     let mut scene = Scene::new();
-    let limits = "    limits: {explained_leavers: {percent: 50, at_least: 99}}\n";
+    let limits = "    limits: {explained_leavers: {percent: 50, at_least: 20}}\n";
     scene.company.integration = limits.to_owned();
     let mut staff = people(5);
     for person in &mut staff {

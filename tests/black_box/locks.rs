@@ -8,13 +8,24 @@ use std::process::Stdio;
 use crate::api_support::{later, tried};
 use crate::support::{Company, JobTicket, NOW, people};
 
+/// The file that keeps two runs of the integration apart; the first run makes it.
+fn run_lock(company: &Company) -> std::path::PathBuf {
+    let entries = std::fs::read_dir(company.path("state"))
+        .unwrap()
+        .map(Result::unwrap);
+    let mut locks = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "lock"));
+    locks.next().expect("a run made the lock")
+}
+
 #[test]
 fn of_two_runs_at_once_one_pushes_and_the_other_finds_nothing_changed() {
     let jobticket = JobTicket::start();
     let company = Company::at(&jobticket);
     company.deliver_people("20261120", &people(3));
-    std::fs::create_dir(company.path("state")).unwrap();
-    let lock = File::create(company.path("state/run-acme.lock")).unwrap();
+    company.run(&["--run-now", "--dry-run"]).exits(0);
+    let lock = File::create(run_lock(&company)).unwrap();
     lock.lock().unwrap();
     let mut commands = [
         company.command(&["--run-now"]),
@@ -84,15 +95,16 @@ fn first_runs_at_once_make_one_store_and_one_push() {
 fn a_run_that_may_not_wait_gives_up_with_a_code_of_its_own() {
     let company = Company::new();
     company.deliver_people("20261120", &people(3));
-    std::fs::create_dir(company.path("state")).unwrap();
-    let lock = File::create(company.path("state/run-acme.lock")).unwrap();
+    company.run(&["--run-now", "--dry-run"]).exits(0);
+    let lock = File::create(run_lock(&company)).unwrap();
     lock.lock().unwrap();
     company
         .run(&["--run-now", "--wait", "0"])
         .exits(7)
         .says("BUSY")
         .says("Another run of acme is in progress");
-    assert!(company.events("run_started").is_empty());
+    let ended = company.events("run_ended").pop().unwrap();
+    assert_eq!(ended["outcome"], "another run in progress");
     drop(lock);
     company.run(&["--run-now", "--wait", "0"]).exits(0);
 }
@@ -320,4 +332,18 @@ fn a_clock_more_than_a_day_off_that_of_jobticket_pushes_nothing() {
     let company = Company::at(&jobticket);
     company.deliver_people("20261120", &people(3));
     company.run_now().exits(0);
+}
+
+#[test]
+fn two_names_for_one_target_do_not_run_side_by_side() {
+    let mut company = Company::new();
+    company.deliver_people("20261120", &people(3));
+    company.run_now().exits(0);
+    let lock = File::open(run_lock(&company)).unwrap();
+    lock.lock().unwrap();
+    company.edit("- name: acme", "- name: renamed");
+    company
+        .run(&["--run-now", "--wait", "0"])
+        .exits(7)
+        .says("Another run of renamed is in progress");
 }

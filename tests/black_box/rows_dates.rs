@@ -203,3 +203,54 @@ fn somebody_who_is_excluded_leaves_with_the_rule_as_reason() {
         .says("- 00003 leaves (no longer matches the rule on Gesellschaft)");
     assert_eq!(jobticket.active(), ["00001", "00004", "00005"]);
 }
+
+#[test]
+fn a_rule_matches_however_the_export_writes_an_umlaut() {
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    company.integration = "        include: [{column: Standort, in: [Köln am Rhein]}]\n".to_owned();
+    let table = |place: &str| {
+        table(&people(4))
+            .replace("Austritt\r\n", "Austritt;Standort\r\n")
+            .replace("31.12.9999\r\n", &format!("31.12.9999;{place}\r\n"))
+    };
+    company.deliver("roster_20261120.csv", table("Köln am Rhein"));
+    company.run_now().exits(0).says("joiners: 4");
+    company.deliver("roster_20261121.csv", table("Ko\u{308}ln\u{a0}am Rhein"));
+    company.run_now().exits(0).says("Nothing changed");
+}
+
+#[test]
+fn an_end_of_long_ago_does_not_explain_itself() {
+    let jobticket = JobTicket::start();
+    let company = Company::at(&jobticket);
+    let mut staff = people(10);
+    company.deliver_people("20261120", &staff);
+    company.run_now().exits(0);
+    // The column holds something else now, such as an earlier employment.
+    for person in &mut staff[..4] {
+        person.start = "01.01.1998".to_owned();
+        person.end = "30.06.2001".to_owned();
+    }
+    company.deliver_people("20261121", &staff);
+    company
+        .run_now()
+        .exits(3)
+        .says("4 unexplained leavers of 10 people");
+    assert_eq!(jobticket.active().len(), 10);
+}
+
+#[test]
+fn an_open_end_with_two_digits_of_the_year_ends_nothing() {
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    company.edit(
+        "terminationDate: {from: Austritt, format: TT.MM.JJJJ}",
+        "terminationDate: {from: Austritt, format: TT.MM.JJ}",
+    );
+    company.deliver(
+        "roster_20261120.csv",
+        table(&people(3)).replace("31.12.9999", "31.12.99"),
+    );
+    company.run_now().exits(0).says("joiners: 3");
+}

@@ -28,8 +28,11 @@ async fn a_push_is_answered_with_204_and_no_body_and_is_read_back() {
     assert!(response.bytes().await.unwrap().is_empty());
     let page: Envelope<Page<ListedEmployee>> =
         serde_json::from_value(bench.json("/employees").await).unwrap();
-    let link = &page.data.data[0].links[0];
-    assert_eq!((link.hr_id.as_str(), link.hr_integration_id), ("007", 7));
+    let link = page.data.data[0].links().next().unwrap();
+    assert_eq!(
+        (link.hr_id.as_deref(), link.hr_integration_id),
+        (Some("007"), Some(7))
+    );
     assert_eq!(link.last_sync_id.as_deref(), Some("one"));
     let item = bench.json("/employees/1").await["data"].clone();
     assert_eq!(item["subscription"]["status"], "active");
@@ -215,7 +218,7 @@ async fn an_integration_waits_for_its_first_sync() {
     let read: Envelope<HrIntegration> = serde_json::from_value(answer).unwrap();
     assert_eq!(read.data.last_sync_id.as_deref(), Some("one"));
     assert_eq!(
-        read.data.last_synced.unwrap().date_naive().to_string(),
+        read.data.last_synced.unwrap()[..10].to_owned(),
         "2026-03-02"
     );
     bench
