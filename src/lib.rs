@@ -22,7 +22,7 @@
 //! | `guard` | limits, verdicts, `Approved` | `plan`, `config`, `roster` |
 //! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock` |
 //! | `audit` | the audit log: events, masking, hash chain, the file | `plan`, `guard`, `config`, `roster`, `digest` |
-//! | `store` | SQLite: schema, snapshot, pushes, runs, sources, audit outbox, run lock; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `digest` |
+//! | `store` | SQLite: schema, snapshot, pushes, runs, sources, audit outbox, run lock; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
 //! | `sandbox` | the JobTicket API imitated on loopback | `jobticket`, `clock` |
 //! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `sandbox`, `source`, `store` |
 //! | `check` | the command `check` | `clock`, `config`, `exit`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |

@@ -10,20 +10,17 @@ use deserr::{IntoValue, Value, ValuePointerRef};
 use super::location::{Pointer, Step, pointer};
 use super::problem::{Problem, Problems};
 use super::values::BaseUrl;
-use super::{
-    AbsenceColumns, After, Config, DateColumn, Fields, Integration, JobTicket, Limits, NewestBy,
-    Rule, Select, Source, TableConfig, Texts, Timeouts, is_loopback,
-};
+use super::{After, Config, Integration, JobTicket, Limits, Select, Timeouts, is_loopback};
 
 /// What is wrong with the block at one place.
-struct Findings {
-    at: Pointer,
+pub(super) struct Findings {
+    pub(super) at: Pointer,
     found: Problems,
 }
 
 impl Findings {
     /// Something is wrong with a key of the block.
-    fn say(&mut self, key: &str, message: impl Into<String>) {
+    pub(super) fn say(&mut self, key: &str, message: impl Into<String>) {
         let mut at = self.at.clone();
         at.push(Step::Key(key.to_owned()));
         let message = message.into();
@@ -32,7 +29,7 @@ impl Findings {
 }
 
 /// Hands a block on if nothing is wrong with it.
-fn judged<T>(
+pub(super) fn judged<T>(
     block: T,
     at: ValuePointerRef<'_>,
     judge: impl FnOnce(&T, &mut Findings),
@@ -83,7 +80,7 @@ pub(super) fn whole(config: Config, at: ValuePointerRef<'_>) -> Result<Config, P
 
 const TWICE: &str = "This name stands twice; each needs its own";
 
-fn name(findings: &mut Findings, name: &str) {
+pub(super) fn name(findings: &mut Findings, name: &str) {
     let plain = !name.is_empty()
         && name.len() <= 64
         && name
@@ -222,232 +219,6 @@ impl deserr::Deserr<Problems> for BaseUrl {
             _ => wrong("Write an address that begins with https://"),
         }
     }
-}
-
-/// A source: its files and its columns.
-pub(super) fn source(source: Source, at: ValuePointerRef<'_>) -> Result<Source, Problems> {
-    judged(source, at, |source, findings| {
-        name(findings, &source.name);
-        if source.invalid_rows.percent > 25.0 || source.invalid_rows.at_least > 20 {
-            findings.say(
-                "invalid_rows",
-                "A file of which more makes no sense is not to be believed; write at most 25 percent and at_least 20",
-            );
-        }
-        if source.max_age_hours == Some(0) {
-            findings.say("max_age_hours", "Write at least 1");
-        }
-        files(findings, source);
-        if !source.table.header {
-            let numbered = |columns: &Texts| {
-                let mut columns = columns.0.iter();
-                columns.all(|column| {
-                    column
-                        .trim()
-                        .parse::<usize>()
-                        .is_ok_and(|number| number > 0)
-                })
-            };
-            for (key, columns) in columns_of(&source.fields) {
-                if !numbered(columns) {
-                    findings.at.push(Step::Key("fields".to_owned()));
-                    findings.say(
-                        key,
-                        "With header: false columns are called by number: 1, 2, 3",
-                    );
-                    findings.at.pop();
-                }
-            }
-        }
-    })
-}
-
-fn files(findings: &mut Findings, source: &Source) {
-    if source.pattern.contains('/') {
-        findings.say(
-            "pattern",
-            "A pattern names files of the folder itself; put the folder into `folder`",
-        );
-    }
-    match globset::Glob::new(&source.pattern) {
-        Err(error) => findings.say(
-            "pattern",
-            format!(
-                "This is not a file name pattern ({}); write such as roster_*.csv",
-                error.kind()
-            ),
-        ),
-        Ok(_) if source.pattern.is_empty() => findings.say("pattern", "Write such as roster_*.csv"),
-        Ok(_) => {}
-    }
-    if let NewestBy::NameDate(format) = &source.newest_by {
-        let sample = chrono::NaiveDate::from_ymd_opt(2026, 11, 23)
-            .and_then(|day| day.and_hms_opt(5, 15, 0))
-            .map(|time| time.format(format).to_string());
-        let matches = sample.is_some_and(|name| {
-            globset::Glob::new(&source.pattern)
-                .is_ok_and(|glob| glob.compile_matcher().is_match(name))
-        });
-        if !matches {
-            findings.say(
-                "newest_by",
-                format!(
-                    "A name made by this does not match the pattern {}; make the two agree",
-                    source.pattern
-                ),
-            );
-        }
-    }
-    if let After::Archive(path) = &source.after
-        && *path == source.folder
-    {
-        findings.say(
-            "after",
-            "The archive is the drop folder itself; name another folder",
-        );
-    }
-}
-
-/// A table.
-pub(super) fn table(table: TableConfig, at: ValuePointerRef<'_>) -> Result<TableConfig, Problems> {
-    judged(table, at, |table, findings| {
-        if table.min_rows == 0 {
-            findings.say(
-                "min_rows",
-                "Write at least 1: a roster without people is always refused",
-            );
-        }
-        if table
-            .trailer
-            .as_deref()
-            .is_some_and(|trailer| trailer.trim().is_empty())
-        {
-            findings.say(
-                "trailer",
-                "Write the last line of the file, such as \"Anzahl: {rows}\", or leave the key out",
-            );
-        }
-        if table.trailer.as_deref().is_some_and(|trailer| {
-            !trailer.contains("{rows}") && !trailer.chars().any(char::is_alphanumeric)
-        }) {
-            findings.say(
-                "trailer",
-                "This would match any row; write the words that the last line begins with, such as \"Summe*\"",
-            );
-        }
-        if table
-            .rows_in_name
-            .as_deref()
-            .is_some_and(|name| !name.contains("{rows}"))
-        {
-            findings.say(
-                "rows_in_name",
-                "Write {rows} where the number of rows stands, such as report_*_{rows}.csv",
-            );
-        }
-        if !(1..=4096).contains(&table.max_megabytes) {
-            findings.say("max_megabytes", "Write 1 to 4096");
-        }
-    })
-}
-
-/// Every key under `fields` with the columns that it names.
-fn columns_of(fields: &Fields) -> Vec<(&'static str, &Texts)> {
-    let mut columns = vec![
-        ("hrId", &fields.hr_id),
-        ("firstName", &fields.first_name),
-        ("lastName", &fields.last_name),
-        ("email", &fields.email),
-    ];
-    for (key, date) in [
-        ("dateOfBirth", &fields.date_of_birth),
-        ("startDate", &fields.start_date),
-        ("terminationDate", &fields.termination_date),
-    ] {
-        columns.extend(date.as_ref().map(|DateColumn { from, .. }| (key, from)));
-    }
-    columns.extend(
-        fields
-            .auto_sync_employee
-            .as_ref()
-            .map(|flag| ("autoSyncEmployee", &flag.from)),
-    );
-    if let Some(AbsenceColumns {
-        kind, texts, dates, ..
-    }) = &fields.absences
-    {
-        let dates = dates.values().map(|date| &date.from);
-        columns.extend(
-            [kind]
-                .into_iter()
-                .chain(texts.values())
-                .chain(dates)
-                .map(|from| ("absences", from)),
-        );
-    }
-    columns
-}
-
-/// Columns.
-pub(super) fn fields(fields: Fields, at: ValuePointerRef<'_>) -> Result<Fields, Problems> {
-    judged(fields, at, |fields, findings| {
-        for (key, columns) in columns_of(fields) {
-            if columns.0.is_empty() || columns.0.iter().any(|column| column.trim().is_empty()) {
-                findings.say(key, "Write the name of a column, or a list of names");
-            }
-        }
-        if let Some(date) = &fields.termination_date
-            && date
-                .from
-                .0
-                .iter()
-                .any(|column| column.trim().to_lowercase().starts_with("kündigung"))
-        {
-            findings.say(
-                "terminationDate",
-                "The day of notice is not the last day of employment; name the column of the latter, such as Austrittsdatum",
-            );
-        }
-        if let Some(flag) = &fields.auto_sync_employee
-            && (flag.yes.0.is_empty()
-                || flag.no.0.is_empty()
-                || flag.yes.0.iter().any(|word| flag.no.0.contains(word)))
-        {
-            findings.say(
-                "autoSyncEmployee",
-                "Write the values of yes and of no, none of them in both lists",
-            );
-        }
-        if let Some(AbsenceColumns {
-            only, texts, dates, ..
-        }) = &fields.absences
-        {
-            if only.0.is_empty() {
-                findings.say(
-                    "absences",
-                    "Write under `only` which kinds of absence are sent",
-                );
-            }
-            if texts.is_empty() && dates.is_empty() {
-                findings.say(
-                    "absences",
-                    "Write under `texts` and `dates` which keys an item has",
-                );
-            }
-        }
-    })
-}
-
-/// An include or exclude rule.
-pub(super) fn rule(rule: Rule, at: ValuePointerRef<'_>) -> Result<Rule, Problems> {
-    judged(rule, at, |rule, findings| {
-        if rule.column.trim().is_empty() {
-            findings.say("column", "Write the name of a column");
-        }
-        if rule.values.0.is_empty() {
-            findings.say("in", "Write the values that match");
-        }
-    })
 }
 
 /// Who is taken by date.

@@ -221,7 +221,6 @@ impl HttpBody for HalfBody {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -141,7 +141,6 @@ pub enum DuplicateSyncId {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

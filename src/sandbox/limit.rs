@@ -52,7 +52,6 @@ pub(crate) fn seconds_until(now: DateTime<Utc>, until: DateTime<Utc>) -> i64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use std::time::Duration;
 

@@ -42,7 +42,6 @@ mod seed;
 mod server;
 mod state;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests;
 mod validate;
 

@@ -138,7 +138,6 @@ fn read(bytes: &[u8]) -> Result<World, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

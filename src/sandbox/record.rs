@@ -169,7 +169,6 @@ pub(crate) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -221,6 +221,5 @@ impl Named {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may panic")]
 #[path = "state_tests.rs"]
 mod tests;

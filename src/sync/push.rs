@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Doubt, Ending, OFF, Run, RunReport, Stop, connect, millis, off};
+use super::{Ending, OFF, Run, RunReport, Stop, connect, millis, off};
 use crate::audit::{Event, mask_text, parts};
 use crate::config::{AuditValues, Source};
 use crate::digest::sha256;
@@ -11,7 +11,7 @@ use crate::jobticket::{
     Attempt, GateClosed, Outcome, Push, PushError, Receipt, Witness, named_records,
 };
 use crate::roster::Entry;
-use crate::store::{Note, Notes, Prepared, PushState, Settled, Store};
+use crate::store::{Note, Notes, Prepared, Settled, Store};
 
 /// Writes each attempt to the audit log as soon as it is over.
 struct Told<'t> {
@@ -81,7 +81,7 @@ fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
 }
 
 impl Run<'_> {
-    async fn client(&mut self) -> Result<&super::Link, Stop> {
+    pub(super) async fn client(&mut self) -> Result<&super::Link, Stop> {
         if self.link.is_none() {
             let folder = self.context.config.state_dir.join("sandbox");
             let Self {
@@ -103,80 +103,7 @@ impl Run<'_> {
         Ok(self.link.as_ref().expect("made above"))
     }
 
-    /// Finds out about the last push if its answer was never seen. One that was refused in part leaves a doubt that only the next acknowledgement ends.
-    pub(super) async fn settle(&mut self, report: &mut RunReport) -> Result<Doubt, Stop> {
-        let store = self.context.store;
-        let doubt = self.settle_unanswered(report).await?;
-        let after = match &doubt {
-            Doubt::Taken(sync_id) => Some(sync_id.as_str()),
-            Doubt::None | Doubt::Unsettled => None,
-        };
-        if off(|| store.perhaps_in_part(&self.target, after))? {
-            report.notes.push(
-                "JobTicket refused some records of an earlier push and may have taken the others; this run counts with both rosters".to_owned(),
-            );
-            return Ok(Doubt::Unsettled);
-        }
-        Ok(doubt)
-    }
-
-    async fn settle_unanswered(&mut self, report: &mut RunReport) -> Result<Doubt, Stop> {
-        let store = self.context.store;
-        let Some(unsettled) = off(|| store.unsettled(&self.target))? else {
-            return Ok(Doubt::None);
-        };
-        (self.context.stage)("looking for the last push");
-        tracing::warn!(
-            integration.name = self.integration.name,
-            push.sync_id = unsettled.sync_id,
-            "The answer to the last push was never seen; reading back"
-        );
-        let receipt = self
-            .client()
-            .await?
-            .client()
-            .find_receipt(&unsettled.sync_id)
-            .await?;
-        match receipt {
-            Some(receipt) if self.options.dry_run => {
-                report.notes.push(format!(
-                    "JobTicket has taken the last push ({}); a real run would record that first",
-                    receipt.sync_id()
-                ));
-                Ok(Doubt::Taken(unsettled.sync_id))
-            }
-            Some(receipt) => {
-                let employees = self.acknowledge(&receipt, "read back")?;
-                crate::crash::point("settled");
-                report.notes.push(format!(
-                    "JobTicket has taken the last push ({}, {employees} employees), whose answer was never seen",
-                    receipt.sync_id()
-                ));
-                Ok(Doubt::None)
-            }
-            None => {
-                report.notes.push(format!(
-                    "Nothing at JobTicket shows whether it took the last push ({}); this run counts with both rosters",
-                    unsettled.sync_id
-                ));
-                let notes = vec![
-                    Event::PushUnsettled {
-                        sync_id: unsettled.sync_id.clone(),
-                    }
-                    .into(),
-                ];
-                if unsettled.state == PushState::Prepared && !self.options.dry_run {
-                    let notes = self.notes(notes);
-                    off(|| store.settle(&unsettled.sync_id, Settled::InDoubt, &notes))?;
-                } else {
-                    self.record(notes)?;
-                }
-                Ok(Doubt::Unsettled)
-            }
-        }
-    }
-
-    fn acknowledge(&self, receipt: &Receipt, seen: &str) -> Result<usize, Stop> {
+    pub(super) fn acknowledge(&self, receipt: &Receipt, seen: &str) -> Result<usize, Stop> {
         let event = |employees| Event::PushAcknowledged {
             sync_id: receipt.sync_id().to_owned(),
             employees,

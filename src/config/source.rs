@@ -1,0 +1,206 @@
+//! What the configuration says of a source.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use deserr::Deserr;
+use serde::Serialize;
+
+use super::limit::Limit;
+use super::problem::Problems;
+use super::validate_source as validate;
+use super::values::{After, DateColumn, Delimiter, FlagColumn, NewestBy, Ready, Texts};
+
+/// Which adapter reads a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserr)]
+#[deserr(error = Problems, rename_all = lowercase)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceType {
+    /// A folder that files are dropped into.
+    #[deserr(rename = "csv_drop")]
+    CsvDrop,
+}
+
+/// Where employees come from.
+#[derive(Debug, Clone, Serialize, Deserr)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::source -> Problems)]
+pub struct Source {
+    /// Its name here.
+    pub name: String,
+    /// Which adapter reads it.
+    #[deserr(rename = "type")]
+    #[serde(rename = "type")]
+    pub kind: SourceType,
+    /// The drop folder.
+    pub folder: PathBuf,
+    /// Which files of the folder are rosters, with `*` and `?`.
+    pub pattern: String,
+    /// What makes a file the newest.
+    #[deserr(default = NewestBy::Modified)]
+    pub newest_by: NewestBy,
+    /// How a file is known to be complete.
+    pub ready: Ready,
+    /// An older file is stale, hours.
+    #[deserr(default)]
+    pub max_age_hours: Option<u64>,
+    /// What happens to a file that was used.
+    #[deserr(default = After::Keep)]
+    pub after: After,
+    /// How the table is written.
+    #[deserr(default)]
+    pub table: TableConfig,
+    /// Which column is what.
+    pub fields: Fields,
+    /// Rows are taken only where each of these holds.
+    #[deserr(default)]
+    pub include: Vec<Rule>,
+    /// Rows are left out where one of these holds.
+    #[deserr(default)]
+    pub exclude: Vec<Rule>,
+    /// More rows than this that make no sense, and the whole file is refused.
+    #[deserr(default = Limit { percent: 5.0, count: None, at_least: 3 })]
+    pub invalid_rows: Limit,
+}
+
+/// A rule on the text of one column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserr)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::rule -> Problems)]
+pub struct Rule {
+    /// The column.
+    pub column: String,
+    /// The values that match, as text.
+    #[deserr(rename = "in")]
+    #[serde(rename = "in")]
+    pub values: Texts,
+}
+
+/// How a table is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserr)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::table -> Problems)]
+pub struct TableConfig {
+    /// Between the cells.
+    #[deserr(default = Delimiter::Auto)]
+    pub delimiter: Delimiter,
+    /// Of the text.
+    #[deserr(default = Encoding::Auto)]
+    pub encoding: Encoding,
+    /// Whether the first row names the columns; otherwise they are called 1, 2, 3.
+    #[deserr(default = true)]
+    pub header: bool,
+    /// The last line, where it is no row: `*` stands for anything, `{rows}` for the number of rows, which is checked.
+    #[deserr(default)]
+    pub trailer: Option<String>,
+    /// The file's name, where it holds the number of rows: `report_*_{rows}.csv`.
+    #[deserr(default)]
+    pub rows_in_name: Option<String>,
+    /// Whether the file has to end with a line end.
+    #[deserr(default = FinalNewline::Required)]
+    pub final_newline: FinalNewline,
+    /// Fewer rows than this, and the file is refused.
+    #[deserr(default = 1)]
+    pub min_rows: u64,
+    /// Whether a quote inside quotes is written `\"` and not `""`.
+    #[deserr(default)]
+    pub backslash_escapes: bool,
+    /// A larger file is refused, megabytes, also after unpacking.
+    #[deserr(default = 512)]
+    pub max_megabytes: u64,
+}
+
+impl Default for TableConfig {
+    fn default() -> Self {
+        Self {
+            delimiter: Delimiter::Auto,
+            encoding: Encoding::Auto,
+            header: true,
+            trailer: None,
+            rows_in_name: None,
+            final_newline: FinalNewline::Required,
+            min_rows: 1,
+            backslash_escapes: false,
+            max_megabytes: 512,
+        }
+    }
+}
+
+/// How the text of a file is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserr)]
+#[deserr(error = Problems, rename_all = lowercase)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// A byte order mark decides; else strict UTF-8; else Windows-1252.
+    Auto,
+    /// UTF-8.
+    #[deserr(rename = "utf-8")]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// Windows-1252, which most call ANSI or Latin-1.
+    #[deserr(rename = "windows-1252")]
+    #[serde(rename = "windows-1252")]
+    Windows1252,
+    /// UTF-16, least significant byte first.
+    #[deserr(rename = "utf-16le")]
+    #[serde(rename = "utf-16le")]
+    Utf16Le,
+    /// UTF-16, most significant byte first.
+    #[deserr(rename = "utf-16be")]
+    #[serde(rename = "utf-16be")]
+    Utf16Be,
+}
+
+/// Whether the file has to end with a line end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserr)]
+#[deserr(error = Problems, rename_all = lowercase)]
+#[serde(rename_all = "lowercase")]
+pub enum FinalNewline {
+    /// Without one the file was cut short.
+    Required,
+    /// The sender never writes one.
+    Optional,
+}
+
+/// Which column is which field of JobTicket.
+#[derive(Debug, Clone, Serialize, Deserr)]
+#[deserr(error = Problems, deny_unknown_fields, rename_all = camelCase, validate = validate::fields -> Problems)]
+#[serde(rename_all = "camelCase")]
+pub struct Fields {
+    /// The stable key.
+    pub hr_id: Texts,
+    /// First name.
+    pub first_name: Texts,
+    /// Last name.
+    pub last_name: Texts,
+    /// E-mail address.
+    pub email: Texts,
+    /// Date of birth.
+    #[deserr(default)]
+    pub date_of_birth: Option<DateColumn>,
+    /// First day of employment.
+    #[deserr(default)]
+    pub start_date: Option<DateColumn>,
+    /// Last day of employment.
+    #[deserr(default)]
+    pub termination_date: Option<DateColumn>,
+    /// `autoSyncEmployee`; null where absent.
+    #[deserr(default)]
+    pub auto_sync_employee: Option<FlagColumn>,
+    /// `absences`; an empty list where absent.
+    #[deserr(default)]
+    pub absences: Option<AbsenceColumns>,
+}
+
+/// How absences are put together from columns.
+#[derive(Debug, Clone, Serialize, Deserr)]
+#[deserr(error = Problems, deny_unknown_fields)]
+pub struct AbsenceColumns {
+    /// The column that holds the kind of absence.
+    pub kind: Texts,
+    /// Only these kinds are sent; all others, illness above all, stay in the HR system.
+    pub only: Texts,
+    /// JSON keys of an item whose value is text.
+    #[deserr(default)]
+    pub texts: BTreeMap<String, Texts>,
+    /// JSON keys of an item whose value is a date.
+    #[deserr(default)]
+    pub dates: BTreeMap<String, DateColumn>,
+}

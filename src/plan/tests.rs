@@ -1,0 +1,207 @@
+use proptest::prelude::*;
+
+use super::*;
+
+pub(crate) fn person(hr_id: &str, last_name: &str) -> Employee {
+    Employee {
+        hr_id: HrId::new(hr_id),
+        first_name: "Anna".into(),
+        last_name: last_name.into(),
+        email: format!("p{hr_id}@example.com").into(),
+        date_of_birth: None,
+        start_date: None,
+        termination_date: None,
+        auto_sync_employee: None,
+        absences: Vec::new(),
+    }
+}
+
+pub(crate) fn entry(employee: Employee) -> Entry {
+    Entry {
+        employee,
+        source: 0,
+        line: 2,
+    }
+}
+
+pub(crate) fn keyed(people: &[Employee]) -> Vec<Keyed> {
+    let mut keys: Vec<Keyed> = people
+        .iter()
+        .map(|person| (person.hr_id.clone(), person.hash()))
+        .collect();
+    keys.sort_by(|a, b| a.0.cmp(&b.0));
+    keys
+}
+
+pub(crate) fn plan_of(old: &[Employee], new: &[Employee]) -> Plan {
+    let known = Known {
+        snapshot: Some(keyed(old)),
+        doubtful: None,
+    };
+    let values = old
+        .iter()
+        .map(|person| (person.hr_id.clone(), person.clone()))
+        .collect();
+    let mut entries: Vec<Entry> = new.iter().cloned().map(entry).collect();
+    entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
+    Plan::new(entries, &known, &values, &HashMap::new(), &HashMap::new())
+}
+
+#[test]
+fn each_kind_of_change_is_one_line_without_a_personal_value() {
+    let old = [
+        person("00456", "Alt"),
+        person("00789", "Alt"),
+        person("1", "Alt"),
+    ];
+    let new = [
+        person("00123", "Neu"),
+        person("00789", "Geheim"),
+        person("1", "Alt"),
+    ];
+    let lines: Vec<String> = plan_of(&old, &new)
+        .changes
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "+ 00123 joins",
+            "- 00456 leaves (missing from every source)",
+            "~ 00789 lastName"
+        ]
+    );
+}
+
+#[test]
+fn people_of_a_push_that_was_never_answered_are_leavers_too() {
+    let known = Known {
+        snapshot: Some(keyed(&[person("1", "A"), person("3", "A")])),
+        doubtful: Some(keyed(&[person("2", "A"), person("3", "A")])),
+    };
+    let plan = Plan::new(
+        vec![entry(person("3", "A"))],
+        &known,
+        &HashMap::new(),
+        &HashMap::new(),
+        &HashMap::new(),
+    );
+    let leavers: Vec<_> = plan
+        .changes
+        .iter()
+        .map(|change| change.hr_id.as_str())
+        .collect();
+    assert_eq!(leavers, ["1", "2"]);
+    let same = Plan::new(
+        vec![
+            entry(person("1", "A")),
+            entry(person("2", "A")),
+            entry(person("3", "A")),
+        ],
+        &Known {
+            snapshot: known.snapshot,
+            doubtful: known.doubtful,
+        },
+        &HashMap::new(),
+        &HashMap::new(),
+        &HashMap::new(),
+    );
+    assert!(
+        !same.is_empty(),
+        "the roster is sent again although no value differs from the snapshot"
+    );
+}
+
+#[test]
+fn a_joiner_with_the_email_of_somebody_who_is_kept_waits() {
+    let mut joiner = person("9", "Neu");
+    joiner.email = "P1@example.com".into();
+    let kept = Entry {
+        employee: person("1", "A"),
+        source: 0,
+        line: 0,
+    };
+    let known = Known {
+        snapshot: Some(keyed(&[person("1", "A")])),
+        doubtful: None,
+    };
+    let mut entries = vec![kept, entry(joiner)];
+    let found = keep_apart(&mut entries, &known, &HashMap::new()).unwrap();
+    assert_eq!(
+        found,
+        [Collision {
+            hr_id: HrId::new("9"),
+            kept: HrId::new("1"),
+            joiner: true
+        }]
+    );
+    assert_eq!(entries.len(), 1);
+}
+
+#[test]
+fn a_known_person_who_takes_the_email_of_somebody_who_is_kept_keeps_the_old_one() {
+    let old = [person("1", "A"), person("2", "A")];
+    let mut changed = old[1].clone();
+    changed.email = old[0].email.clone();
+    let known = Known {
+        snapshot: Some(keyed(&old)),
+        doubtful: None,
+    };
+    let values = HashMap::from([(HrId::new("2"), old[1].clone())]);
+    let mut entries = vec![
+        Entry {
+            employee: old[0].clone(),
+            source: 0,
+            line: 0,
+        },
+        entry(changed),
+    ];
+    let found = keep_apart(&mut entries, &known, &values).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(entries[1].employee, old[1]);
+}
+
+fn people() -> impl Strategy<Value = Vec<Employee>> {
+    proptest::collection::btree_map("[0-9]{1,2}", "[A-C]", 0..30).prop_map(|map| {
+        map.iter()
+            .map(|(hr_id, name)| person(hr_id, name))
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn applying_a_plan_to_the_old_roster_gives_the_new_one(old in people(), new in people()) {
+        let plan = plan_of(&old, &new);
+        let mut applied: HashMap<HrId, Employee> = old.iter().map(|p| (p.hr_id.clone(), p.clone())).collect();
+        for change in &plan.changes {
+            let value = new.iter().find(|p| p.hr_id == change.hr_id).cloned();
+            match (&change.what, value) {
+                (What::Joins, Some(value)) => prop_assert!(applied.insert(value.hr_id.clone(), value).is_none()),
+                (What::Leaves(_), None) => prop_assert!(applied.remove(&change.hr_id).is_some()),
+                (What::Changes { fields }, Some(value)) => {
+                    prop_assert!(!fields.is_empty());
+                    prop_assert!(applied.insert(value.hr_id.clone(), value).is_some());
+                }
+                (what, value) => prop_assert!(false, "{what:?} {value:?}"),
+            }
+        }
+        let expected: HashMap<HrId, Employee> = new.iter().map(|p| (p.hr_id.clone(), p.clone())).collect();
+        prop_assert_eq!(applied, expected);
+        prop_assert!(plan.changes.is_sorted_by(|a, b| a.hr_id < b.hr_id));
+    }
+
+    #[test]
+    fn nobody_of_the_snapshot_is_missing_from_the_roster_without_standing_in_the_plan(old in people(), doubtful in people(), new in people()) {
+        let known = Known { snapshot: Some(keyed(&old)), doubtful: Some(keyed(&doubtful)) };
+        let mut entries: Vec<Entry> = new.into_iter().map(entry).collect();
+        entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
+        let plan = Plan::new(entries, &known, &HashMap::new(), &HashMap::new(), &HashMap::new());
+        for person in old.iter().chain(&doubtful) {
+            let sent = plan.entries.iter().any(|entry| entry.employee.hr_id == person.hr_id);
+            let leaves = plan.changes.iter().any(|c| c.hr_id == person.hr_id && matches!(c.what, What::Leaves(_)));
+            prop_assert!(sent != leaves);
+        }
+    }
+}

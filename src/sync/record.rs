@@ -1,0 +1,101 @@
+//! The begin and the end of a run, on record; and whether the clock lets it begin.
+
+use super::{Run, RunReport, Stop, off};
+use crate::audit::Event;
+use crate::store::{Note, Notes, StoreError};
+
+/// A clock this far before the last recorded time, or before or after JobTicket's, is wrong.
+const BEHIND: chrono::Duration = chrono::Duration::minutes(5);
+/// A clock this far ahead of the last run is suspect: every termination date in between would pass at once.
+const AHEAD: chrono::Duration = chrono::Duration::days(62);
+impl Run<'_> {
+    /// A clock that is wrong would end employments that have not ended, or none at all.
+    pub(super) fn check_clock(&self) -> Result<(), Stop> {
+        if self.options.accept_clock {
+            return Ok(());
+        }
+        let now = self.context.clock.now();
+        let Some(last) = off(|| self.context.store.last_time())? else {
+            return Ok(());
+        };
+        let go_on = "Correct the clock; if it is right now, go on once with --accept-clock";
+        if now < last - BEHIND {
+            return Err(Stop::Clock(format!(
+                "This machine's clock shows {}, which is before the last run at {}. {go_on}",
+                now.format("%Y-%m-%d %H:%M UTC"),
+                last.format("%Y-%m-%d %H:%M UTC")
+            )));
+        }
+        if now > last + AHEAD && !self.integration.jobticket.is_sandbox() {
+            return Err(Stop::Clock(format!(
+                "This machine's clock shows {}, {} days after the last run at {}. {go_on}",
+                now.format("%Y-%m-%d %H:%M UTC"),
+                (now - last).num_days(),
+                last.format("%Y-%m-%d %H:%M UTC")
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin(&mut self) -> Result<(), Stop> {
+        let jobticket = &self.integration.jobticket;
+        let event = Event::RunStarted {
+            trigger: self.options.trigger.clone(),
+            user: self.context.user.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            dry_run: self.options.dry_run,
+            environment: jobticket.environment_name(),
+            origin: jobticket.origin(),
+            integration_id: jobticket.integration_id,
+        };
+        let notes = self.notes(vec![event.into()]);
+        if self.in_store {
+            off(|| {
+                self.context
+                    .store
+                    .begin_run(self.id, &self.target, &self.options.trigger, &notes)
+            })?;
+        } else {
+            off(|| self.context.store.record(&notes))?;
+        }
+        self.begun = true;
+        Ok(())
+    }
+
+    /// Records the end; whatever is still in the outbox goes to the file.
+    pub(super) fn end(&mut self, report: &RunReport) -> Result<(), StoreError> {
+        if self.begun {
+            let event = Event::RunEnded {
+                outcome: report.ending.name().to_owned(),
+                exit_code: report.exit_code.code(),
+                requests: report.requests,
+                duration_ms: report.duration_ms,
+            };
+            let notes = self.notes(vec![event.into()]);
+            if self.in_store {
+                off(|| {
+                    self.context
+                        .store
+                        .end_run(self.id, report.ending.name(), &notes)
+                })?;
+            } else {
+                off(|| self.context.store.record(&notes))?;
+            }
+        }
+        crate::crash::point("ended");
+        off(|| self.context.store.flush(self.context.audit))
+    }
+
+    pub(super) fn notes(&self, notes: Vec<Note>) -> Notes {
+        Notes {
+            integration: Some(self.integration.name.clone()),
+            run: Some(self.id.to_owned()),
+            notes,
+        }
+    }
+
+    pub(super) fn record(&self, notes: Vec<Note>) -> Result<(), StoreError> {
+        let notes = self.notes(notes);
+        off(|| self.context.store.record(&notes))
+    }
+}
