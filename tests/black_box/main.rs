@@ -25,6 +25,7 @@ mod first_steps;
 mod good_files;
 mod good_tables;
 mod guard_runs;
+mod law;
 mod locks;
 mod output;
 mod output_audit;
