@@ -1,19 +1,18 @@
 //! The command `check`: is everything in order? It reaches the sources and the API, and changes nothing but the request ledger.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::audit::AuditFile;
 use crate::clock::Clock;
 use crate::config::{Config, Integration, Limit, SecretRef};
 use crate::exit::Exit;
-use crate::jobticket::{CallError, Outcome};
-use crate::plan::Known;
-use crate::roster::{Delivery, assemble};
-use crate::source::{self, Pulled, Taken};
-use crate::store::{self, Store, Target};
-use crate::sync::{Secrets, connect, selection_of, target_of};
+use crate::jobticket::{CallError, GateClosed, Outcome};
+use crate::plan::Counts;
+use crate::source::{self, RuleCount};
+use crate::store::{self, Store};
+use crate::sync::{ConnectError, Context, Ending, RejectedRow, Secrets, connect, forecast};
 
 /// What was found of one integration.
 #[derive(Debug, Serialize)]
@@ -48,10 +47,10 @@ impl fmt::Display for Checked {
         writeln!(
             f,
             "  {}",
-            if self.errors.is_empty() {
-                "In order"
-            } else {
-                "NOT in order"
+            match (self.errors.is_empty(), self.exit_code) {
+                (true, Exit::Done) => "In order",
+                (true, _) => "In order, but a run would not end with 0: see the warnings",
+                (false, _) => "NOT in order",
             }
         )
     }
@@ -79,17 +78,126 @@ pub async fn check(config: &Config, position: usize, offline: bool, clock: &Cloc
     if offline {
         return found;
     }
-    let target = target_of(integration);
-    let state =
-        tokio::task::block_in_place(|| state(config, integration, &target, clock, &mut found));
-    let selected =
-        tokio::task::block_in_place(|| sources(config, integration, &state, clock, &mut found));
-    let snapshot = state.known.snapshot.as_ref().map(Vec::len);
-    limits(integration, snapshot, selected, &mut found);
+    if let Some(store) = tokio::task::block_in_place(|| store(config, clock, &mut found)) {
+        ahead(config, integration, &store, clock, &mut found).await;
+    }
     if let Some(secrets) = secrets {
         api(config, integration, &secrets, clock, &mut found).await;
     }
     found
+}
+
+/// The store, or an empty one in memory where there is none yet.
+fn store(config: &Config, clock: &Clock, found: &mut Checked) -> Option<Store> {
+    let opened = match config.state_dir.join(store::FILE).try_exists() {
+        Ok(false) => {
+            found
+                .facts
+                .push("state: none yet; the first run makes it".to_owned());
+            Store::in_memory(clock.clone())
+        }
+        // What cannot be looked at is told by the attempt to open it.
+        Ok(true) | Err(_) => Store::open(&config.state_dir, clock.clone()),
+    };
+    match opened {
+        Ok(store) => Some(store),
+        Err(error) => {
+            found.wrong(Exit::Unexpected, source::chain(&error));
+            None
+        }
+    }
+}
+
+/// What a run would say now.
+async fn ahead(
+    config: &Config,
+    integration: &Integration,
+    store: &Store,
+    clock: &Clock,
+    found: &mut Checked,
+) {
+    let audit = AuditFile::new(config.audit_file());
+    let context = Context {
+        config,
+        store,
+        audit: &audit,
+        clock,
+        user: "",
+        stage: &|_| {},
+    };
+    let report = forecast(&context, integration).await;
+    for source in &report.sources {
+        let name = &source.name;
+        let note = source.note.clone().unwrap_or_default();
+        if source.status == "failed" {
+            found.wrong(Exit::SourceFailed, format!("source {name}: {note}"));
+            continue;
+        }
+        let file = source.file.as_deref().unwrap_or(&note);
+        let (rows, selected) = (source.rows, source.selected);
+        found.facts.push(format!(
+            "source {name}: {}, {file}, {rows} rows, {selected} selected",
+            source.status
+        ));
+        for RuleCount { rule, rows } in &source.rules {
+            let line = format!("source {name}: {rule} matches {rows} rows");
+            if *rows == 0 {
+                found.warnings.push(line);
+            } else {
+                found.facts.push(line);
+            }
+        }
+    }
+    for row in report.rejected.iter().take(20) {
+        let RejectedRow {
+            source,
+            row,
+            column,
+            reason,
+            ..
+        } = row;
+        found.warnings.push(format!(
+            "source {source}: row {row}, column {column}: {reason}"
+        ));
+    }
+    if report.rejected.len() > 20 {
+        found.warnings.push(format!(
+            "and {} more rows that make no sense",
+            report.rejected.len() - 20
+        ));
+    }
+    for row in &report.incomplete {
+        found.facts.push(format!(
+            "source {}: row {} is of somebody new without {}",
+            row.source, row.row, row.field
+        ));
+    }
+    found.warnings.extend(report.notes.iter().cloned());
+    if let Some(people) = report.snapshot {
+        found.facts.push(format!("snapshot: {people} employees"));
+        limits(integration, people, found);
+    } else {
+        let none = "snapshot: none; the first push has no limits for joiners and changes";
+        found.facts.push(none.to_owned());
+        limits(integration, report.roster, found);
+    }
+    let Counts {
+        joiners,
+        leavers,
+        changed,
+        ..
+    } = report.counts;
+    match (&report.ending, report.ending.message()) {
+        (Ending::Unchanged, _) => found.facts.push("a run now: nothing to do".to_owned()),
+        (Ending::WouldPush { .. }, _) => found.facts.push(format!(
+            "a run now: would push {joiners} joiners, {leavers} leavers and {changed} changed employees"
+        )),
+        // The sources have said it themselves.
+        (Ending::SourceFailed, _) | (_, None) => {}
+        (Ending::Held { .. }, Some(message)) => found.warnings.push(format!("a run now: {message}")),
+        (_, Some(message)) => found.errors.push(format!("a run now: {message}")),
+    }
+    found.exit_code = found.exit_code.and(report.exit_code);
 }
 
 fn secrets(
@@ -128,173 +236,7 @@ fn secrets(
     }
 }
 
-/// What the store knows, if there is one.
-#[derive(Default)]
-struct State {
-    store: Option<Store>,
-    target: Option<Target>,
-    known: Known,
-}
-
-fn state(
-    config: &Config,
-    integration: &Integration,
-    target: &Target,
-    clock: &Clock,
-    found: &mut Checked,
-) -> State {
-    if !config.state_dir.join(store::FILE).exists() {
-        found
-            .facts
-            .push("state: none yet; the first run makes it".to_owned());
-        return State::default();
-    }
-    let read = || -> Result<State, store::StoreError> {
-        let store = Store::open(&config.state_dir, clock.clone())?;
-        let known = Known {
-            snapshot: store.snapshot(target)?,
-            doubtful: None,
-        };
-        Ok(State {
-            known,
-            store: Some(store),
-            target: Some(target.clone()),
-        })
-    };
-    match read() {
-        Ok(state) => {
-            let people = state
-                .known
-                .snapshot
-                .as_ref()
-                .map_or("none".to_owned(), |people| {
-                    format!("{} employees", people.len())
-                });
-            found
-                .facts
-                .push(format!("snapshot of {}: {people}", integration.name));
-            state
-        }
-        Err(error) => {
-            found.wrong(Exit::Unexpected, source::chain(&error));
-            State::default()
-        }
-    }
-}
-
-/// Looks at every source. Returns how many rows were selected.
-fn sources(
-    config: &Config,
-    integration: &Integration,
-    state: &State,
-    clock: &Clock,
-    found: &mut Checked,
-) -> usize {
-    let mut selected = 0;
-    for (position, source) in integration.sources.iter().enumerate() {
-        let known = state.store.as_ref().zip(state.target.as_ref());
-        let last = known
-            .and_then(|(store, target)| store.source(target, &source.name).ok().flatten())
-            .and_then(|state| Taken::from_text(&state.taken));
-        let filled = known
-            .and_then(|(store, target)| store.filled_fields(target, &source.name).ok())
-            .unwrap_or_default();
-        let filled: HashSet<_> = filled;
-        let name = &source.name;
-        match source::pull(source, last.as_ref(), &filled, clock.now(), config.timezone) {
-            Ok(Pulled::Read {
-                taken,
-                delivery,
-                rows,
-                rules,
-            }) => {
-                selected += delivery.rows.len();
-                found.facts.push(format!(
-                    "source {name}: {}, {rows} rows, {} selected",
-                    taken.name,
-                    delivery.rows.len()
-                ));
-                for rule in rules {
-                    let line = format!("source {name}: {} matched {} rows", rule.rule, rule.rows);
-                    if rule.rows == 0 {
-                        found.warnings.push(line);
-                    } else {
-                        found.facts.push(line);
-                    }
-                }
-                judge(
-                    config,
-                    integration,
-                    position,
-                    delivery,
-                    &taken.name,
-                    state,
-                    clock,
-                    found,
-                );
-            }
-            Ok(Pulled::NothingNewer { not_yet }) => {
-                let what = not_yet.map_or("no newer file".to_owned(), |name| {
-                    format!("a newer file is not complete yet ({name})")
-                });
-                found
-                    .facts
-                    .push(format!("source {name}: {what}; the last roster counts"));
-            }
-            Err(error) => found.wrong(
-                Exit::SourceFailed,
-                format!("source {name}: {}", source::chain(&error)),
-            ),
-        }
-    }
-    selected
-}
-
-/// What the next run would say of the rows of one source.
-#[expect(clippy::too_many_arguments, reason = "all that a run knows")]
-fn judge(
-    config: &Config,
-    integration: &Integration,
-    position: usize,
-    delivery: Delivery,
-    file: &str,
-    state: &State,
-    clock: &Clock,
-    found: &mut Checked,
-) {
-    let source = &integration.sources[position];
-    let selected = delivery.rows.len();
-    let selection = selection_of(config, integration, clock);
-    let assembly = assemble(vec![delivery], selection, |hr_id| {
-        state.known.contains(hr_id)
-    });
-    let rejected: Vec<_> = assembly.rejected.iter().collect();
-    let name = &source.name;
-    if let Some(error) = source::too_many_rejected(source, &rejected, selected, file) {
-        return found.wrong(Exit::SourceFailed, format!("source {name}: {error}"));
-    }
-    for row in rejected {
-        let line = source::rejected_in_words(source, row);
-        found.warnings.push(format!("source {name}: {line}"));
-    }
-    for row in &assembly.incomplete {
-        found.facts.push(format!(
-            "source {name}: row {} is of somebody new without {}",
-            row.line, row.field
-        ));
-    }
-}
-
-fn limits(
-    integration: &Integration,
-    snapshot: Option<usize>,
-    selected: usize,
-    found: &mut Checked,
-) {
-    let (of, whose) = match snapshot {
-        Some(people) => (people, "in the snapshot"),
-        None => (selected, "in these sources"),
-    };
+fn limits(integration: &Integration, people: usize, found: &mut Checked) {
     let limits = &integration.limits;
     for (limit, who) in [
         (limits.leavers, "unexplained leaver"),
@@ -302,14 +244,14 @@ fn limits(
         (limits.joiners, "joiner"),
         (limits.changed, "changed employee"),
     ] {
-        found.facts.push(in_words(limit, who, of, whose));
+        found.facts.push(in_words(limit, who, people));
     }
 }
 
-fn in_words(limit: Limit, who: &str, of: usize, whose: &str) -> String {
-    let first = limit.allowed(of as u64) + 1;
+fn in_words(limit: Limit, who: &str, people: usize) -> String {
+    let first = limit.allowed(people as u64) + 1;
     format!(
-        "held from the {} {who} (of {of} people {whose})",
+        "held from the {} {who} in one run, of {people} people",
         ordinal(first)
     )
 }
@@ -332,13 +274,22 @@ async fn api(
     clock: &Clock,
     found: &mut Checked,
 ) {
+    // Somebody is waiting for the answer: a JobTicket that is not there is told soon.
+    let mut integration = integration.clone();
+    let patience = &mut integration.jobticket.retry_seconds;
+    *patience = 5.min(*patience);
+    let integration = &integration;
     let link = match connect(config, integration, secrets, clock, None).await {
         Ok(link) => link,
-        Err(error) => return found.wrong(Exit::Configuration, source::chain(&error)),
+        Err(error @ ConnectError::Client(_)) => {
+            return found.wrong(Exit::Configuration, source::chain(&error));
+        }
+        Err(error) => return found.wrong(Exit::Unexpected, source::chain(&error)),
     };
     let failed = |error: &CallError| match error {
         CallError::Failed { outcome, .. } if outcome.is_refusal() => Exit::Refused,
         CallError::Incomplete(_) => Exit::Refused,
+        CallError::Gate(GateClosed::Ledger(_)) => Exit::Unexpected,
         CallError::Failed { .. } | CallError::Gate(_) => Exit::Unreachable,
     };
     match link.client().probe().await {
@@ -386,8 +337,8 @@ mod tests {
             at_least: 2,
         };
         assert_eq!(
-            in_words(limit, "unexplained leaver", 400, "in the snapshot"),
-            "held from the 11th unexplained leaver (of 400 people in the snapshot)"
+            in_words(limit, "unexplained leaver", 400),
+            "held from the 11th unexplained leaver in one run, of 400 people"
         );
         assert_eq!(
             [1, 2, 3, 4, 12, 21, 101].map(ordinal),

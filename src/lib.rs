@@ -25,7 +25,7 @@
 //! | `store` | SQLite: schema, snapshot, pushes, runs, sources, audit outbox, run lock; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
 //! | `sandbox` | the JobTicket API imitated on loopback | `jobticket`, `clock` |
 //! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `sandbox`, `source`, `store` |
-//! | `check` | the command `check` | `clock`, `config`, `exit`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
+//! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
 //!

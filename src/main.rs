@@ -14,7 +14,7 @@ use jobticket_sync::cli::{Cli, Command, Output, SandboxArgs};
 use jobticket_sync::clock::Clock;
 use jobticket_sync::config::{self, Config, Integration};
 use jobticket_sync::exit::Exit;
-use jobticket_sync::sandbox::{SandboxConfig, serve_until};
+use jobticket_sync::sandbox::{SandboxConfig, SandboxError, serve_until};
 use jobticket_sync::source::chain;
 use jobticket_sync::store::Store;
 use jobticket_sync::sync::{self, Context, Options, RunReport, Secrets};
@@ -65,7 +65,21 @@ fn say(exit: Exit, message: &str) -> Exit {
 }
 
 async fn dispatch(cli: Cli) -> Exit {
+    let output = cli.output;
+    let say = |exit: Exit, message: &str| {
+        if output == Output::Json {
+            let error = serde_json::json!({ "error": message, "exitCode": exit });
+            print(output, &error, String::new);
+        }
+        say(exit, message)
+    };
     let clock = Clock::of_process();
+    if cli.command.is_some() && cli.run_now {
+        return say(
+            Exit::Configuration,
+            "--run-now makes a run and a command does something else; give one of the two",
+        );
+    }
     if let Some(Command::Sandbox(arguments)) = &cli.command {
         return sandbox(arguments, clock).await;
     }
@@ -79,6 +93,8 @@ async fn dispatch(cli: Cli) -> Exit {
         Ok(config) => config,
         Err(error) => return say(Exit::Configuration, &chain(&error)),
     };
+    // Before another user is taken on: the audit log names who asked.
+    let user = user::login_name();
     if let Err(error) = user::become_owner_of(&config.state_dir) {
         let folder = config.state_dir.display();
         return say(
@@ -137,7 +153,7 @@ async fn dispatch(cli: Cli) -> Exit {
             );
             exit
         }
-        _ => run(&cli, &config, &chosen, &clock, &progress).await,
+        _ => run(&cli, &config, &chosen, &clock, &user, &progress).await,
     }
 }
 
@@ -146,6 +162,7 @@ async fn run(
     config: &Config,
     chosen: &[(usize, &Integration)],
     clock: &Clock,
+    user: &str,
     progress: &Progress,
 ) -> Exit {
     let mut ready = Vec::new();
@@ -171,14 +188,16 @@ async fn run(
         Err(error) => return say(Exit::Unexpected, &chain(&error)),
     };
     let audit = AuditFile::new(config.audit_file());
-    let user = user::login_name();
-    let stage = |what: &str| progress.stage(what);
+    let stage = |what: &str| {
+        tracing::debug!("Now {what}");
+        progress.stage(what);
+    };
     let context = Context {
         config,
         store: &store,
         audit: &audit,
         clock,
-        user: &user,
+        user,
         stage: &stage,
     };
     if !cli.dry_run
@@ -264,6 +283,7 @@ async fn sandbox(arguments: &SandboxArgs, clock: Clock) -> Exit {
     };
     match serve_until(settings, stopped(), ready).await {
         Ok(()) => Exit::Done,
+        Err(error @ SandboxError::NotLoopback { .. }) => say(Exit::Configuration, &chain(&error)),
         Err(error) => say(Exit::Unexpected, &chain(&error)),
     }
 }

@@ -81,7 +81,10 @@ impl Leaving {
                 last_day: *last_day,
                 late: *late,
             },
-            (None, Some(Unselected::NotIncluded { column })) => Self::NotIncluded {
+            (
+                None,
+                Some(Unselected::NotIncluded { column } | Unselected::Unclear { column, .. }),
+            ) => Self::NotIncluded {
                 column: column.clone(),
             },
             (None, Some(Unselected::Excluded { column })) => Self::Excluded {
@@ -198,6 +201,8 @@ pub struct Collision {
     pub kept: HrId,
     /// Whether the person is new; otherwise they keep their acknowledged values.
     pub joiner: bool,
+    /// Whether the two are probably one person with a new number.
+    pub new_number: bool,
 }
 
 /// Makes e-mails unique where people who are kept (their line is 0: carried forward) meet new people or new values: a joiner waits, a changed person keeps
@@ -250,8 +255,39 @@ pub fn keep_apart(
             hr_id,
             kept,
             joiner,
+            new_number: false,
         });
     }
+}
+
+/// People who would leave and join at once under another number: the same e-mail, or the same hrId but for leading zeros. `old` holds the values of those who
+/// would leave. The old number is to be kept, for approving the new one would end a ticket that somebody still rides with.
+pub fn new_numbers(
+    comparison: &Comparison,
+    entries: &[Entry],
+    old: &HashMap<HrId, Employee>,
+) -> Vec<Collision> {
+    let without_zeros = |hr_id: &HrId| hr_id.as_str().trim_start_matches('0').to_owned();
+    let mut by_email = HashMap::new();
+    let mut by_number = HashMap::new();
+    for position in &comparison.joiners {
+        let employee = &entries[*position].employee;
+        by_email.insert(employee.email_key(), &employee.hr_id);
+        by_number.insert(without_zeros(&employee.hr_id), &employee.hr_id);
+    }
+    let twin = |hr_id: &HrId| {
+        let same_email = old
+            .get(hr_id)
+            .and_then(|old| by_email.get(&old.email_key()));
+        let new = same_email.or_else(|| by_number.get(&without_zeros(hr_id)))?;
+        Some(Collision {
+            hr_id: (*new).clone(),
+            kept: hr_id.clone(),
+            joiner: true,
+            new_number: true,
+        })
+    };
+    comparison.leavers.iter().filter_map(twin).collect()
 }
 
 /// What a push would do, and the roster it would send.

@@ -40,10 +40,11 @@ pub fn become_owner_of(folder: &Path) -> io::Result<()> {
     if !geteuid().is_root() {
         return Ok(());
     }
-    // A folder that is still to be made tells nothing; it will be root's.
-    let Ok(owner) = std::fs::metadata(folder) else {
-        return Ok(());
-    };
+    // A folder that is still to be made will belong to whoever owns the one around it.
+    let owner = folder
+        .ancestors()
+        .find_map(|path| std::fs::metadata(path).ok());
+    let Some(owner) = owner else { return Ok(()) };
     if owner.uid() == 0 {
         return Ok(());
     }

@@ -33,12 +33,18 @@ pub enum Event {
     /// A run ended.
     RunEnded {
         outcome: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
         exit_code: u8,
         requests: u32,
         duration_ms: u64,
     },
     /// The configuration is not the one of the last run.
-    ConfigurationChanged { changes: Vec<KeyChange> },
+    ConfigurationChanged {
+        user: String,
+        version: String,
+        changes: Vec<KeyChange>,
+    },
     /// A source delivered.
     SourcePulled {
         source: String,
@@ -76,6 +82,7 @@ pub enum Event {
         hr_id: String,
         kept: String,
         joiner: bool,
+        new_number: bool,
     },
     /// People who would leave are kept, because a source failed.
     KeptWhileFrozen { hr_ids: Vec<String> },
@@ -147,6 +154,8 @@ pub enum Event {
     },
     /// A crash had torn the last line of this file; it was ended and left as it is.
     TornLineSealed { bytes: u64, sha256: String },
+    /// This file already ended with a later line than the store knows of: the store was replaced by an older or a new one.
+    StoreIsBehind { expected: u64, found: u64 },
     /// Lines are missing from this file that were once written.
     LinesMissing { expected: u64, found: u64 },
 }

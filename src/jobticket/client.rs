@@ -200,7 +200,7 @@ impl<G: RequestGate> Client<G> {
                 return Ok(answer);
             }
             last = Some(answer);
-            tracing::info!(
+            tracing::warn!(
                 attempt = number,
                 wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
                 "JobTicket answered {}; trying again",

@@ -132,7 +132,7 @@ impl fmt::Debug for Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The last attempt's outcome, after all that were worth it.
-    #[error("JobTicket answered {operation} with {outcome}")]
+    #[error("JobTicket, asked to {operation}: {outcome}")]
     Failed {
         /// Which call.
         operation: &'static str,

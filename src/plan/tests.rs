@@ -133,7 +133,8 @@ fn a_joiner_with_the_email_of_somebody_who_is_kept_waits() {
         [Collision {
             hr_id: HrId::new("9"),
             kept: HrId::new("1"),
-            joiner: true
+            joiner: true,
+            new_number: false,
         }]
     );
     assert_eq!(entries.len(), 1);

@@ -41,6 +41,11 @@ pub enum Rejection {
     Value(Field, Wrong),
     /// A known person without a value that JobTicket needs.
     Missing(Field),
+    /// The cell that an include rule compares is empty for a known person.
+    NoRuleValue {
+        /// Its column.
+        column: String,
+    },
     /// Two current rows of one hrId differ.
     Conflict {
         /// The other row's line.
@@ -139,8 +144,16 @@ pub fn assemble(
     let mut result = Assembly::default();
     let mut candidates: Vec<Entry> = Vec::new();
     let mut wrong: HashMap<(usize, u64), Vec<(Field, Wrong)>> = HashMap::new();
+    let mut unclear = Vec::new();
     for (source, delivery) in deliveries.into_iter().enumerate() {
-        result.unselected.extend(delivery.unselected);
+        for (hr_id, why) in delivery.unselected {
+            match why {
+                Unselected::Unclear { column, line } => unclear.push((hr_id, source, column, line)),
+                why => {
+                    result.unselected.insert(hr_id, why);
+                }
+            }
+        }
         let entries = delivery.rows.into_iter().map(|row| {
             if !row.wrong.is_empty() {
                 wrong.insert((source, row.line), row.wrong);
@@ -178,6 +191,7 @@ pub fn assemble(
     reject_leading_zeros(&mut candidates, &known, &mut result);
     reject_shared_emails(&mut candidates, &known, &mut result);
     result.entries = candidates;
+    reject_unclear(unclear, &known, &mut result);
     result
         .rejected
         .sort_by(|a, b| (a.source, a.line, &a.hr_id).cmp(&(b.source, b.line, &b.hr_id)));
@@ -320,6 +334,32 @@ fn reject_pairs(
     });
 }
 
+/// A known person whose only row does not say whether it is meant is not a person who left.
+fn reject_unclear(
+    unclear: Vec<(HrId, usize, String, u64)>,
+    known: &impl Fn(&HrId) -> bool,
+    result: &mut Assembly,
+) {
+    for (hr_id, source, column, line) in unclear {
+        let has_row = result
+            .entries
+            .binary_search_by(|entry| entry.employee.hr_id.cmp(&hr_id))
+            .is_ok()
+            || result.ended.contains_key(&hr_id)
+            || result.rejected.iter().any(|row| row.hr_id == hr_id);
+        if !has_row && known(&hr_id) {
+            let why = Rejection::NoRuleValue { column };
+            result.rejected.push(Rejected {
+                hr_id,
+                source,
+                line,
+                why,
+                known: true,
+            });
+        }
+    }
+}
+
 /// A file that mixes `00123` and `123` has lost leading zeros somewhere: both may be one person. Two that JobTicket already knows as two are two.
 fn reject_leading_zeros(
     candidates: &mut Vec<Entry>,
@@ -378,7 +418,9 @@ impl Rejection {
     pub fn field(&self) -> Field {
         match self {
             Self::Value(field, _) | Self::Missing(field) => *field,
-            Self::Conflict { .. } | Self::LeadingZeros { .. } => Field::HrId,
+            Self::Conflict { .. } | Self::LeadingZeros { .. } | Self::NoRuleValue { .. } => {
+                Field::HrId
+            }
             Self::SharedEmail { .. } => Field::Email,
         }
     }
@@ -389,6 +431,12 @@ impl std::fmt::Display for Rejection {
         match self {
             Self::Value(field, wrong) => write!(f, "{field} {}", wrong.words()),
             Self::Missing(field) => write!(f, "{field} is empty"),
+            Self::NoRuleValue { column } => {
+                write!(
+                    f,
+                    "the column {column}, which an include rule compares, is empty"
+                )
+            }
             Self::Conflict { other_line } => {
                 write!(f, "row {other_line} has the same hrId and other values")
             }

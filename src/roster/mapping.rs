@@ -62,7 +62,7 @@ pub struct RuleMapping {
     pub name: String,
     /// Where.
     pub column: usize,
-    /// What matches.
+    /// What matches, in lower case.
     pub values: HashSet<String>,
 }
 
@@ -79,6 +79,13 @@ pub enum Unselected {
     Excluded {
         /// The column.
         column: String,
+    },
+    /// The cell that an include rule compares is empty, so that nobody can tell.
+    Unclear {
+        /// The column.
+        column: String,
+        /// The row's line in the file.
+        line: u64,
     },
 }
 
@@ -177,8 +184,11 @@ impl Mapping {
         let matches = |rule: &RuleMapping| rule.matches(cell(rule.column));
         let column = |rule: &RuleMapping| rule.name.clone();
         if let Some(rule) = self.include.iter().find(|rule| !matches(rule)) {
-            let why = Unselected::NotIncluded {
-                column: column(rule),
+            let column = column(rule);
+            let why = if cell(rule.column).is_empty() {
+                Unselected::Unclear { column, line }
+            } else {
+                Unselected::NotIncluded { column }
             };
             return Mapped::Unselected { hr_id: key, why };
         }
@@ -261,12 +271,15 @@ impl Mapping {
 }
 
 impl RuleMapping {
-    /// Whether a cell holds one of the values, however its umlauts are written.
+    /// Whether a cell holds one of the values, in whichever case and however its umlauts are written.
     pub fn matches(&self, cell: &str) -> bool {
-        if cell.is_ascii() {
+        let plain = cell
+            .bytes()
+            .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        if plain {
             self.values.contains(cell)
         } else {
-            self.values.contains(&*normal(cell))
+            self.values.contains(&normal(cell).to_lowercase())
         }
     }
 }

@@ -116,7 +116,9 @@ pub enum IntakeError {
     Future { name: String },
     #[error("The files {one} and {other} are equally new; remove the one that is not meant")]
     EquallyNew { one: String, other: String },
-    #[error("The newest file {name} is older than the one taken last ({last}); deliver a new one")]
+    #[error(
+        "The newest file {name} is older than the one taken last ({last}), by the date in its name or by its modification time; deliver a new one"
+    )]
     OlderThanLast { name: String, last: String },
     #[error("The file {name} is empty (0 bytes); deliver it again")]
     Empty { name: String },

@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 pub use intake::Taken;
-pub use records::{RuleCount, columns_of, rejected_in_words, too_many_rejected};
+pub use records::{RuleCount, columns_of, too_many_rejected};
 
 use crate::config::{Source, SourceType};
 use crate::digest::sha256;

@@ -39,7 +39,7 @@ pub enum RecordsError {
 }
 
 /// How many rows a rule matched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RuleCount {
     /// The rule, such as `include Gesellschaft`.
     pub rule: String,
@@ -197,7 +197,7 @@ fn mapping(source: &Source, table: &Table<'_>) -> Result<Mapping, TableError> {
                 let values = values
                     .0
                     .iter()
-                    .map(|value| normal(value.trim()).into())
+                    .map(|value| normal(value.trim()).to_lowercase())
                     .collect();
                 Ok(RuleMapping {
                     name: column.clone(),
@@ -294,24 +294,34 @@ pub fn too_many_rejected(
     if rejected.len() as u64 <= allowed {
         return None;
     }
-    let first: Vec<String> = rejected
-        .iter()
-        .take(10)
-        .map(|row| rejected_in_words(source, row))
-        .collect();
+    // One reason usually explains them all.
+    let mut reasons: Vec<(String, Vec<u64>)> = Vec::new();
+    for row in rejected {
+        let reason = format!(
+            "column {}: {}",
+            columns_of(source, row.why.field()),
+            row.why
+        );
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, lines)) => lines.push(row.line),
+            None => reasons.push((reason, vec![row.line])),
+        }
+    }
+    let told = reasons.iter().take(5).map(|(reason, lines)| {
+        let rows: Vec<String> = lines.iter().take(5).map(u64::to_string).collect();
+        let more = lines.len().saturating_sub(5);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let word = if lines.len() == 1 { "row" } else { "rows" };
+        format!("{word} {}{more}, {reason}", rows.join(", "))
+    });
+    let told: Vec<String> = told.collect();
     Some(format!(
-        "{} of {selected} rows of {file} make no sense, and invalid_rows allows {allowed}; nothing of the file is used. The first: {}",
+        "{} of {selected} rows of {file} make no sense, and invalid_rows allows {allowed}; nothing of the file is used: {}",
         rejected.len(),
-        first.join("; ")
+        told.join("; ")
     ))
-}
-
-/// Which row and column is wrong, and why.
-pub fn rejected_in_words(source: &Source, row: &Rejected) -> String {
-    format!(
-        "row {}, column {}: {}",
-        row.line,
-        columns_of(source, row.why.field()),
-        row.why
-    )
 }

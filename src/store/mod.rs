@@ -169,6 +169,16 @@ impl Store {
         Ok(connection)
     }
 
+    /// A store without a file, which forgets everything: for looking ahead where there is none yet.
+    pub fn in_memory(clock: Clock) -> Result<Self, StoreError> {
+        let mut connection = Connection::open_in_memory()?;
+        schema::migrate(&mut connection)?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            clock,
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic while the lock was held has rolled its transaction back.
         self.connection

@@ -158,6 +158,9 @@ impl From<Gap> for Event {
     fn from(gap: Gap) -> Self {
         match gap {
             Gap::Torn { bytes, sha256 } => Self::TornLineSealed { bytes, sha256 },
+            Gap::Missing { expected, found } if found > expected => {
+                Self::StoreIsBehind { expected, found }
+            }
             Gap::Missing { expected, found } => Self::LinesMissing { expected, found },
         }
     }

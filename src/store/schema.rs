@@ -81,10 +81,13 @@ fn pragma(connection: &Connection, name: &str) -> Result<i64, rusqlite::Error> {
 
 /// Whether a file is a store that this program knows, or an empty one. Writes nothing: it may be somebody else's.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
-    let version = pragma(connection, "user_version")?;
-    let application = pragma(connection, "application_id")?;
+    // In one transaction, for another process may be making the store meanwhile.
+    let transaction = connection.unchecked_transaction()?;
     let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let version = pragma(&transaction, "user_version")?;
+    let application = pragma(&transaction, "application_id")?;
+    drop(transaction);
     let known = i64::try_from(STEPS.len()).expect("a handful of steps");
     // A database has neither mark unless its program set one, so a foreign one shows by its tables.
     if application != i64::from(APPLICATION_ID) && (application, version, tables) != (0, 0, 0) {

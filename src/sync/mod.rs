@@ -16,6 +16,7 @@ mod report;
 mod settle;
 mod text;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -31,8 +32,9 @@ use crate::config::{Config, Integration, changes, flatten};
 use crate::exit::Exit;
 use crate::guard::{self, Verdict};
 use crate::jobticket::{CallError, GateClosed};
-use crate::plan::{Counts, Known};
-use crate::roster::Selection;
+use crate::plan::{Counts, Known, Plan};
+use crate::roster::{Employee, HrId, Selection};
+use crate::source::Taken;
 use crate::store::{LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
 
 /// What a run needs besides its integration.
@@ -90,7 +92,12 @@ pub fn note_configuration(context: &Context<'_>) -> Result<(), StoreError> {
         return Ok(());
     }
     let changes = changes(&old.unwrap_or_default(), &new);
-    let notes = vec![Event::ConfigurationChanged { changes }.into()];
+    let event = Event::ConfigurationChanged {
+        user: context.user.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        changes,
+    };
+    let notes = vec![event.into()];
     off(|| {
         context.store.keep_configuration(
             &new,
@@ -180,6 +187,7 @@ pub async fn run(
     }
     report.duration_ms = millis(context.clock.instant() - began);
     report.exit_code = report.exit();
+    tell(&report);
     tracing::info!(
         integration.name = integration.name,
         run.id = id,
@@ -190,6 +198,48 @@ pub async fn run(
         "Run ended"
     );
     report
+}
+
+/// What a dry run would come to now, without asking JobTicket and without a line in any log.
+pub async fn forecast(context: &Context<'_>, integration: &Integration) -> RunReport {
+    let options = Options {
+        dry_run: true,
+        trigger: "check".to_owned(),
+        wait: Duration::ZERO,
+        accept_clock: false,
+    };
+    let mut report = RunReport::new(integration, "", true);
+    let secrets = Secrets::none();
+    let mut run = Run::new(context, integration, &secrets, &options, "");
+    run.silent = true;
+    run.ahead(&mut report).await;
+    report.exit_code = report.exit();
+    report
+}
+
+/// Tells the operational log what somebody has to look at.
+fn tell(report: &RunReport) {
+    let (name, run) = (&report.integration, &report.run);
+    match (report.ending.message(), report.ending.exit()) {
+        (Some(message), Exit::Waits | Exit::Busy) => {
+            tracing::warn!(integration.name = name, run.id = run, "{message}");
+        }
+        (Some(message), _) => tracing::error!(integration.name = name, run.id = run, "{message}"),
+        (None, _) => {}
+    }
+    let Counts {
+        leavers,
+        explained_leavers,
+        ..
+    } = report.counts;
+    if matches!(report.ending, Ending::Pushed { .. }) && leavers > explained_leavers {
+        tracing::warn!(
+            integration.name = name,
+            run.id = run,
+            leavers = leavers - explained_leavers,
+            "People were offboarded who are missing without an explanation"
+        );
+    }
 }
 
 /// The key of an integration's state.
@@ -217,6 +267,27 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+impl From<Stop> for Ending {
+    fn from(stop: Stop) -> Self {
+        let message = stop.to_string();
+        match stop {
+            Stop::Call(CallError::Failed { outcome, .. }) if outcome.is_refusal() => {
+                Ending::Refused { message }
+            }
+            Stop::Call(CallError::Incomplete(_)) => Ending::Refused { message },
+            Stop::Collides(_) => Ending::Collides { message },
+            Stop::Connect(ConnectError::Client(_)) => Ending::Misconfigured { message },
+            Stop::Call(CallError::Gate(GateClosed::Ledger(_)))
+            | Stop::Store(_)
+            | Stop::Connect(_)
+            | Stop::Clock(_) => Ending::Failed { message },
+            Stop::Call(CallError::Failed { .. } | CallError::Gate(_)) => {
+                Ending::Unreachable { message }
+            }
+        }
+    }
+}
+
 /// A run in progress.
 struct Run<'c> {
     context: &'c Context<'c>,
@@ -230,6 +301,8 @@ struct Run<'c> {
     begun: bool,
     /// Whether the store keeps the run, and not the audit log alone.
     in_store: bool,
+    /// Whether nothing of it is recorded at all: only `check` looks ahead so.
+    silent: bool,
 }
 
 impl<'c> Run<'c> {
@@ -250,29 +323,77 @@ impl<'c> Run<'c> {
             link: None,
             begun: false,
             in_store: !options.dry_run,
+            silent: false,
         }
     }
 
     /// Everything from the clock to the read-back.
     async fn whole(&mut self, report: &mut RunReport) {
         if let Err(stop) = self.steps(report).await {
-            let message = stop.to_string();
-            report.ending = match stop {
-                Stop::Call(CallError::Failed { outcome, .. }) if outcome.is_refusal() => {
-                    Ending::Refused { message }
-                }
-                Stop::Call(CallError::Incomplete(_)) => Ending::Refused { message },
-                Stop::Collides(_) => Ending::Collides { message },
-                Stop::Connect(ConnectError::Client(_)) => Ending::Misconfigured { message },
-                Stop::Call(CallError::Gate(GateClosed::Ledger(_)))
-                | Stop::Store(_)
-                | Stop::Connect(_)
-                | Stop::Clock(_) => Ending::Failed { message },
-                Stop::Call(CallError::Failed { .. } | CallError::Gate(_)) => {
-                    Ending::Unreachable { message }
-                }
-            };
+            report.ending = stop.into();
         }
+    }
+
+    /// Everything up to the guard's verdict, for which the last push counts as settled.
+    async fn ahead(&mut self, report: &mut RunReport) {
+        if let Err(stop) = self.look_ahead(report).await {
+            report.ending = stop.into();
+        }
+    }
+
+    async fn look_ahead(&mut self, report: &mut RunReport) -> Result<(), Stop> {
+        let store = self.context.store;
+        self.check_clock()?;
+        if off(|| store.unsettled(&self.target))?.is_some() {
+            report.notes.push(
+                "The answer to the last push was never seen; the next run looks for it first"
+                    .to_owned(),
+            );
+        }
+        let doubtful = Doubtful::load(store, &self.target, &Doubt::None)?;
+        let known = Known {
+            snapshot: off(|| store.snapshot(&self.target))?,
+            doubtful: None,
+        };
+        let Some((plan, ..)) = self.planned(&known, &doubtful, report).await? else {
+            return Ok(());
+        };
+        let harmless = self.integration.jobticket.is_loopback();
+        report.ending = match guard::judge(plan, &self.integration.limits, harmless) {
+            Verdict::EmptyRoster(_) => Ending::EmptyRoster,
+            Verdict::Held(_, hold) => Ending::Held { hold },
+            Verdict::Approved(approved) => Ending::WouldPush {
+                employees: approved.entries().len(),
+            },
+        };
+        Ok(())
+    }
+
+    /// Pulls and plans. `None` where the run ends with that, for which `report` says how.
+    async fn planned(
+        &mut self,
+        known: &Known,
+        doubtful: &Doubtful,
+        report: &mut RunReport,
+    ) -> Result<Option<(Plan, HashMap<HrId, Employee>, Vec<Option<Taken>>)>, Stop> {
+        report.snapshot = known.snapshot.as_ref().map(Vec::len);
+        let Some((assembly, taken)) = self.gather(known, report).await? else {
+            report.ending = Ending::SourceFailed;
+            self.note_failed(report)?;
+            return Ok(None);
+        };
+        crate::crash::point("pulled");
+        (self.context.stage)("comparing with the snapshot");
+        let Planned { plan, old } = self.plan(assembly, known, doubtful, report)?;
+        report.roster = plan.entries.len();
+        report.counts = plan.counts();
+        report.changes.clone_from(&plan.changes);
+        if plan.is_empty() && !plan.entries.is_empty() {
+            report.ending = Ending::Unchanged;
+            self.archive(&taken, report)?;
+            return Ok(None);
+        }
+        Ok(Some((plan, old, taken)))
     }
 
     async fn steps(&mut self, report: &mut RunReport) -> Result<(), Stop> {
@@ -300,21 +421,9 @@ impl<'c> Run<'c> {
                 doubtful: None,
             },
         };
-        report.snapshot = known.snapshot.as_ref().map(Vec::len);
-        let Some((assembly, taken)) = self.gather(&known, report).await? else {
-            report.ending = Ending::SourceFailed;
-            return Ok(self.note_failed(report)?);
+        let Some((plan, old, taken)) = self.planned(&known, &doubtful, report).await? else {
+            return Ok(());
         };
-        crate::crash::point("pulled");
-        (self.context.stage)("comparing with the snapshot");
-        let Planned { plan, old } = self.plan(assembly, &known, &doubtful, report)?;
-        report.roster = plan.entries.len();
-        report.counts = plan.counts();
-        report.changes.clone_from(&plan.changes);
-        if plan.is_empty() && !plan.entries.is_empty() {
-            report.ending = Ending::Unchanged;
-            return Ok(self.archive(&taken, report)?);
-        }
         self.note_plan(&plan, &old)?;
         crate::crash::point("planned");
         let harmless = self.integration.jobticket.is_loopback();

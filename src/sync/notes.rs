@@ -41,6 +41,7 @@ impl Run<'_> {
                     hr_id: collision.hr_id.to_string(),
                     kept: collision.kept.to_string(),
                     joiner: collision.joiner,
+                    new_number: collision.new_number,
                 }
                 .into(),
             );

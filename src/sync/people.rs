@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::{IncompleteRow, RejectedRow, Run, RunReport, Stop, off, pull};
 use crate::audit::Event;
 use crate::config::AuditValues;
-use crate::plan::{self, Known, Leaving, Plan};
+use crate::plan::{self, Collision, Known, Leaving, Plan};
 use crate::roster::{Assembly, Employee, Entry, HrId, Rejected, assemble};
 use crate::source::{self, Taken};
 use crate::store::{Store, StoreError, Target};
@@ -90,12 +90,12 @@ impl Run<'_> {
     /// From people to the plan.
     pub(super) fn plan(
         &mut self,
-        assembly: Assembly,
+        mut assembly: Assembly,
         known: &Known,
         doubtful: &Doubtful,
         report: &mut RunReport,
     ) -> Result<Planned, Stop> {
-        let mut entries = assembly.entries;
+        let mut entries = std::mem::take(&mut assembly.entries);
         let mut old: HashMap<HrId, Employee> = HashMap::new();
         let rejected: HashSet<&HrId> = assembly
             .rejected
@@ -127,6 +127,7 @@ impl Run<'_> {
             }
         }
 
+        let twins = self.keep_old_numbers(known, &assembly, doubtful, &mut entries, &mut old)?;
         let comparison = plan::compare(known, &entries);
         let changed = comparison
             .changed
@@ -137,11 +138,12 @@ impl Run<'_> {
         for (hr_id, (_, employee)) in self.acknowledged(changed.chain(leavers), doubtful)? {
             old.insert(hr_id, employee);
         }
-        report.collisions = plan::keep_apart(&mut entries, known, &old).map_err(|(one, other)| {
+        let collisions = plan::keep_apart(&mut entries, known, &old).map_err(|(one, other)| {
             Stop::Collides(format!(
                 "{one} and {other} are both kept and have the same e-mail; correct one of them in the HR system"
             ))
         })?;
+        report.collisions = twins.into_iter().chain(collisions).collect();
         let in_words = |row: &Rejected| {
             let source = &self.integration.sources[row.source];
             let column = source::columns_of(source, row.why.field());
@@ -156,6 +158,35 @@ impl Run<'_> {
         self.note_rows(report)?;
         let plan = Plan::new(entries, known, &old, &assembly.ended, &assembly.unselected);
         Ok(Planned { plan, old })
+    }
+
+    /// Keeps people who would leave without an explanation and join under another number; the new number waits.
+    fn keep_old_numbers(
+        &self,
+        known: &Known,
+        assembly: &Assembly,
+        doubtful: &Doubtful,
+        entries: &mut Vec<Entry>,
+        old: &mut HashMap<HrId, Employee>,
+    ) -> Result<Vec<Collision>, Stop> {
+        let mut comparison = plan::compare(known, entries);
+        comparison.leavers.retain(|hr_id| {
+            !Leaving::of(hr_id, &assembly.ended, &assembly.unselected).is_explained()
+        });
+        if comparison.leavers.is_empty() || comparison.joiners.is_empty() {
+            return Ok(Vec::new());
+        }
+        let leaving: HashMap<HrId, Employee> = self
+            .acknowledged(&comparison.leavers, doubtful)?
+            .into_iter()
+            .map(|(hr_id, (_, employee))| (hr_id, employee))
+            .collect();
+        let twins = plan::new_numbers(&comparison, entries, &leaving);
+        let waiting: HashSet<&HrId> = twins.iter().map(|twin| &twin.hr_id).collect();
+        entries.retain(|entry| !waiting.contains(&entry.employee.hr_id));
+        let kept = twins.iter().map(|twin| twin.kept.clone()).collect();
+        self.carry_forward(kept, doubtful, entries, old)?;
+        Ok(twins)
     }
 
     /// Puts known people into the roster with their last acknowledged values.

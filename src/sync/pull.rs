@@ -86,6 +86,7 @@ impl Run<'_> {
             file: None,
             rows: 0,
             selected: 0,
+            rules: Vec::new(),
             status: String::new(),
             note: None,
             frozen: false,
@@ -100,7 +101,7 @@ impl Run<'_> {
                 taken,
                 delivery,
                 rows,
-                ..
+                rules,
             }) => {
                 let last = state.and_then(|state| Taken::from_text(&state.taken));
                 let same = same_mapping && last.is_some_and(|last| last.sha256 == taken.sha256);
@@ -111,6 +112,7 @@ impl Run<'_> {
                 };
                 told.file = Some(taken.name.clone());
                 told.rows = rows;
+                told.rules = rules;
                 one.keep = (!same && !self.options.dry_run).then(|| pieces_of(&delivery));
                 one.taken = Some(taken);
                 Some(delivery)
@@ -225,7 +227,7 @@ impl Run<'_> {
         }
         let notes = self.notes(notes);
         if self.options.dry_run || delivered.is_empty() {
-            off(|| self.context.store.record(&notes))
+            self.record(notes.notes)
         } else {
             off(|| {
                 self.context

@@ -67,6 +67,7 @@ impl Run<'_> {
         if self.begun {
             let event = Event::RunEnded {
                 outcome: report.ending.name().to_owned(),
+                message: report.ending.message(),
                 exit_code: report.exit_code.code(),
                 requests: report.requests,
                 duration_ms: report.duration_ms,
@@ -95,6 +96,9 @@ impl Run<'_> {
     }
 
     pub(super) fn record(&self, notes: Vec<Note>) -> Result<(), StoreError> {
+        if self.silent {
+            return Ok(());
+        }
         let notes = self.notes(notes);
         off(|| self.context.store.record(&notes))
     }

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::guard::Hold;
 use crate::plan::{Change, Collision, Counts};
 use crate::roster::{Field, Incomplete, Rejected};
+use crate::source::RuleCount;
 
 /// How a run ended.
 #[derive(Debug, Clone, Serialize)]
@@ -63,6 +64,31 @@ impl Ending {
         }
     }
 
+    /// What went wrong, in a sentence; `None` where nothing did.
+    pub fn message(&self) -> Option<String> {
+        match self {
+            Self::Unchanged | Self::Pushed { .. } | Self::WouldPush { .. } => None,
+            Self::Held { hold } if hold.first_contact => {
+                Some("Held: first contact with this address".to_owned())
+            }
+            Self::Held { hold } => {
+                let trips: Vec<String> = hold.trips.iter().map(ToString::to_string).collect();
+                Some(format!("Held: {}", trips.join("; ")))
+            }
+            Self::EmptyRoster => Some("The roster is empty".to_owned()),
+            Self::SourceFailed => {
+                Some("A source failed, and nothing can stand in for it".to_owned())
+            }
+            Self::Refused { message }
+            | Self::InDoubt { message, .. }
+            | Self::Unreachable { message }
+            | Self::Busy { message }
+            | Self::Collides { message }
+            | Self::Misconfigured { message }
+            | Self::Failed { message } => Some(message.clone()),
+        }
+    }
+
     /// Its name in the store and the audit log.
     pub fn name(&self) -> &'static str {
         match self {
@@ -95,6 +121,8 @@ pub struct SourceReport {
     pub rows: usize,
     /// Rows that the include and exclude rules left.
     pub selected: usize,
+    /// How many rows each include and exclude rule matched.
+    pub rules: Vec<RuleCount>,
     /// In a word: new, unchanged, not yet, failed.
     pub status: String,
     /// Why it failed, or what there is to know.

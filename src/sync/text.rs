@@ -138,20 +138,20 @@ impl RunReport {
             )
         });
         lines(f, "incomplete rows", incomplete)?;
-        let collisions = self.collisions.iter().map(
-            |Collision {
-                 hr_id,
-                 kept,
-                 joiner,
-             }| {
-                let then = if *joiner {
-                    "waits"
-                } else {
-                    "keeps the acknowledged values"
-                };
-                format!("! {hr_id} {then}: the e-mail is still that of {kept}, who is kept")
-            },
-        );
+        let collisions = self.collisions.iter().map(|collision| {
+            let Collision { hr_id, kept, .. } = collision;
+            match collision {
+                Collision { new_number: true, .. } => format!(
+                    "! {hr_id} waits: probably the new number of {kept}, who is missing now and is kept; correct the number in the HR system if it is wrong"
+                ),
+                Collision { joiner: true, .. } => {
+                    format!("! {hr_id} waits: the e-mail is still that of {kept}, who is kept")
+                }
+                _ => format!(
+                    "! {hr_id} keeps the acknowledged values: the e-mail is still that of {kept}, who is kept"
+                ),
+            }
+        });
         lines(f, "collisions", collisions)
     }
 
@@ -203,6 +203,9 @@ impl RunReport {
                         String::new()
                     };
                     writeln!(f, "      {shown}{more}")?;
+                }
+                if hold.first_contact {
+                    return Ok(());
                 }
                 writeln!(
                     f,

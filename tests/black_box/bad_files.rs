@@ -363,7 +363,7 @@ fn too_many_rows_that_make_no_sense_fail_the_whole_file() {
         &[
             "4 of 5 rows of roster_20261121.csv",
             "invalid_rows allows 3",
-            "row 2, column Geburtsdatum",
+            "rows 2, 3, 4, 5, column Geburtsdatum",
         ],
     );
 }

@@ -59,7 +59,7 @@ fn a_json_report_has_the_same_members_however_the_run_ends() {
         assert_eq!(members(&report), expected, "{result}");
         assert_eq!(report["result"], result);
         let source = [
-            "file", "frozen", "name", "note", "rows", "selected", "status",
+            "file", "frozen", "name", "note", "rows", "rules", "selected", "status",
         ];
         assert_eq!(members(&report["sources"][0]), source);
         let counts = ["changed", "explainedLeavers", "joiners", "leavers"];
@@ -197,7 +197,7 @@ fn talkative(audit: &str) -> (String, String) {
     staff.pop();
     company.deliver_people("20261122", &staff);
     say(&["--run-now", "--dry-run", "--output", "json"], 9);
-    say(&["check"], 0);
+    say(&["check"], 9);
     say(&["--run-now"], 9);
     let text = crate::support::table(&staff);
     for bad in [

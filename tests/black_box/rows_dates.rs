@@ -254,3 +254,23 @@ fn an_open_end_with_two_digits_of_the_year_ends_nothing() {
     );
     company.run_now().exits(0).says("joiners: 3");
 }
+
+#[test]
+fn a_known_person_whose_rule_cell_is_empty_stays_and_the_case_of_a_cell_counts_for_nothing() {
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    rules(&mut company);
+    let mut cells = ["ACME GmbH;"; 5];
+    company.deliver("roster_20261120.csv", with_rules(&cells));
+    company.run_now().exits(0);
+    cells[1] = ";";
+    cells[2] = "acme GMBH;";
+    company.deliver("roster_20261121.csv", with_rules(&cells));
+    company
+        .run_now()
+        .exits(9)
+        .says("Nothing changed")
+        .says("! 00002 rejected")
+        .says("the column Gesellschaft, which an include rule compares, is empty");
+    assert_eq!(jobticket.active().len(), 5);
+}

@@ -29,12 +29,12 @@ fn mapping() -> Mapping {
         include: vec![RuleMapping {
             name: "Gesellschaft".into(),
             column: 8,
-            values: ["ACME".into()].into(),
+            values: ["acme".into()].into(),
         }],
         exclude: vec![RuleMapping {
             name: "Kreis".into(),
             column: 9,
-            values: ["Werkstudent".into()].into(),
+            values: ["werkstudent".into()].into(),
         }],
     }
 }

@@ -241,7 +241,7 @@ pub enum TableError {
     #[error("{at}: The row could not be read")]
     Unreadable { at: At },
     #[error(
-        "Row {row} of {file}, its last, is not the trailer that table.trailer describes: the file was cut short; deliver it again"
+        "Row {row} of {file}, its last, is not the trailer that table.trailer describes: the file was cut short, or table.trailer is not what the sender writes; compare the two, and deliver the file again"
     )]
     TrailerMissing { file: String, row: u64 },
     #[error(
