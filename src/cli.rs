@@ -64,7 +64,7 @@ pub enum Output {
 /// What else to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check the configuration, the secrets, the sources and the API, and change nothing
+    /// Check the configuration, the secrets, the sources and the API, and say what a run would do; changes nothing but the request ledger
     Check {
         /// Only the configuration and the secrets; reach neither sources nor API
         #[arg(long)]
@@ -121,7 +121,7 @@ Exit codes: 0 done or nothing to do, 2 configuration, 3 waits for a person, 4 so
 const LONG_EXAMPLES: &str = "\
 Examples:
   jobticket-sync --config config.yaml check
-      Is everything in order? Reaches the sources and the API, and changes nothing.
+      Is everything in order, and what would a run do? Reaches the sources and the API.
   jobticket-sync --config config.yaml check --offline
       Only the file itself and its secrets, for configuration management.
   jobticket-sync --config config.yaml --run-now --dry-run
@@ -137,7 +137,7 @@ Exit codes, of which the first of 1, 2, 5, 6, 4, 7, 3, 9 counts where several ap
   2  wrong usage or configuration
   3  somebody or something waits for a decision
   4  a source failed, or an empty roster was refused
-  5  refused by JobTicket
+  5  refused by JobTicket, or answered in a way that nobody can rely on
   6  JobTicket not reachable
   7  another run in progress
   9  done, but rows were rejected";
