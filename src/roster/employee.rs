@@ -236,16 +236,9 @@ impl Employee {
             Field::Absences => self.value(field).is_some_and(|value| !value.is_empty()),
         }
     }
-
-    /// The day after which the person is no longer employed, if it has passed: `terminationDate` is the last day of
-    /// employment, and people are kept `days_kept` longer.
-    pub fn ended(&self, today: NaiveDate, days_kept: u32) -> Option<NaiveDate> {
-        self.termination_date
-            .filter(|last| has_ended(*last, today, days_kept))
-    }
 }
 
-/// Whether someone whose last day was `last` is gone by `today`.
+/// Whether someone whose last day of employment was `last` is gone by `today`: that day is still one of employment, and people are kept `days_kept` longer.
 pub fn has_ended(last: NaiveDate, today: NaiveDate, days_kept: u32) -> bool {
     last.checked_add_days(chrono::Days::new(days_kept.into()))
         .is_some_and(|kept| today > kept)
@@ -317,7 +310,8 @@ mod tests {
     #[test]
     fn the_last_day_of_employment_is_still_a_day_of_employment() {
         let day = |d| NaiveDate::from_ymd_opt(2026, 11, d).unwrap();
-        let ended = |today, kept| somebody().ended(today, kept).is_some();
+        let last = somebody().termination_date.unwrap();
+        let ended = |today, kept| has_ended(last, today, kept);
         assert!(!ended(NaiveDate::from_ymd_opt(2026, 10, 31).unwrap(), 0));
         assert!(ended(day(1), 0));
         assert!(!ended(day(14), 14));

@@ -318,3 +318,16 @@ fn check_finds_everything_in_order_and_changes_nothing() {
     assert!(jobticket.pushes().is_empty());
     company.run_now().exits(0).says("joiners: 5");
 }
+
+#[test]
+fn a_command_beside_run_now_is_refused_and_does_not_swallow_the_run() {
+    let company = Company::new();
+    company.deliver_people("20261120", &people(3));
+    let ran = company.run(&["--run-now", "check"]).exits(2);
+    ran.says("give one of the two");
+    let ran = company
+        .run(&["--run-now", "--output", "json", "check"])
+        .exits(2);
+    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(said["exitCode"], 2);
+}
