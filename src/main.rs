@@ -64,15 +64,18 @@ fn say(exit: Exit, message: &str) -> Exit {
     exit
 }
 
+/// Says what is wrong on stderr, and on stdout too where a program reads that.
+fn say_as(output: Output, exit: Exit, message: &str) -> Exit {
+    if output == Output::Json {
+        let error = serde_json::json!({ "error": message, "exitCode": exit });
+        print(output, &error, String::new);
+    }
+    say(exit, message)
+}
+
 async fn dispatch(cli: Cli) -> Exit {
     let output = cli.output;
-    let say = |exit: Exit, message: &str| {
-        if output == Output::Json {
-            let error = serde_json::json!({ "error": message, "exitCode": exit });
-            print(output, &error, String::new);
-        }
-        say(exit, message)
-    };
+    let say = |exit: Exit, message: &str| say_as(output, exit, message);
     let clock = Clock::of_process();
     if cli.command.is_some() && cli.run_now {
         return say(
@@ -165,6 +168,7 @@ async fn run(
     user: &str,
     progress: &Progress,
 ) -> Exit {
+    let say = |exit: Exit, message: &str| say_as(cli.output, exit, message);
     let mut ready = Vec::new();
     let mut wrong = Vec::new();
     for (position, integration) in chosen {

@@ -265,21 +265,25 @@ pub fn keep_apart(
 pub fn new_numbers(
     comparison: &Comparison,
     entries: &[Entry],
+    known: &Known,
     old: &HashMap<HrId, Employee>,
 ) -> Vec<Collision> {
-    let without_zeros = |hr_id: &HrId| hr_id.as_str().trim_start_matches('0').to_owned();
     let mut by_email = HashMap::new();
     let mut by_number = HashMap::new();
     for position in &comparison.joiners {
         let employee = &entries[*position].employee;
+        // Whom JobTicket may have already is nobody new: without them in the push they would lose the ticket.
+        if known.contains(&employee.hr_id) {
+            continue;
+        }
         by_email.insert(employee.email_key(), &employee.hr_id);
-        by_number.insert(without_zeros(&employee.hr_id), &employee.hr_id);
+        by_number.insert(employee.hr_id.without_zeros(), &employee.hr_id);
     }
     let twin = |hr_id: &HrId| {
         let same_email = old
             .get(hr_id)
             .and_then(|old| by_email.get(&old.email_key()));
-        let new = same_email.or_else(|| by_number.get(&without_zeros(hr_id)))?;
+        let new = same_email.or_else(|| by_number.get(hr_id.without_zeros()))?;
         Some(Collision {
             hr_id: (*new).clone(),
             kept: hr_id.clone(),

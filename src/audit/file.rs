@@ -145,7 +145,7 @@ impl Locked {
             let reaches_back = seqs
                 .iter()
                 .any(|(seq, _)| seq.is_some_and(|seq| seq < from));
-            if start == 0 || reaches_back || want > MOST_TAIL {
+            if start == 0 || reaches_back || want >= MOST_TAIL {
                 let last = seqs.iter().rev().find_map(|(seq, _)| *seq);
                 let written = seqs.iter().map(|(_, line)| line.to_vec()).collect();
                 let torn = (whole < tail.len()).then(|| tail[whole..].to_vec());

@@ -203,7 +203,7 @@ impl<G: RequestGate> Client<G> {
             tracing::warn!(
                 attempt = number,
                 wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                "JobTicket answered {}; trying again",
+                "JobTicket: {}; trying again",
                 last.as_ref()
                     .map_or_else(String::new, |answer| answer.outcome.to_string())
             );

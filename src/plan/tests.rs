@@ -206,3 +206,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn somebody_whom_jobticket_may_have_already_is_no_new_number_of_somebody_missing() {
+    let mut again = person("200", "A");
+    again.email = "p100@example.com".into();
+    let known = Known {
+        snapshot: Some(keyed(&[person("100", "A")])),
+        doubtful: Some(keyed(std::slice::from_ref(&again))),
+    };
+    let entries = [entry(again)];
+    let old = HashMap::from([(HrId::new("100"), person("100", "A"))]);
+    let comparison = compare(&known, &entries);
+    assert_eq!(new_numbers(&comparison, &entries, &known, &old), []);
+    let unknown = Known {
+        snapshot: known.snapshot,
+        doubtful: None,
+    };
+    let twins = new_numbers(&comparison, &entries, &unknown, &old);
+    assert_eq!(twins[0].kept, HrId::new("100"));
+}

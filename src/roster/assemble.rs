@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -112,6 +112,14 @@ pub struct Ended {
     pub late: bool,
 }
 
+impl Ended {
+    fn on(last_day: NaiveDate, selection: Selection) -> Self {
+        let told_after = (selection.today - last_day).num_days();
+        let late = told_after - i64::from(selection.leavers_days_kept) > TIMELY_DAYS;
+        Self { last_day, late }
+    }
+}
+
 /// An end is told in time within so many days. Ours: payroll closes a month or two late; a column that means something else lies years back.
 const TIMELY_DAYS: i64 = 62;
 
@@ -148,7 +156,15 @@ pub fn assemble(
     for (source, delivery) in deliveries.into_iter().enumerate() {
         for (hr_id, why) in delivery.unselected {
             match why {
-                Unselected::Unclear { column, line } => unclear.push((hr_id, source, column, line)),
+                Unselected::Unclear { column, line, end } => {
+                    unclear.push(Unclear {
+                        hr_id,
+                        source,
+                        column,
+                        line,
+                        end,
+                    });
+                }
                 why => {
                     result.unselected.insert(hr_id, why);
                 }
@@ -191,7 +207,7 @@ pub fn assemble(
     reject_leading_zeros(&mut candidates, &known, &mut result);
     reject_shared_emails(&mut candidates, &known, &mut result);
     result.entries = candidates;
-    reject_unclear(unclear, &known, &mut result);
+    reject_unclear(unclear, selection, &known, &mut result);
     result
         .rejected
         .sort_by(|a, b| (a.source, a.line, &a.hr_id).cmp(&(b.source, b.line, &b.hr_id)));
@@ -230,11 +246,8 @@ fn one_of<'w>(
     let Some((position, entry)) = current.next() else {
         // Only ended rows: the person left on the latest of their last days.
         let last_day = group.iter().filter_map(&ended).max();
-        result.ended.extend(last_day.map(|last_day| {
-            let told_after = (today - last_day).num_days() - i64::from(leavers_days_kept);
-            let late = told_after > TIMELY_DAYS;
-            (hr_id.clone(), Ended { last_day, late })
-        }));
+        let ended = last_day.map(|last_day| (hr_id.clone(), Ended::on(last_day, selection)));
+        result.ended.extend(ended);
         return None;
     };
     let is_known = LazyCell::new(|| known(hr_id));
@@ -334,20 +347,52 @@ fn reject_pairs(
     });
 }
 
-/// A known person whose only row does not say whether it is meant is not a person who left.
+/// A row of which an include rule finds an empty cell.
+struct Unclear {
+    hr_id: HrId,
+    source: usize,
+    column: String,
+    line: u64,
+    end: Option<NaiveDate>,
+}
+
+/// A known person whose only row does not say whether it is meant is not a person who left, unless it tells that the employment has ended.
 fn reject_unclear(
-    unclear: Vec<(HrId, usize, String, u64)>,
+    unclear: Vec<Unclear>,
+    selection: Selection,
     known: &impl Fn(&HrId) -> bool,
     result: &mut Assembly,
 ) {
-    for (hr_id, source, column, line) in unclear {
+    let rejected: HashSet<HrId> = result
+        .rejected
+        .iter()
+        .map(|row| row.hr_id.clone())
+        .collect();
+    for Unclear {
+        hr_id,
+        source,
+        column,
+        line,
+        end,
+    } in unclear
+    {
         let has_row = result
             .entries
             .binary_search_by(|entry| entry.employee.hr_id.cmp(&hr_id))
-            .is_ok()
-            || result.ended.contains_key(&hr_id)
-            || result.rejected.iter().any(|row| row.hr_id == hr_id);
-        if !has_row && known(&hr_id) {
+            .is_ok();
+        if has_row || rejected.contains(&hr_id) || !known(&hr_id) {
+            continue;
+        }
+        if let Some(last_day) =
+            end.filter(|last| has_ended(*last, selection.today, selection.leavers_days_kept))
+        {
+            result
+                .ended
+                .entry(hr_id)
+                .or_insert_with(|| Ended::on(last_day, selection));
+        } else {
+            // As any current row would, it outdoes one that has ended.
+            result.ended.remove(&hr_id);
             let why = Rejection::NoRuleValue { column };
             result.rejected.push(Rejected {
                 hr_id,

@@ -23,6 +23,11 @@ impl HrId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The key without leading zeros, which an export may have lost.
+    pub fn without_zeros(&self) -> &str {
+        self.0.trim_start_matches('0')
+    }
 }
 
 impl fmt::Debug for HrId {

@@ -86,6 +86,9 @@ pub enum Unselected {
         column: String,
         /// The row's line in the file.
         line: u64,
+        /// The last day of employment that it tells all the same.
+        #[serde(default)]
+        end: Option<NaiveDate>,
     },
 }
 
@@ -170,32 +173,46 @@ pub enum Mapped {
 }
 
 impl Mapping {
-    /// Maps the row at `line` whose cells, already trimmed, `cell` gives.
-    pub fn map<'c>(&self, line: u64, cell: impl Fn(usize) -> &'c str, today: NaiveDate) -> Mapped {
-        let first = |columns: &Columns| {
-            columns
-                .iter()
-                .map(|index| cell(*index))
-                .find(|text| !text.is_empty())
-                .unwrap_or("")
-        };
-        let key = first(&self.hr_id);
-        let key = (!key.is_empty() && is_text(key).is_ok()).then(|| HrId::new(&normal(key)));
+    /// Which rule leaves a row out, if one does.
+    fn unselected<'c>(
+        &self,
+        line: u64,
+        cell: &impl Fn(usize) -> &'c str,
+        today: NaiveDate,
+    ) -> Option<Unselected> {
         let matches = |rule: &RuleMapping| rule.matches(cell(rule.column));
         let column = |rule: &RuleMapping| rule.name.clone();
-        if let Some(rule) = self.include.iter().find(|rule| !matches(rule)) {
-            let column = column(rule);
-            let why = if cell(rule.column).is_empty() {
-                Unselected::Unclear { column, line }
-            } else {
-                Unselected::NotIncluded { column }
+        let unmatched = self.include.iter().find(|rule| !matches(rule));
+        if let Some(rule) = unmatched.filter(|rule| !cell(rule.column).is_empty()) {
+            let why = Unselected::NotIncluded {
+                column: column(rule),
             };
-            return Mapped::Unselected { hr_id: key, why };
+            return Some(why);
         }
         if let Some(rule) = self.exclude.iter().find(|rule| matches(rule)) {
             let why = Unselected::Excluded {
                 column: column(rule),
             };
+            return Some(why);
+        }
+        if let Some(rule) = unmatched {
+            let end = self.termination_date.as_ref().and_then(|mapping| {
+                let text = first_filled(&mapping.columns, cell);
+                mapping.read(text, Field::TerminationDate, today).ok()?
+            });
+            let column = column(rule);
+            let why = Unselected::Unclear { column, line, end };
+            return Some(why);
+        }
+        None
+    }
+
+    /// Maps the row at `line` whose cells, already trimmed, `cell` gives.
+    pub fn map<'c>(&self, line: u64, cell: impl Fn(usize) -> &'c str, today: NaiveDate) -> Mapped {
+        let first = |columns: &Columns| first_filled(columns, &cell);
+        let key = first(&self.hr_id);
+        let key = (!key.is_empty() && is_text(key).is_ok()).then(|| HrId::new(&normal(key)));
+        if let Some(why) = self.unselected(line, &cell, today) {
             return Mapped::Unselected { hr_id: key, why };
         }
         let Some(hr_id) = key else {
@@ -270,6 +287,12 @@ impl Mapping {
     }
 }
 
+/// The first of some cells that is not empty.
+fn first_filled<'c>(columns: &Columns, cell: &impl Fn(usize) -> &'c str) -> &'c str {
+    let mut cells = columns.iter().map(|index| cell(*index));
+    cells.find(|text| !text.is_empty()).unwrap_or("")
+}
+
 impl RuleMapping {
     /// Whether a cell holds one of the values, in whichever case and however its umlauts are written.
     pub fn matches(&self, cell: &str) -> bool {
@@ -339,13 +362,7 @@ impl AbsenceMapping {
         cell: &impl Fn(usize) -> &'c str,
         today: NaiveDate,
     ) -> Result<Option<Absence>, Wrong> {
-        let first = |columns: &Columns| {
-            columns
-                .iter()
-                .map(|index| cell(*index))
-                .find(|text| !text.is_empty())
-                .unwrap_or("")
-        };
+        let first = |columns: &Columns| first_filled(columns, &cell);
         if !self.only.contains(&*normal(first(&self.kind))) {
             return Ok(None);
         }

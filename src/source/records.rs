@@ -8,7 +8,7 @@ use super::table::{Table, TableError};
 use crate::config::{DateColumn, FlagColumn, Rule, Source, Texts};
 use crate::roster::{
     AbsenceMapping, Columns, DateMapping, Delivery, Field, FlagMapping, Mapped, Mapping, REQUIRED,
-    Rejected, RuleMapping, normal,
+    Rejected, RuleMapping, Unselected, normal,
 };
 
 /// Why the rows of a table cannot be used.
@@ -98,7 +98,15 @@ pub(super) fn read(
                 hr_id: Some(hr_id),
                 why,
             } => {
-                delivery.unselected.insert(hr_id, why);
+                // Of several rows the one that leaves a doubt counts.
+                let doubt = matches!(why, Unselected::Unclear { .. });
+                let known = delivery
+                    .unselected
+                    .entry(hr_id)
+                    .or_insert_with(|| why.clone());
+                if doubt || !matches!(known, Unselected::Unclear { .. }) {
+                    *known = why;
+                }
             }
             Mapped::Unselected { hr_id: None, .. } => {}
             Mapped::Keyless => keyless = keyless.or(Some(row.line)),

@@ -228,6 +228,18 @@ impl Store {
                 "UPDATE push SET state = ?2, settled_at = ?3 WHERE sync_id = ?1",
                 params![sync_id, state, self.clock.now().to_rfc3339()],
             )?;
+            if how == Settled::PerhapsInPart {
+                // The same plan, refused again: one roster of it is enough.
+                transaction.execute(
+                    "UPDATE push SET state = 'superseded' WHERE state = 'perhaps_in_part' AND sync_id <> ?1
+                       AND (target, plan_hash) = (SELECT target, plan_hash FROM push WHERE sync_id = ?1)",
+                    [sync_id],
+                )?;
+                transaction.execute(
+                    "DELETE FROM push_rows WHERE sync_id IN (SELECT sync_id FROM push WHERE state = 'superseded')",
+                    [],
+                )?;
+            }
             if how == Settled::Refused {
                 transaction.execute("DELETE FROM push_rows WHERE sync_id = ?1", [sync_id])?;
             }

@@ -344,16 +344,22 @@ impl<'c> Run<'c> {
     async fn look_ahead(&mut self, report: &mut RunReport) -> Result<(), Stop> {
         let store = self.context.store;
         self.check_clock()?;
-        if off(|| store.unsettled(&self.target))?.is_some() {
+        let unanswered = off(|| store.unsettled(&self.target))?.is_some();
+        if unanswered {
             report.notes.push(
                 "The answer to the last push was never seen; the next run looks for it first"
                     .to_owned(),
             );
         }
-        let doubtful = Doubtful::load(store, &self.target, &Doubt::None)?;
+        let doubt = if unanswered || off(|| store.perhaps_in_part(&self.target, None))? {
+            Doubt::Unsettled
+        } else {
+            Doubt::None
+        };
+        let doubtful = Doubtful::load(store, &self.target, &doubt)?;
         let known = Known {
             snapshot: off(|| store.snapshot(&self.target))?,
-            doubtful: None,
+            doubtful: matches!(doubt, Doubt::Unsettled).then(|| doubtful.keyed()),
         };
         let Some((plan, ..)) = self.planned(&known, &doubtful, report).await? else {
             return Ok(());

@@ -2,13 +2,13 @@
 //!
 //! Here is where people are kept in: a rejected row of a known person is not a person who left, and while a source is frozen nobody leaves for being missing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{IncompleteRow, RejectedRow, Run, RunReport, Stop, off, pull};
 use crate::audit::Event;
 use crate::config::AuditValues;
 use crate::plan::{self, Collision, Known, Leaving, Plan};
-use crate::roster::{Assembly, Employee, Entry, HrId, Rejected, assemble};
+use crate::roster::{Assembly, Employee, Entry, HrId, Rejected, Rejection, assemble};
 use crate::source::{self, Taken};
 use crate::store::{Store, StoreError, Target};
 
@@ -109,6 +109,7 @@ impl Run<'_> {
             &mut entries,
             &mut old,
         )?;
+        let twins = self.keep_old_numbers(known, &assembly, doubtful, &mut entries, &mut old)?;
         if report.sources.iter().any(|source| source.frozen) {
             // The last roster that was read may never have been acknowledged, and somebody who is gone from one source may
             // stand in the one that cannot be read: only a date in a single source still counts.
@@ -127,7 +128,6 @@ impl Run<'_> {
             }
         }
 
-        let twins = self.keep_old_numbers(known, &assembly, doubtful, &mut entries, &mut old)?;
         let comparison = plan::compare(known, &entries);
         let changed = comparison
             .changed
@@ -146,7 +146,10 @@ impl Run<'_> {
         report.collisions = twins.into_iter().chain(collisions).collect();
         let in_words = |row: &Rejected| {
             let source = &self.integration.sources[row.source];
-            let column = source::columns_of(source, row.why.field());
+            let column = match &row.why {
+                Rejection::NoRuleValue { column } => column.clone(),
+                why => source::columns_of(source, why.field()),
+            };
             RejectedRow::new(row, &source.name, column)
         };
         report.rejected = assembly.rejected.iter().map(in_words).collect();
@@ -173,7 +176,7 @@ impl Run<'_> {
         comparison.leavers.retain(|hr_id| {
             !Leaving::of(hr_id, &assembly.ended, &assembly.unselected).is_explained()
         });
-        if comparison.leavers.is_empty() || comparison.joiners.is_empty() {
+        if comparison.leavers.is_empty() {
             return Ok(Vec::new());
         }
         let leaving: HashMap<HrId, Employee> = self
@@ -181,10 +184,21 @@ impl Run<'_> {
             .into_iter()
             .map(|(hr_id, (_, employee))| (hr_id, employee))
             .collect();
-        let twins = plan::new_numbers(&comparison, entries, &leaving);
+        let twins = plan::new_numbers(&comparison, entries, known, &leaving);
         let waiting: HashSet<&HrId> = twins.iter().map(|twin| &twin.hr_id).collect();
         entries.retain(|entry| !waiting.contains(&entry.employee.hr_id));
-        let kept = twins.iter().map(|twin| twin.kept.clone()).collect();
+        let mut kept: BTreeSet<HrId> = twins.iter().map(|twin| twin.kept.clone()).collect();
+        // The row under the new number may itself be one that cannot be used.
+        let unusable = assembly
+            .rejected
+            .iter()
+            .filter(|row| !row.known)
+            .map(|row| &row.hr_id);
+        let unusable = unusable.chain(assembly.incomplete.iter().map(|row| &row.hr_id));
+        let unusable: HashSet<&str> = unusable.map(HrId::without_zeros).collect();
+        let leavers = comparison.leavers.into_iter();
+        kept.extend(leavers.filter(|hr_id| unusable.contains(hr_id.without_zeros())));
+        let kept = kept.into_iter().collect();
         self.carry_forward(kept, doubtful, entries, old)?;
         Ok(twins)
     }

@@ -339,9 +339,14 @@ fn people_of_a_push_that_was_refused_in_part_are_not_forgotten() {
     staff.push(person("00006"));
     company.deliver_people("20261121", &staff);
     // Processed, and then answered with 422: nobody knows what JobTicket took.
-    jobticket.fail_pushes(1, &json!({ "status_after": { "code": 422 } }));
-    company.run_now().exits(5);
+    jobticket.fail_pushes(3, &json!({ "status_after": { "code": 422 } }));
+    for _ in 0..3 {
+        company.run_now().exits(5);
+    }
     assert_eq!(jobticket.active().len(), 6);
+    company
+        .run(&["check"])
+        .says("a run now: would push 1 joiners");
     staff.pop();
     company.deliver_people("20261122", &staff);
     company

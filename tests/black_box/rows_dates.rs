@@ -274,3 +274,44 @@ fn a_known_person_whose_rule_cell_is_empty_stays_and_the_case_of_a_cell_counts_f
         .says("the column Gesellschaft, which an include rule compares, is empty");
     assert_eq!(jobticket.active().len(), 5);
 }
+
+#[test]
+fn of_several_rows_the_one_with_an_empty_rule_cell_keeps_the_person_unless_it_has_ended() {
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    rules(&mut company);
+    company.deliver("roster_20261120.csv", with_rules(&["ACME GmbH;"; 5]));
+    company.run_now().exits(0);
+    let text = with_rules(&["ACME GmbH;", ";", "ACME GmbH;", ";", "ACME GmbH;"]);
+    let row = |number: &str| {
+        text.lines()
+            .find(|line| line.starts_with(number))
+            .unwrap()
+            .to_owned()
+    };
+    // 00002 also has a row of another company; the row of 00004 says that the employment has ended.
+    let other = row("00002").replace("31.12.9999;", "31.12.9999;Andere");
+    let ended = row("00004").replace("31.12.9999", "31.10.2026");
+    let text = text.replace(&row("00004"), &ended) + &other + "\r\n";
+    company.deliver("roster_20261121.csv", text);
+    company
+        .run_now()
+        .exits(9)
+        .says("! 00002 rejected")
+        .says("- 00004 leaves (employment ended 2026-10-31)");
+    assert_eq!(jobticket.active(), ["00001", "00002", "00003", "00005"]);
+}
+
+#[test]
+fn a_new_number_whose_row_makes_no_sense_offboards_nobody_either() {
+    let jobticket = JobTicket::start();
+    let company = Company::at(&jobticket);
+    let mut staff = people(5);
+    company.deliver_people("20261120", &staff);
+    company.run_now().exits(0);
+    staff[1].number = "2".to_owned();
+    staff[1].born = "1990-04-15".to_owned();
+    company.deliver_people("20261121", &staff);
+    company.run_now().exits(9).says("Nothing changed");
+    assert_eq!(jobticket.active().len(), 5);
+}
