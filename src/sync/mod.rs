@@ -6,6 +6,7 @@
 //!
 //! First contact with anything but the sandbox, and decisions on what is held, are not part of this version: the guard holds, and says so.
 
+mod ahead;
 mod connect;
 mod notes;
 mod people;
@@ -23,6 +24,7 @@ use chrono::{DateTime, Utc};
 
 use people::{Doubt, Doubtful, Planned};
 
+pub use ahead::forecast;
 pub use connect::{ConnectError, Link, Secrets, connect};
 pub use report::{Ending, IncompleteRow, RejectedRow, RunReport, SourceReport};
 
@@ -200,23 +202,6 @@ pub async fn run(
     report
 }
 
-/// What a dry run would come to now, without asking JobTicket and without a line in any log.
-pub async fn forecast(context: &Context<'_>, integration: &Integration) -> RunReport {
-    let options = Options {
-        dry_run: true,
-        trigger: "check".to_owned(),
-        wait: Duration::ZERO,
-        accept_clock: false,
-    };
-    let mut report = RunReport::new(integration, "", true);
-    let secrets = Secrets::none();
-    let mut run = Run::new(context, integration, &secrets, &options, "");
-    run.silent = true;
-    run.ahead(&mut report).await;
-    report.exit_code = report.exit();
-    report
-}
-
 /// Tells the operational log what somebody has to look at.
 fn tell(report: &RunReport) {
     let (name, run) = (&report.integration, &report.run);
@@ -332,47 +317,6 @@ impl<'c> Run<'c> {
         if let Err(stop) = self.steps(report).await {
             report.ending = stop.into();
         }
-    }
-
-    /// Everything up to the guard's verdict, for which the last push counts as settled.
-    async fn ahead(&mut self, report: &mut RunReport) {
-        if let Err(stop) = self.look_ahead(report).await {
-            report.ending = stop.into();
-        }
-    }
-
-    async fn look_ahead(&mut self, report: &mut RunReport) -> Result<(), Stop> {
-        let store = self.context.store;
-        self.check_clock()?;
-        let unanswered = off(|| store.unsettled(&self.target))?.is_some();
-        if unanswered {
-            report.notes.push(
-                "The answer to the last push was never seen; the next run looks for it first"
-                    .to_owned(),
-            );
-        }
-        let doubt = if unanswered || off(|| store.perhaps_in_part(&self.target, None))? {
-            Doubt::Unsettled
-        } else {
-            Doubt::None
-        };
-        let doubtful = Doubtful::load(store, &self.target, &doubt)?;
-        let known = Known {
-            snapshot: off(|| store.snapshot(&self.target))?,
-            doubtful: matches!(doubt, Doubt::Unsettled).then(|| doubtful.keyed()),
-        };
-        let Some((plan, ..)) = self.planned(&known, &doubtful, report).await? else {
-            return Ok(());
-        };
-        let harmless = self.integration.jobticket.is_loopback();
-        report.ending = match guard::judge(plan, &self.integration.limits, harmless) {
-            Verdict::EmptyRoster(_) => Ending::EmptyRoster,
-            Verdict::Held(_, hold) => Ending::Held { hold },
-            Verdict::Approved(approved) => Ending::WouldPush {
-                employees: approved.entries().len(),
-            },
-        };
-        Ok(())
     }
 
     /// Pulls and plans. `None` where the run ends with that, for which `report` says how.
