@@ -8,11 +8,11 @@ use crate::audit::AuditFile;
 use crate::clock::Clock;
 use crate::config::{Config, Integration, Limit, SecretRef};
 use crate::exit::Exit;
-use crate::jobticket::{CallError, GateClosed, Outcome};
+use crate::jobticket::{CallError, Outcome};
 use crate::plan::Counts;
 use crate::source::{self, RuleCount};
 use crate::store::{self, Store};
-use crate::sync::{ConnectError, Context, Ending, RejectedRow, Secrets, connect, forecast};
+use crate::sync::{Context, Ending, RejectedRow, Secrets, connect, forecast};
 
 /// What was found of one integration.
 #[derive(Debug, Serialize)]
@@ -281,16 +281,10 @@ async fn api(
     let integration = &integration;
     let link = match connect(config, integration, secrets, clock, None).await {
         Ok(link) => link,
-        Err(error @ ConnectError::Client(_)) => {
-            return found.wrong(Exit::Configuration, source::chain(&error));
+        Err(error) => {
+            let text = source::chain(&error);
+            return found.wrong(Ending::from(error).exit(), text);
         }
-        Err(error) => return found.wrong(Exit::Unexpected, source::chain(&error)),
-    };
-    let failed = |error: &CallError| match error {
-        CallError::Failed { outcome, .. } if outcome.is_refusal() => Exit::Refused,
-        CallError::Incomplete(_) => Exit::Refused,
-        CallError::Gate(GateClosed::Ledger(_)) => Exit::Unexpected,
-        CallError::Failed { .. } | CallError::Gate(_) => Exit::Unreachable,
     };
     match link.client().probe().await {
         Ok((total, date)) => {
@@ -317,10 +311,16 @@ async fn api(
                 Err(CallError::Failed { outcome: Outcome::Forbidden, .. }) => found.warnings.push(
                     "the credential may not view HR integrations (view-hr-integrations), so a push can only be confirmed by listing employees".to_owned(),
                 ),
-                Err(error) => found.wrong(failed(&error), source::chain(&error)),
+                Err(error) => {
+ let text = source::chain(&error);
+ found.wrong(Ending::from(error).exit(), text);
+}
             }
         }
-        Err(error) => found.wrong(failed(&error), source::chain(&error)),
+        Err(error) => {
+            let text = source::chain(&error);
+            found.wrong(Ending::from(error).exit(), text);
+        }
     }
     link.close().await;
 }

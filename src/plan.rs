@@ -32,11 +32,6 @@ impl Known {
         let has = |list: &Vec<Keyed>| list.binary_search_by(|(key, _)| key.cmp(hr_id)).is_ok();
         self.snapshot.as_ref().is_some_and(has) || self.doubtful.as_ref().is_some_and(has)
     }
-
-    /// How many people were acknowledged.
-    pub fn size(&self) -> usize {
-        self.snapshot.as_ref().map_or(0, Vec::len)
-    }
 }
 
 /// Why someone leaves.

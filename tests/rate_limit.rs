@@ -1,6 +1,6 @@
 //! The request ledger against the vendor's limit, on a clock whose waits take no time: never more than 100 requests in any 60 seconds.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::time::Duration;
 

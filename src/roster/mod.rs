@@ -8,11 +8,9 @@ mod assemble;
 mod dates;
 mod employee;
 mod mapping;
+mod rejection;
 
-pub use assemble::{
-    Assembly, Delivery, Ended, Entry, Incomplete, REQUIRED, Rejected, Rejection, Selection,
-    assemble,
-};
+pub use assemble::{Assembly, Delivery, Ended, Entry, Incomplete, REQUIRED, Selection, assemble};
 pub use dates::{DateFormat, DateFormatError};
 pub use employee::{Absence, Employee, Field, HrId, ValueHash, has_ended};
 pub(crate) use mapping::normal;
@@ -20,3 +18,4 @@ pub use mapping::{
     AbsenceMapping, Columns, DateMapping, FlagMapping, Mapped, Mapping, Row, RuleMapping,
     Unselected, Wrong,
 };
+pub use rejection::{Rejected, Rejection};

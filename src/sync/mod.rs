@@ -33,7 +33,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Integration, changes, flatten};
 use crate::exit::Exit;
 use crate::guard::{self, Verdict};
-use crate::jobticket::{CallError, GateClosed};
+use crate::jobticket::CallError;
 use crate::plan::{Counts, Known, Plan};
 use crate::roster::{Employee, HrId, Selection};
 use crate::source::Taken;
@@ -256,19 +256,10 @@ impl From<Stop> for Ending {
     fn from(stop: Stop) -> Self {
         let message = stop.to_string();
         match stop {
-            Stop::Call(CallError::Failed { outcome, .. }) if outcome.is_refusal() => {
-                Ending::Refused { message }
-            }
-            Stop::Call(CallError::Incomplete(_)) => Ending::Refused { message },
-            Stop::Collides(_) => Ending::Collides { message },
-            Stop::Connect(ConnectError::Client(_)) => Ending::Misconfigured { message },
-            Stop::Call(CallError::Gate(GateClosed::Ledger(_)))
-            | Stop::Store(_)
-            | Stop::Connect(_)
-            | Stop::Clock(_) => Ending::Failed { message },
-            Stop::Call(CallError::Failed { .. } | CallError::Gate(_)) => {
-                Ending::Unreachable { message }
-            }
+            Stop::Call(error) => error.into(),
+            Stop::Connect(error) => error.into(),
+            Stop::Collides(_) => Self::Collides { message },
+            Stop::Store(_) | Stop::Clock(_) => Self::Failed { message },
         }
     }
 }

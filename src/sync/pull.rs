@@ -1,6 +1,6 @@
 //! The sources of a run, side by side: each delivers, or its last good roster stands in, or the run ends.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Run, RunReport, SourceReport, Stop, off};
 use crate::audit::Event;
@@ -19,6 +19,8 @@ pub(super) struct Deliveries {
 /// What became of one source.
 #[derive(Default)]
 struct OneSource {
+    /// Identifies the rules by which it was read.
+    mapping_hash: String,
     taken: Option<Taken>,
     /// New rows, in the form in which they are kept.
     keep: Option<Vec<Vec<u8>>>,
@@ -91,7 +93,10 @@ impl Run<'_> {
             note: None,
             frozen: false,
         };
-        let mut one = OneSource::default();
+        let mut one = OneSource {
+            mapping_hash: hash,
+            ..OneSource::default()
+        };
         let last_rows = || {
             let rows = off(|| self.context.store.source_rows(&self.target, &source.name))?;
             Ok::<_, StoreError>(Some(rows))
@@ -203,12 +208,6 @@ impl Run<'_> {
     ) -> Result<(), StoreError> {
         let mut notes: Vec<Note> = Vec::new();
         let mut delivered = Vec::new();
-        let hashes: HashMap<&str, String> = self
-            .integration
-            .sources
-            .iter()
-            .map(|source| (source.name.as_str(), source::mapping_hash(source)))
-            .collect();
         let texts: Vec<Option<String>> = deliveries
             .sources
             .iter()
@@ -220,7 +219,7 @@ impl Run<'_> {
                 delivered.push(Delivered {
                     source: &source.name,
                     taken,
-                    mapping_hash: &hashes[source.name.as_str()],
+                    mapping_hash: &one.mapping_hash,
                     pieces: one.keep.as_deref(),
                 });
             }

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::connect::ConnectError;
 use crate::exit::Exit;
 use crate::guard::Hold;
+use crate::jobticket::{CallError, GateClosed};
 use crate::plan::{Change, Collision, Counts};
 use crate::roster::{Field, Incomplete, Rejected};
 use crate::source::RuleCount;
@@ -105,6 +107,28 @@ impl Ending {
             Self::Collides { .. } => "collision",
             Self::Misconfigured { .. } => "misconfigured",
             Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+impl From<CallError> for Ending {
+    fn from(error: CallError) -> Self {
+        let message = error.to_string();
+        match error {
+            CallError::Failed { outcome, .. } if outcome.is_refusal() => Self::Refused { message },
+            CallError::Incomplete(_) => Self::Refused { message },
+            CallError::Gate(GateClosed::Ledger(_)) => Self::Failed { message },
+            CallError::Failed { .. } | CallError::Gate(_) => Self::Unreachable { message },
+        }
+    }
+}
+
+impl From<ConnectError> for Ending {
+    fn from(error: ConnectError) -> Self {
+        let message = error.to_string();
+        match error {
+            ConnectError::Client(_) => Self::Misconfigured { message },
+            ConnectError::Sandbox(_) | ConnectError::Ledger(_) => Self::Failed { message },
         }
     }
 }
