@@ -18,13 +18,14 @@
 //! | `config` | the YAML tree, strict loading, validation with line and path, secrets, changes | `roster` |
 //! | `roster` | `Employee`, `HrId`; mapping of records, dates, selection, validation | – |
 //! | `source` | one file an adapter, one shared table reader, one shared file intake | `roster`, `config`, `digest` |
-//! | `plan` | the diff: joiners, leavers with reasons, changed; the hash of what waits | `roster`, `digest` |
-//! | `guard` | limits, verdicts, `Approved` | `plan`, `config`, `roster` |
+//! | `plan` | the diff: joiners, leavers with reasons, changed, key drift; the hash of what waits | `roster`, `digest` |
+//! | `guard` | limits, windows, who goes and who waits, `Approved` | `plan`, `config`, `roster` |
 //! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock` |
-//! | `audit` | the audit log: events, masking, hash chain, the file | `plan`, `guard`, `config`, `roster`, `digest` |
-//! | `store` | SQLite: schema, snapshot, pushes, runs, sources, audit outbox, run lock; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
+//! | `drift` | where JobTicket differs from the snapshot | `jobticket`, `plan`, `roster` |
+//! | `audit` | the audit log: events, masking, hash chain, the file | `plan`, `guard`, `config`, `roster`, `drift`, `digest` |
+//! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
 //! | `sandbox` | the JobTicket API imitated on loopback | `jobticket`, `clock` |
-//! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `sandbox`, `source`, `store` |
+//! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `drift`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `sandbox`, `source`, `store` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
@@ -39,6 +40,7 @@ pub mod clock;
 pub mod config;
 mod crash;
 mod digest;
+pub mod drift;
 pub mod exit;
 pub mod guard;
 pub mod jobticket;

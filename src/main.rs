@@ -214,6 +214,7 @@ async fn run(
         trigger: "--run-now".to_owned(),
         wait: Duration::from_secs(cli.wait),
         accept_clock: cli.accept_clock,
+        by_hand: true,
     };
     let mut reports: Vec<RunReport> = Vec::new();
     for (integration, secrets) in &ready {

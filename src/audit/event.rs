@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::config::KeyChange;
-use crate::guard::Trip;
+use crate::drift::Difference;
+use crate::guard::{Cause, Grounds, Trip};
 use crate::plan::{Change, Counts};
 
 /// One event. None of these holds a personal value; those stand apart, in [`Values`].
@@ -82,7 +83,6 @@ pub enum Event {
         hr_id: String,
         kept: String,
         joiner: bool,
-        new_number: bool,
     },
     /// People who would leave are kept, because a source failed.
     KeptWhileFrozen { hr_ids: Vec<String> },
@@ -98,6 +98,8 @@ pub enum Event {
     Change {
         #[serde(flatten)]
         change: Change,
+        #[serde(flatten)]
+        grounds: Option<Grounds>,
     },
     /// The guard's verdict.
     Guard {
@@ -105,13 +107,92 @@ pub enum Event {
         plan_hash: String,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         trips: Vec<Trip>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        waits: Vec<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        counting: Vec<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<String>,
     },
+    /// People, or a whole plan, wait for a decision; a `held` line for each person follows.
+    HoldOpened {
+        hold: u64,
+        scope: String,
+        kind: String,
+        why: Vec<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        plan_hash: Option<String>,
+        people: usize,
+    },
+    /// One person of a hold.
+    Held {
+        hold: u64,
+        #[serde(flatten)]
+        change: Change,
+        #[serde(flatten)]
+        cause: Option<Cause>,
+        active_ticket: Option<bool>,
+    },
+    /// People of a hold are not in question any more; without names, the plan of the hold is not.
+    HoldOver {
+        hold: u64,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        hr_ids: Vec<String>,
+    },
+    /// An approval is too old, or the state of things has made it void: its people wait again.
+    ApprovalVoid { hold: u64 },
+    /// Somebody decided.
+    Decision {
+        decision: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hold: Option<u64>,
+        user: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_behalf_of: Option<String>,
+        reason: String,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        hr_ids: Vec<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        except: Vec<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        sync_ids: Vec<String>,
+    },
+    /// All employees of JobTicket were read before a push, or were not, because the configuration says so.
+    ReadBefore {
+        read: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        linked: Option<usize>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        last_sync_id: Option<String>,
+    },
+    /// JobTicket refused single records; the rest goes out again without what it refused.
+    PushAmended {
+        sync_id: String,
+        carried_forward: Vec<String>,
+        left_out: Vec<String>,
+    },
+    /// What a push did is not seen at JobTicket, longer than it may take.
+    Drift {
+        sync_id: String,
+        hours: i64,
+        differences: Vec<Difference>,
+    },
+    /// After a push people who do not belong to it had lost their tickets.
+    TicketsLost { sync_id: String, ids: Vec<u64> },
+    /// JobTicket refuses the credential; scheduled runs do not push until it is accepted again.
+    CredentialRefused { outcome: String },
+    /// What had failed works again.
+    Recovered { what: String },
     /// A push is about to leave; this line is on disk before it does.
     PushIntent {
         sync_id: String,
         employees: usize,
         body_sha256: String,
         plan_hash: String,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        approved_by_holds: Vec<u64>,
     },
     /// One attempt of it.
     PushAttempt {

@@ -3,6 +3,7 @@
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use serde::Serialize;
 
+use super::limits::Window;
 use super::problem::Problems;
 
 /// A number of rows or people: a share of all, never less than a floor and, where given, never more than a count.
@@ -54,6 +55,41 @@ impl Deserr<Problems> for Limit {
             percent,
             count,
             at_least,
+        })
+    }
+}
+
+#[derive(Deserr)]
+#[deserr(error = Problems, deny_unknown_fields)]
+struct WindowKeys {
+    days: u32,
+    percent: Percent,
+    #[deserr(default)]
+    count: Option<u64>,
+    at_least: u64,
+}
+
+impl Deserr<Problems> for Window {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        at: ValuePointerRef<'_>,
+    ) -> Result<Self, Problems> {
+        let WindowKeys {
+            days,
+            percent: Percent(percent),
+            count,
+            at_least,
+        } = WindowKeys::deserialize_from_value(value, at)?;
+        if !(1..=366).contains(&days) {
+            return Err(Problems::one(at, "days is from 1 to 366"));
+        }
+        Ok(Self {
+            days,
+            limit: Limit {
+                percent,
+                count,
+                at_least,
+            },
         })
     }
 }

@@ -6,6 +6,7 @@
 mod changes;
 mod jobticket;
 mod limit;
+mod limits;
 mod load;
 mod location;
 mod problem;
@@ -24,6 +25,7 @@ pub use changes::{KeyChange, changes, flatten};
 pub(crate) use jobticket::is_loopback;
 pub use jobticket::{Environment, JobTicket, Timeouts};
 pub use limit::Limit;
+pub use limits::{Cost, FirstPush, Limits, OnRejectedRows, OnTrip, ReadBack, Window};
 pub use load::{ConfigError, Finding, load, parse};
 pub use location::Place;
 pub use secret::{Secret, SecretError, SecretRef};
@@ -153,6 +155,18 @@ pub struct Integration {
     /// What a person has to decide.
     #[deserr(default)]
     pub limits: Limits,
+    /// What is read back from JobTicket.
+    #[deserr(default)]
+    pub read_back: ReadBack,
+    /// An unchanged roster is pushed again after so many days; never where null.
+    #[deserr(default = Some(7))]
+    pub resync_every_days: Option<u32>,
+    /// What happens where JobTicket refuses single records of a push.
+    #[deserr(default)]
+    pub on_rejected_rows: OnRejectedRows,
+    /// What a linked employee costs, for the plan.
+    #[deserr(default)]
+    pub joiner_cost: Cost,
 }
 
 /// Who is taken by date.
@@ -172,51 +186,6 @@ impl Default for Select {
         Self {
             starters_days_ahead: 30,
             leavers_days_kept: 0,
-        }
-    }
-}
-
-/// What one run may do without asking.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields, validate = validate::limits -> Problems)]
-pub struct Limits {
-    /// People who are missing without an explanation.
-    #[deserr(default = Limits::default().leavers)]
-    pub leavers: Limit,
-    /// People whose employment ended by a date in the roster.
-    #[deserr(default = Limits::default().explained_leavers)]
-    pub explained_leavers: Limit,
-    /// New people.
-    #[deserr(default = Limits::default().joiners)]
-    pub joiners: Limit,
-    /// People with a changed value.
-    #[deserr(default = Limits::default().changed)]
-    pub changed: Limit,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            leavers: Limit {
-                percent: 5.0,
-                count: Some(10),
-                at_least: 2,
-            },
-            explained_leavers: Limit {
-                percent: 20.0,
-                count: Some(100),
-                at_least: 5,
-            },
-            joiners: Limit {
-                percent: 20.0,
-                count: Some(100),
-                at_least: 5,
-            },
-            changed: Limit {
-                percent: 50.0,
-                count: None,
-                at_least: 10,
-            },
         }
     }
 }

@@ -10,7 +10,9 @@ use deserr::{IntoValue, Value, ValuePointerRef};
 use super::location::{Pointer, Step, pointer};
 use super::problem::{Problem, Problems};
 use super::values::BaseUrl;
-use super::{After, Config, Integration, JobTicket, Limits, Select, Timeouts, is_loopback};
+use super::{
+    After, Config, Cost, Integration, JobTicket, Limits, ReadBack, Select, Timeouts, is_loopback,
+};
 
 /// What is wrong with the block at one place.
 pub(super) struct Findings {
@@ -106,6 +108,12 @@ pub(super) fn integration(
             findings.say(
                 "sources",
                 "There is no source; an integration without one would offboard everybody",
+            );
+        }
+        if integration.resync_every_days == Some(0) {
+            findings.say(
+                "resync_every_days",
+                "Write at least 1 day, or null for never",
             );
         }
         let jobticket = &integration.jobticket;
@@ -238,10 +246,17 @@ pub(super) fn select(select: Select, at: ValuePointerRef<'_>) -> Result<Select, 
 /// Limits.
 pub(super) fn limits(limits: Limits, at: ValuePointerRef<'_>) -> Result<Limits, Problems> {
     judged(limits, at, |limits, findings| {
+        let windows = limits
+            .windows
+            .iter()
+            .map(|window| ("windows", window.limit));
         for (key, limit) in [
             ("leavers", limits.leavers),
             ("explained_leavers", limits.explained_leavers),
-        ] {
+        ]
+        .into_iter()
+        .chain(windows.clone())
+        {
             if limit.percent > 50.0 {
                 findings.say(
                     key,
@@ -261,10 +276,52 @@ pub(super) fn limits(limits: Limits, at: ValuePointerRef<'_>) -> Result<Limits, 
             ("explained_leavers", limits.explained_leavers),
             ("joiners", limits.joiners),
             ("changed", limits.changed),
-        ] {
+            ("key_drift", limits.key_drift),
+        ]
+        .into_iter()
+        .chain(windows)
+        {
             if limit.count.is_some_and(|count| count < limit.at_least) {
                 findings.say(key, "count is less than at_least, so at_least alone would count; correct one of them");
             }
+        }
+        for (key, percent, most) in [
+            ("keep_percent", limits.keep_percent, 50),
+            ("emptied_percent", limits.emptied_percent, 100),
+        ] {
+            if percent > most {
+                findings.say(key, format!("Write a percentage from 0 to {most}"));
+            }
+        }
+        if !(1..=31).contains(&limits.missing_days) {
+            findings.say("missing_days", "Write 1 to 31 days");
+        }
+        if !(1..=720).contains(&limits.approval_hours) {
+            findings.say("approval_hours", "Write 1 to 720 hours");
+        }
+    })
+}
+
+/// What is read back.
+pub(super) fn read_back(
+    read_back: ReadBack,
+    at: ValuePointerRef<'_>,
+) -> Result<ReadBack, Problems> {
+    judged(read_back, at, |read_back, findings| {
+        if !(1..=720).contains(&read_back.within_hours) {
+            findings.say("within_hours", "Write 1 to 720 hours");
+        }
+    })
+}
+
+/// The cost of a linked employee.
+pub(super) fn cost(cost: Cost, at: ValuePointerRef<'_>) -> Result<Cost, Problems> {
+    judged(cost, at, |cost, findings| {
+        if !(0.0..=1_000_000.0).contains(&cost.amount) {
+            findings.say("amount", "Write what a linked employee costs, such as 1.00");
+        }
+        if cost.currency.is_empty() || cost.currency.len() > 8 {
+            findings.say("currency", "Write a currency, such as EUR");
         }
     })
 }

@@ -7,6 +7,7 @@
 mod client;
 mod error;
 mod gate;
+mod linked;
 mod push;
 mod read_back;
 mod retry;
@@ -15,5 +16,6 @@ pub mod wire;
 pub use client::{Attempt, Client, Connection, Witness};
 pub use error::{CallError, Outcome, PushError};
 pub use gate::{GateClosed, RequestGate};
+pub use linked::{Linked, There};
 pub use push::{Push, Receipt, named_records};
 pub use retry::{LONGEST_BLOCK, parse_retry_after};

@@ -37,6 +37,7 @@ pub(crate) fn plan_of(old: &[Employee], new: &[Employee]) -> Plan {
     let known = Known {
         snapshot: Some(keyed(old)),
         doubtful: None,
+        linked: Vec::new(),
     };
     let values = old
         .iter()
@@ -44,7 +45,7 @@ pub(crate) fn plan_of(old: &[Employee], new: &[Employee]) -> Plan {
         .collect();
     let mut entries: Vec<Entry> = new.iter().cloned().map(entry).collect();
     entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
-    Plan::new(entries, &known, &values, &HashMap::new(), &HashMap::new())
+    Plan::new(entries, &known, &values, &Reasons::default())
 }
 
 #[test]
@@ -79,13 +80,13 @@ fn people_of_a_push_that_was_never_answered_are_leavers_too() {
     let known = Known {
         snapshot: Some(keyed(&[person("1", "A"), person("3", "A")])),
         doubtful: Some(keyed(&[person("2", "A"), person("3", "A")])),
+        linked: Vec::new(),
     };
     let plan = Plan::new(
         vec![entry(person("3", "A"))],
         &known,
         &HashMap::new(),
-        &HashMap::new(),
-        &HashMap::new(),
+        &Reasons::default(),
     );
     let leavers: Vec<_> = plan
         .changes
@@ -102,10 +103,10 @@ fn people_of_a_push_that_was_never_answered_are_leavers_too() {
         &Known {
             snapshot: known.snapshot,
             doubtful: known.doubtful,
+            linked: Vec::new(),
         },
         &HashMap::new(),
-        &HashMap::new(),
-        &HashMap::new(),
+        &Reasons::default(),
     );
     assert!(
         !same.is_empty(),
@@ -125,6 +126,7 @@ fn a_joiner_with_the_email_of_somebody_who_is_kept_waits() {
     let known = Known {
         snapshot: Some(keyed(&[person("1", "A")])),
         doubtful: None,
+        linked: Vec::new(),
     };
     let mut entries = vec![kept, entry(joiner)];
     let found = keep_apart(&mut entries, &known, &HashMap::new()).unwrap();
@@ -134,7 +136,6 @@ fn a_joiner_with_the_email_of_somebody_who_is_kept_waits() {
             hr_id: HrId::new("9"),
             kept: HrId::new("1"),
             joiner: true,
-            new_number: false,
         }]
     );
     assert_eq!(entries.len(), 1);
@@ -148,6 +149,7 @@ fn a_known_person_who_takes_the_email_of_somebody_who_is_kept_keeps_the_old_one(
     let known = Known {
         snapshot: Some(keyed(&old)),
         doubtful: None,
+        linked: Vec::new(),
     };
     let values = HashMap::from([(HrId::new("2"), old[1].clone())]);
     let mut entries = vec![
@@ -195,10 +197,10 @@ proptest! {
 
     #[test]
     fn nobody_of_the_snapshot_is_missing_from_the_roster_without_standing_in_the_plan(old in people(), doubtful in people(), new in people()) {
-        let known = Known { snapshot: Some(keyed(&old)), doubtful: Some(keyed(&doubtful)) };
+        let known = Known { snapshot: Some(keyed(&old)), doubtful: Some(keyed(&doubtful)), linked: Vec::new() };
         let mut entries: Vec<Entry> = new.into_iter().map(entry).collect();
         entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
-        let plan = Plan::new(entries, &known, &HashMap::new(), &HashMap::new(), &HashMap::new());
+        let plan = Plan::new(entries, &known, &HashMap::new(), &Reasons::default());
         for person in old.iter().chain(&doubtful) {
             let sent = plan.entries.iter().any(|entry| entry.employee.hr_id == person.hr_id);
             let leaves = plan.changes.iter().any(|c| c.hr_id == person.hr_id && matches!(c.what, What::Leaves(_)));
@@ -214,15 +216,20 @@ fn somebody_whom_jobticket_may_have_already_is_no_new_number_of_somebody_missing
     let known = Known {
         snapshot: Some(keyed(&[person("100", "A")])),
         doubtful: Some(keyed(std::slice::from_ref(&again))),
+        linked: Vec::new(),
     };
     let entries = [entry(again)];
     let old = HashMap::from([(HrId::new("100"), person("100", "A"))]);
     let comparison = compare(&known, &entries);
-    assert_eq!(new_numbers(&comparison, &entries, &known, &old), []);
+    assert_eq!(
+        new_numbers(&comparison, &entries, &known, &old, |_| false),
+        []
+    );
     let unknown = Known {
         snapshot: known.snapshot,
         doubtful: None,
+        linked: Vec::new(),
     };
-    let twins = new_numbers(&comparison, &entries, &unknown, &old);
-    assert_eq!(twins[0].kept, HrId::new("100"));
+    let twins = new_numbers(&comparison, &entries, &unknown, &old, |_| false);
+    assert_eq!(twins[0].old, HrId::new("100"));
 }

@@ -68,9 +68,17 @@ pub struct Ended {
 
 impl Ended {
     fn on(last_day: NaiveDate, selection: Selection) -> Self {
-        let told_after = (selection.today - last_day).num_days();
-        let late = told_after - i64::from(selection.leavers_days_kept) > TIMELY_DAYS;
-        Self { last_day, late }
+        let mut ended = Self {
+            last_day,
+            late: false,
+        };
+        ended.late = ended.was_late(selection.today, selection.leavers_days_kept);
+        ended
+    }
+
+    /// Whether a day on which the end was told lies too long after it.
+    pub fn was_late(&self, told: NaiveDate, days_kept: u32) -> bool {
+        (told - self.last_day).num_days() - i64::from(days_kept) > TIMELY_DAYS
     }
 }
 

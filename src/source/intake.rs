@@ -219,6 +219,16 @@ impl Taken {
     pub fn is(&self, entry: &Entry) -> bool {
         (&self.name, self.size, self.modified) == (&entry.name, entry.size, entry.modified)
     }
+
+    /// Tells one delivery from another, also where the second says the same.
+    pub fn identity(&self) -> String {
+        format!(
+            "{} {} {}",
+            self.name,
+            self.modified.to_rfc3339(),
+            self.sha256
+        )
+    }
 }
 
 /// The most bytes that a file of the source may have, packed or unpacked.

@@ -4,6 +4,7 @@
 //! transaction; events for the audit log are part of it. The snapshot moves only with a [`Receipt`](crate::jobticket::Receipt). All of this blocks: callers keep it off the
 //! async threads. WAL does not work on network file systems, so what `journal_mode` answers is checked.
 
+mod holds;
 mod ledger;
 mod lock;
 mod outbox;
@@ -13,6 +14,7 @@ mod runs;
 mod schema;
 mod snapshot;
 mod sources;
+mod standing;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -22,11 +24,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+pub use holds::{
+    Decision, HeldPerson, HeldState, HoldRecord, HoldState, HoldsUpdate, NewHold, Scope, Verb,
+};
 pub use ledger::Ledger;
 pub use lock::{LockTaken, RunLock};
 pub use outbox::{Note, Notes};
 pub use push::{Prepared, PushState, Settled, Unsettled};
+pub use snapshot::rules_mark;
 pub use sources::{Delivered, SourceState, pieces_of};
+pub use standing::{Fact, Missing, Origin};
 
 use crate::clock::Clock;
 

@@ -1,11 +1,12 @@
 //! The outbox of pushes: what is about to leave is on disk before it does, and stays until JobTicket's answer is known.
 
+use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::advance;
+use super::snapshot::{Leaver, Person, advance};
 use super::{Notes, Store, StoreError, Target, pieces};
-use crate::guard::Approved;
+use crate::guard::{Approved, Grounds};
 use crate::jobticket::{Push, Receipt};
 use crate::plan::{Change, What};
 use crate::roster::Employee;
@@ -55,12 +56,17 @@ pub struct Prepared<'p> {
     pub rules_hash: &'p str,
     /// Names of the sources, by position.
     pub sources: &'p [&'p str],
+    /// The calendar day in the configured zone.
+    pub day: NaiveDate,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Sent<S, E> {
     source: S,
     employee: E,
+    /// Whether a row that was read under the rules in force has them so.
+    #[serde(default)]
+    fresh: bool,
 }
 
 impl Store {
@@ -114,7 +120,10 @@ impl Store {
         let mut select = connection.prepare_cached(sql)?;
         let mut rows = select.query(params![target.as_str(), only])?;
         while let Some(row) = rows.next()? {
-            for Sent { source, employee } in sent(row)? {
+            for Sent {
+                source, employee, ..
+            } in sent(row)?
+            {
                 people.insert(employee.hr_id.clone(), (source, employee));
             }
         }
@@ -135,11 +144,21 @@ impl Store {
             body_hash,
             rules_hash,
             sources,
+            day,
         } = prepared;
-        let leavers: Vec<&Change> = approved
+        let leaves = |change: &&Change| matches!(change.what, What::Leaves(_));
+        let leavers: Vec<Leaver> = approved
             .changes()
             .iter()
-            .filter(|change| matches!(change.what, What::Leaves(_)))
+            .filter(leaves)
+            .map(|change| Leaver {
+                unasked: matches!(
+                    approved.grounds(&change.hr_id),
+                    None | Some(Grounds::Missing { .. })
+                ),
+                change: change.clone(),
+                day: Some(*day),
+            })
             .collect();
         let leavers = serde_json::to_string(&leavers).expect("changes are plain values");
         let rows: Vec<Sent<&str, &Employee>> = approved
@@ -148,6 +167,7 @@ impl Store {
             .map(|entry| Sent {
                 source: sources[entry.source],
                 employee: &entry.employee,
+                fresh: entry.line != 0,
             })
             .collect();
         self.write(|transaction| {
@@ -187,7 +207,7 @@ impl Store {
                 [receipt.sync_id(), target.as_str()],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )?;
-            let leavers: Vec<Change> =
+            let leavers: Vec<Leaver> =
                 serde_json::from_str(&leavers).map_err(|_| StoreError::Unreadable("a list of leavers"))?;
             let mut people: Vec<Sent<String, Employee>> = Vec::new();
             let mut select =
@@ -196,8 +216,14 @@ impl Store {
             while let Some(row) = rows.next()? {
                 people.extend(sent(row)?);
             }
-            let roster: Vec<(&str, &Employee)> =
-                people.iter().map(|sent| (sent.source.as_str(), &sent.employee)).collect();
+            let roster: Vec<Person<'_>> = people
+                .iter()
+                .map(|sent| Person {
+                    source: &sent.source,
+                    employee: &sent.employee,
+                    fresh: sent.fresh,
+                })
+                .collect();
             advance(transaction, target, receipt, &rules_hash, &run, &roster, &leavers)?;
             let now = self.clock.now().to_rfc3339();
             transaction.execute(

@@ -8,7 +8,8 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x4a54_5359;
 
 /// The steps; the number of those taken is the version (`PRAGMA user_version`). A released step is never edited.
-const STEPS: [&str; 1] = [r"
+const STEPS: [&str; 2] = [
+    r"
     -- Facts of the whole installation: last configuration, head of the audit chain.
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -66,14 +67,69 @@ const STEPS: [&str; 1] = [r"
         PRIMARY KEY (sync_id, piece)
     ) STRICT;
 
-    -- Who left in the last 30 days.
+    -- Who left of late.
     CREATE TABLE leaver (
         target TEXT NOT NULL, hr_id TEXT NOT NULL, left_at TEXT NOT NULL, run TEXT NOT NULL, reason TEXT NOT NULL,
         PRIMARY KEY (target, hr_id, left_at)
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE audit_outbox (seq INTEGER PRIMARY KEY, line TEXT NOT NULL) STRICT;
-"];
+",
+    r"
+    -- People, or a whole plan, that wait for a decision.
+    CREATE TABLE hold (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        target TEXT NOT NULL, integration TEXT NOT NULL, run TEXT NOT NULL, opened_at TEXT NOT NULL,
+        scope TEXT NOT NULL CHECK (scope IN ('people', 'plan')),
+        kind TEXT NOT NULL, why TEXT NOT NULL,   -- what tripped, JSON
+        plan_hash TEXT,                          -- of a whole plan
+        details TEXT NOT NULL,                   -- what there is to know besides, JSON
+        state TEXT NOT NULL CHECK (state IN ('open', 'approved', 'rejected', 'over')),
+        decided_at TEXT
+    ) STRICT;
+    CREATE INDEX hold_by_state ON hold (target, state);
+    CREATE TABLE held_person (
+        hold INTEGER NOT NULL REFERENCES hold (id) ON DELETE CASCADE,
+        hr_id TEXT NOT NULL,
+        reason TEXT NOT NULL,                    -- what an approval covers
+        change TEXT NOT NULL, cause TEXT,        -- what would happen and why it waits, JSON
+        active INTEGER,                          -- whether they had a ticket when the hold was opened; null where that is not known
+        state TEXT NOT NULL CHECK (state IN ('waits', 'approved', 'excepted', 'rejected', 'over')),
+        decided_at TEXT, key_change INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (hold, hr_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX held_by_person ON held_person (hr_id);
+    CREATE TABLE decision (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        target TEXT NOT NULL, integration TEXT NOT NULL, hold INTEGER REFERENCES hold (id), kind TEXT NOT NULL,
+        login TEXT NOT NULL, on_behalf_of TEXT, reason TEXT NOT NULL, at TEXT NOT NULL,
+        hr_ids TEXT NOT NULL,                    -- JSON
+        until TEXT
+    ) STRICT;
+    -- People who stay until a day, whatever the sources say.
+    CREATE TABLE keep (
+        target TEXT NOT NULL, hr_id TEXT NOT NULL, until TEXT NOT NULL, decision INTEGER NOT NULL REFERENCES decision (id),
+        PRIMARY KEY (target, hr_id)
+    ) STRICT, WITHOUT ROWID;
+    -- People who would leave: since when, and on how many days a complete delivery said so.
+    CREATE TABLE missing (
+        target TEXT NOT NULL, hr_id TEXT NOT NULL, first_day TEXT NOT NULL, last_day TEXT NOT NULL, days INTEGER NOT NULL,
+        deliveries TEXT NOT NULL,                -- the deliveries counted last, JSON
+        PRIMARY KEY (target, hr_id)
+    ) STRICT, WITHOUT ROWID;
+    -- What is known of an integration besides, such as what stops it.
+    CREATE TABLE target_fact (
+        target TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (target, name)
+    ) STRICT, WITHOUT ROWID;
+    -- Identifies the selection rules under which somebody was last acknowledged from a row of a file; 0 is none.
+    ALTER TABLE snapshot_employee ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;
+    -- On which calendar day somebody left, and whether without an explanation and without an approval.
+    ALTER TABLE leaver ADD COLUMN day TEXT NOT NULL DEFAULT '';
+    ALTER TABLE leaver ADD COLUMN unasked INTEGER NOT NULL DEFAULT 0;
+    UPDATE leaver SET day = substr(left_at, 1, 10), unasked = 1;
+",
+];
 
 fn pragma(connection: &Connection, name: &str) -> Result<i64, rusqlite::Error> {
     connection.pragma_query_value(None, name, |row| row.get(0))

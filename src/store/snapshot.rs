@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, Target};
 use crate::jobticket::Receipt;
@@ -10,6 +12,23 @@ use crate::plan::{Change, Keyed, What};
 use crate::roster::{Employee, Field, HrId, ValueHash};
 
 impl Store {
+    /// When the snapshot was acknowledged; `None` before the first push.
+    pub fn acknowledged_at(&self, target: &Target) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let text: Option<String> = self
+            .lock()
+            .query_row(
+                "SELECT acknowledged_at FROM snapshot WHERE target = ?1",
+                [target.as_str()],
+                |row| row.get(0),
+            )
+            .optional()?;
+        text.map(|text| {
+            text.parse()
+                .map_err(|_| StoreError::Unreadable("the time of a snapshot"))
+        })
+        .transpose()
+    }
+
     /// Keys and hashes of the snapshot, sorted; `None` before the first acknowledgement.
     pub fn snapshot(&self, target: &Target) -> Result<Option<Vec<Keyed>>, StoreError> {
         let connection = self.lock();
@@ -96,7 +115,7 @@ fn keys(connection: &rusqlite::Connection, target: &Target) -> Result<Vec<Keyed>
     Ok(keys)
 }
 
-fn bit(field: Field) -> i64 {
+pub(super) fn bit(field: Field) -> i64 {
     1 << Field::ALL
         .iter()
         .position(|known| *known == field)
@@ -115,13 +134,13 @@ fn filled(employee: &Employee) -> i64 {
 fn people_of_other_sources(
     transaction: &Transaction<'_>,
     target: &Target,
-    roster: &[(&str, &Employee)],
+    roster: &[Person<'_>],
 ) -> Result<HashSet<HrId>, StoreError> {
     let known = transaction
         .prepare_cached("SELECT DISTINCT source FROM snapshot_employee WHERE target = ?1")?
         .query_map([target.as_str()], |row| row.get(0))?
         .collect::<Result<Vec<String>, _>>()?;
-    let delivering: HashSet<&str> = roster.iter().map(|(source, _)| *source).collect();
+    let delivering: HashSet<&str> = roster.iter().map(|person| person.source).collect();
     if known.len() <= 1
         && known
             .iter()
@@ -132,7 +151,7 @@ fn people_of_other_sources(
     }
     let sources: HashMap<&str, &str> = roster
         .iter()
-        .map(|(source, employee)| (employee.hr_id.as_str(), *source))
+        .map(|person| (person.employee.hr_id.as_str(), person.source))
         .collect();
     let mut select = transaction
         .prepare_cached("SELECT hr_id, source FROM snapshot_employee WHERE target = ?1")?;
@@ -150,6 +169,35 @@ fn people_of_other_sources(
     Ok(moved)
 }
 
+/// One person of a roster that was acknowledged.
+pub(super) struct Person<'p> {
+    pub(super) source: &'p str,
+    pub(super) employee: &'p Employee,
+    /// Whether a row of a file that was read under the rules in force has them so.
+    pub(super) fresh: bool,
+}
+
+/// Somebody whom a push leaves out.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Leaver {
+    #[serde(flatten)]
+    pub(super) change: Change,
+    /// The calendar day in the configured zone.
+    #[serde(default)]
+    pub(super) day: Option<NaiveDate>,
+    /// Whether they leave without an explanation and without an approval.
+    #[serde(default)]
+    pub(super) unasked: bool,
+}
+
+/// Leavers are remembered for longer than any window of the limits looks back.
+const LEAVERS_KEPT: chrono::Duration = chrono::Duration::days(400);
+
+/// The number by which people remember the rules of their row; never 0, which is none.
+pub fn rules_mark(rules_hash: &str) -> i64 {
+    i64::from_str_radix(rules_hash.get(..15).unwrap_or_default(), 16).map_or(1, |mark| mark.max(1))
+}
+
 /// Makes an acknowledged roster the snapshot: the one place where it moves, and only with a receipt.
 pub(super) fn advance(
     transaction: &Transaction<'_>,
@@ -157,8 +205,8 @@ pub(super) fn advance(
     receipt: &Receipt,
     rules_hash: &str,
     run: &str,
-    roster: &[(&str, &Employee)],
-    leavers: &[Change],
+    roster: &[Person<'_>],
+    leavers: &[Leaver],
 ) -> Result<(), StoreError> {
     let at = receipt.at().to_rfc3339();
     transaction.execute(
@@ -167,17 +215,34 @@ pub(super) fn advance(
         params![target.as_str(), receipt.sync_id(), at, rules_hash],
     )?;
     let mut gone: HashMap<HrId, ValueHash> = keys(transaction, target)?.into_iter().collect();
+    let mark = rules_mark(rules_hash);
+    let marked: bool = !transaction.query_row(
+        "SELECT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND rules <> ?2)",
+        params![target.as_str(), mark],
+        |row| row.get::<_, bool>(0),
+    )?;
     let elsewhere = people_of_other_sources(transaction, target, roster)?;
     let mut upsert = transaction.prepare_cached(
-        "INSERT INTO snapshot_employee (target, hr_id, source, employee, hash, filled, first_seen, last_changed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+        "INSERT INTO snapshot_employee (target, hr_id, source, employee, hash, filled, first_seen, last_changed, rules)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, coalesce(?8, 0))
          ON CONFLICT (target, hr_id) DO UPDATE
-         SET source = ?3, employee = ?4, hash = ?5, filled = ?6, last_changed = ?7",
+         SET source = ?3, employee = ?4, hash = ?5, filled = ?6, last_changed = ?7, rules = coalesce(?8, rules)",
     )?;
-    for (source, employee) in roster {
+    let mut mark_only = transaction.prepare_cached(
+        "UPDATE snapshot_employee SET rules = ?3 WHERE target = ?1 AND hr_id = ?2",
+    )?;
+    for Person {
+        source,
+        employee,
+        fresh,
+    } in roster
+    {
         let hash = employee.hash();
         let moved = elsewhere.contains(employee.hr_id.as_str());
         if gone.remove(employee.hr_id.as_str()) == Some(hash) && !moved {
+            if *fresh && !marked {
+                mark_only.execute(params![target.as_str(), employee.hr_id.as_str(), mark])?;
+            }
             continue;
         }
         let text = serde_json::to_string(employee).expect("an employee is plain values");
@@ -189,7 +254,8 @@ pub(super) fn advance(
             text,
             hash.0,
             filled(employee),
-            at
+            at,
+            fresh.then_some(mark),
         ])?;
     }
     let mut remove = transaction
@@ -198,9 +264,14 @@ pub(super) fn advance(
         remove.execute([target.as_str(), hr_id.as_str()])?;
     }
     let mut left = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO leaver (target, hr_id, left_at, run, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO leaver (target, hr_id, left_at, run, reason, day, unasked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for change in leavers {
+    for Leaver {
+        change,
+        day,
+        unasked,
+    } in leavers
+    {
         if let What::Leaves(why) = &change.what {
             let reason = serde_json::to_string(why).expect("a reason is plain values");
             left.execute(params![
@@ -208,11 +279,13 @@ pub(super) fn advance(
                 change.hr_id.as_str(),
                 at,
                 run,
-                reason
+                reason,
+                day.map_or_else(|| at[..10].to_owned(), |day| day.to_string()),
+                unasked,
             ])?;
         }
     }
-    let kept_since = receipt.at() - chrono::Duration::days(30);
+    let kept_since = receipt.at() - LEAVERS_KEPT;
     transaction.execute(
         "DELETE FROM leaver WHERE left_at < ?1",
         [kept_since.to_rfc3339()],

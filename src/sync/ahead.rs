@@ -5,8 +5,6 @@ use std::time::Duration;
 use super::people::{Doubt, Doubtful};
 use super::{Context, Ending, Options, Run, RunReport, Secrets, Stop, off};
 use crate::config::Integration;
-use crate::guard::{self, Verdict};
-use crate::plan::Known;
 
 /// What a dry run would come to now, without asking JobTicket and without a line in any log.
 pub async fn forecast(context: &Context<'_>, integration: &Integration) -> RunReport {
@@ -15,6 +13,7 @@ pub async fn forecast(context: &Context<'_>, integration: &Integration) -> RunRe
         trigger: "check".to_owned(),
         wait: Duration::ZERO,
         accept_clock: false,
+        by_hand: true,
     };
     let mut report = RunReport::new(integration, "", true);
     let secrets = Secrets::none();
@@ -48,22 +47,19 @@ impl Run<'_> {
         } else {
             Doubt::None
         };
+        self.load_decisions()?;
         let doubtful = Doubtful::load(store, &self.target, &doubt)?;
-        let known = Known {
-            snapshot: off(|| store.snapshot(&self.target))?,
-            doubtful: matches!(doubt, Doubt::Unsettled).then(|| doubtful.keyed()),
-        };
-        let Some((plan, ..)) = self.planned(&known, &doubtful, report).await? else {
+        let known = self.known(&doubt, &doubtful)?;
+        let Some(mut stage) = self.gathered(&known, &doubtful, report).await? else {
             return Ok(());
         };
-        let harmless = self.integration.jobticket.is_loopback();
-        report.ending = match guard::judge(plan, &self.integration.limits, harmless) {
-            Verdict::EmptyRoster(_) => Ending::EmptyRoster,
-            Verdict::Held(_, hold) => Ending::Held { hold },
-            Verdict::Approved(approved) => Ending::WouldPush {
-                employees: approved.entries().len(),
-            },
-        };
-        Ok(())
+        let plan = self.plan(&mut stage, &known, &doubtful, None)?;
+        if plan.entries.is_empty() {
+            report.ending = Ending::EmptyRoster;
+            return Ok(());
+        }
+        let judged = self.judge(&plan, &stage, &known, None)?;
+        self.decide(plan, &judged, &mut stage, &known, &doubtful, false, report)
+            .await
     }
 }

@@ -1,13 +1,15 @@
 //! One run over one integration, top to bottom: the only place that drives the stages.
 //!
-//! lock → clock → settle the last push → pull → assemble → plan → guard → push → snapshot → read back. Every step writes the audit log. A source that fails is
-//! frozen: its last good roster stands in, and where there is none the run ends without a push. The store blocks, so every call of it steps aside with
-//! `block_in_place`; the run therefore needs tokio's multi-threaded runtime.
-//!
-//! First contact with anything but the sandbox, and decisions on what is held, are not part of this version: the guard holds, and says so.
+//! lock → clock → settle the last push → pull → assemble → read back whom JobTicket has → plan → guard → holds → push → snapshot → read back. Every step writes the audit
+//! log. A source that fails is frozen: its last good roster stands in. Where a plan against the snapshot alone shows that nothing goes out, JobTicket is not asked. The store
+//! blocks, so every call of it steps aside with `block_in_place`; the run therefore needs tokio's multi-threaded runtime.
 
 mod ahead;
+mod confirm;
 mod connect;
+mod failures;
+mod holds;
+mod judge;
 mod notes;
 mod people;
 mod pull;
@@ -16,28 +18,27 @@ mod record;
 mod report;
 mod settle;
 mod text;
+mod told;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use people::{Doubt, Doubtful, Planned};
+use people::{Doubt, Doubtful, Stage};
 
 pub use ahead::forecast;
 pub use connect::{ConnectError, Link, Secrets, connect};
-pub use report::{Ending, IncompleteRow, RejectedRow, RunReport, SourceReport};
+pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
 
 use crate::audit::{AuditFile, Event};
 use crate::clock::Clock;
 use crate::config::{Config, Integration, changes, flatten};
 use crate::exit::Exit;
-use crate::guard::{self, Verdict};
-use crate::jobticket::CallError;
+use crate::guard::{Decided, Judgement, Unaccounted};
+use crate::jobticket::{CallError, There};
 use crate::plan::{Counts, Known, Plan};
-use crate::roster::{Employee, HrId, Selection};
-use crate::source::Taken;
-use crate::store::{LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
+use crate::roster::Selection;
+use crate::store::{HoldRecord, LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
 
 /// What a run needs besides its integration.
 pub struct Context<'c> {
@@ -66,6 +67,8 @@ pub struct Options {
     pub wait: Duration,
     /// Go on although the clock seems wrong.
     pub accept_clock: bool,
+    /// Whether somebody asked for it by hand, so that nothing that failed before keeps it from trying again.
+    pub by_hand: bool,
 }
 
 /// Why a run stops before its end. Each becomes an [`Ending`].
@@ -81,6 +84,10 @@ enum Stop {
     Clock(String),
     #[error("{0}")]
     Collides(String),
+    #[error(transparent)]
+    Unaccounted(#[from] Unaccounted),
+    #[error("{0}")]
+    BackingOff(String),
 }
 
 /// JobTicket's clock and ours may differ by less than this.
@@ -259,7 +266,8 @@ impl From<Stop> for Ending {
             Stop::Call(error) => error.into(),
             Stop::Connect(error) => error.into(),
             Stop::Collides(_) => Self::Collides { message },
-            Stop::Store(_) | Stop::Clock(_) => Self::Failed { message },
+            Stop::BackingOff(_) => Self::Unreachable { message },
+            Stop::Store(_) | Stop::Clock(_) | Stop::Unaccounted(_) => Self::Failed { message },
         }
     }
 }
@@ -279,6 +287,14 @@ struct Run<'c> {
     in_store: bool,
     /// Whether nothing of it is recorded at all: only `check` looks ahead so.
     silent: bool,
+    /// What was decided and still holds.
+    decided: Decided,
+    /// The holds that are not over.
+    holds: Vec<HoldRecord>,
+    /// Whom JobTicket has, once it was read.
+    there: Option<There>,
+    /// That JobTicket refused the credential, in words.
+    refused_credential: Option<String>,
 }
 
 impl<'c> Run<'c> {
@@ -300,23 +316,51 @@ impl<'c> Run<'c> {
             begun: false,
             in_store: !options.dry_run,
             silent: false,
+            decided: Decided::default(),
+            holds: Vec::new(),
+            there: None,
+            refused_credential: None,
         }
     }
 
     /// Everything from the clock to the read-back.
     async fn whole(&mut self, report: &mut RunReport) {
         if let Err(stop) = self.steps(report).await {
+            self.note_stop(&stop);
             report.ending = stop.into();
+        }
+        if let Err(error) = self.remember_failure(report) {
+            report.ending = Ending::Failed {
+                message: error.to_string(),
+            };
         }
     }
 
-    /// Pulls and plans. `None` where the run ends with that, for which `report` says how.
-    async fn planned(
+    /// Whom JobTicket has as far as this store knows.
+    fn known(&self, doubt: &Doubt, doubtful: &Doubtful) -> Result<Known, StoreError> {
+        let store = self.context.store;
+        let (snapshot, doubtful) = match doubt {
+            Doubt::None => (off(|| store.snapshot(&self.target))?, None),
+            Doubt::Unsettled => (
+                off(|| store.snapshot(&self.target))?,
+                Some(doubtful.keyed()),
+            ),
+            Doubt::Taken(_) => (Some(doubtful.keyed()), None),
+        };
+        Ok(Known {
+            snapshot,
+            doubtful,
+            linked: Vec::new(),
+        })
+    }
+
+    /// Pulls and puts the rosters together. `None` where no source has anything.
+    async fn gathered(
         &mut self,
         known: &Known,
         doubtful: &Doubtful,
         report: &mut RunReport,
-    ) -> Result<Option<(Plan, HashMap<HrId, Employee>, Vec<Option<Taken>>)>, Stop> {
+    ) -> Result<Option<Stage>, Stop> {
         report.snapshot = known.snapshot.as_ref().map(Vec::len);
         let Some((assembly, taken)) = self.gather(known, report).await? else {
             report.ending = Ending::SourceFailed;
@@ -325,16 +369,17 @@ impl<'c> Run<'c> {
         };
         crate::crash::point("pulled");
         (self.context.stage)("comparing with the snapshot");
-        let Planned { plan, old } = self.plan(assembly, known, doubtful, report)?;
-        report.roster = plan.entries.len();
-        report.counts = plan.counts();
-        report.changes.clone_from(&plan.changes);
-        if plan.is_empty() && !plan.entries.is_empty() {
-            report.ending = Ending::Unchanged;
-            self.archive(&taken, report)?;
-            return Ok(None);
-        }
-        Ok(Some((plan, old, taken)))
+        Ok(Some(self.stage(assembly, taken, known, doubtful, report)?))
+    }
+
+    /// Whether an unchanged roster is due to be pushed again.
+    fn resync_due(&self) -> Result<bool, StoreError> {
+        let Some(days) = self.integration.resync_every_days else {
+            return Ok(false);
+        };
+        let last = off(|| self.context.store.acknowledged_at(&self.target))?;
+        let now = self.context.clock.now();
+        Ok(last.is_some_and(|last| now - last >= chrono::Duration::days(days.into())))
     }
 
     async fn steps(&mut self, report: &mut RunReport) -> Result<(), Stop> {
@@ -345,60 +390,160 @@ impl<'c> Run<'c> {
         self.begin()?;
         clock?;
         crate::crash::point("begun");
+        self.may_try()?;
+        self.load_decisions()?;
+        self.end_of_lost_tickets()?;
         let doubt = self.settle(report).await?;
+        self.settle_unconfirmed(report).await?;
         (self.context.stage)("loading the snapshot");
         let doubtful = Doubtful::load(store, &self.target, &doubt)?;
-        let known = match doubt {
-            Doubt::None => Known {
-                snapshot: off(|| store.snapshot(&self.target))?,
-                doubtful: None,
-            },
-            Doubt::Unsettled => Known {
-                snapshot: off(|| store.snapshot(&self.target))?,
-                doubtful: Some(doubtful.keyed()),
-            },
-            Doubt::Taken(_) => Known {
-                snapshot: Some(doubtful.keyed()),
-                doubtful: None,
-            },
-        };
-        let Some((plan, old, taken)) = self.planned(&known, &doubtful, report).await? else {
+        let mut known = self.known(&doubt, &doubtful)?;
+        let Some(mut stage) = self.gathered(&known, &doubtful, report).await? else {
             return Ok(());
         };
-        self.note_plan(&plan, &old)?;
-        crate::crash::point("planned");
-        let harmless = self.integration.jobticket.is_loopback();
-        match guard::judge(plan, &self.integration.limits, harmless) {
-            Verdict::EmptyRoster(plan) => {
-                self.record(vec![verdict(
-                    "empty roster refused",
-                    &plan.hash,
-                    Vec::new(),
-                )])?;
-                report.ending = Ending::EmptyRoster;
-                Ok(())
-            }
-            Verdict::Held(plan, hold) => {
-                self.record(vec![verdict("held", &plan.hash, hold.trips.clone())])?;
-                report.ending = Ending::Held { hold };
-                Ok(())
-            }
-            Verdict::Approved(approved) => {
-                self.record(vec![verdict("approved", approved.plan_hash(), Vec::new())])?;
-                if self.options.dry_run {
-                    report.ending = Ending::WouldPush {
-                        employees: approved.entries().len(),
-                    };
-                    return Ok(());
-                }
-                self.push(&approved, report).await?;
-                if matches!(report.ending, Ending::Pushed { .. }) {
-                    self.archive(&taken, report)?;
-                    crate::crash::point("archived");
-                }
-                Ok(())
+        let resync = self.resync_due()?;
+        let mut plan = self.plan(&mut stage, &known, &doubtful, None)?;
+        if plan.entries.is_empty() {
+            return self.refuse_empty(&plan, report);
+        }
+        let restored = off(|| store.restored(&self.target))?;
+        if plan.is_empty() && !resync && self.holds.is_empty() && !restored {
+            return self.unchanged(&plan, &stage, report);
+        }
+        let mut judged = None;
+        if known.snapshot.is_some() {
+            let provisional = self.judge(&plan, &stage, &known, None)?;
+            if provisional.nothing_goes(&plan)
+                && !plan.resend
+                && !resync
+                && !restored
+                && !self.asks_anew(&provisional)
+            {
+                judged = Some(provisional);
             }
         }
+        let judged = match judged {
+            Some(judged) => judged,
+            None => {
+                self.read_back_before(&mut known, report).await?;
+                stage.entries = plan.entries;
+                let there = self.there.take();
+                plan = self.plan(&mut stage, &known, &doubtful, there.as_ref())?;
+                let judged = self.judge(&plan, &stage, &known, there.as_ref())?;
+                self.there = there;
+                judged
+            }
+        };
+        self.decide(plan, &judged, &mut stage, &known, &doubtful, resync, report)
+            .await
+    }
+
+    /// From the judgement to the push.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what the stages before have made"
+    )]
+    async fn decide(
+        &mut self,
+        plan: Plan,
+        judged: &Judgement,
+        stage: &mut Stage,
+        known: &Known,
+        doubtful: &Doubtful,
+        resync: bool,
+        report: &mut RunReport,
+    ) -> Result<(), Stop> {
+        let there = self.there.take();
+        self.update_holds(&plan, judged, stage, known, there.as_ref(), report)?;
+        report.roster = plan.entries.len();
+        if let Some(hold) = &judged.whole {
+            report.counts = plan.counts();
+            report.changes.clone_from(&plan.changes);
+            self.note_rows(report)?;
+            self.note_plan(&plan, &stage.old, judged)?;
+            crate::crash::point("planned");
+            self.record(vec![verdict("held", &plan.hash, judged)])?;
+            report.ending = Ending::Held { hold: hold.clone() };
+            return Ok(());
+        }
+        let plan =
+            self.without_waiting(plan, judged, stage, known, doubtful, there.as_ref(), report)?;
+        report.roster = plan.entries.len();
+        report.counts = plan.counts();
+        report.changes.clone_from(&plan.changes);
+        if plan.is_empty() && !resync {
+            return self.unchanged(&plan, stage, report);
+        }
+        self.note_rows(report)?;
+        self.note_plan(&plan, &stage.old, judged)?;
+        crate::crash::point("planned");
+        let hash = plan.hash.clone();
+        let approved = judged.approve(plan)?;
+        self.record(vec![verdict("approved", &hash, judged)])?;
+        if self.options.dry_run {
+            report.ending = Ending::WouldPush {
+                employees: approved.entries().len(),
+            };
+            return Ok(());
+        }
+        let before = there.as_ref().map(|there| there.others.clone());
+        let amend = push::Amend {
+            judged,
+            stage,
+            known,
+            doubtful,
+            there: there.as_ref(),
+        };
+        self.push(approved, amend, before, report).await?;
+        if matches!(report.ending, Ending::Pushed { .. }) {
+            let taken = std::mem::take(&mut stage.taken);
+            self.archive(&taken, report)?;
+            crate::crash::point("archived");
+        }
+        Ok(())
+    }
+
+    fn refuse_empty(&mut self, plan: &Plan, report: &mut RunReport) -> Result<(), Stop> {
+        report.counts = plan.counts();
+        report.changes.clone_from(&plan.changes);
+        self.note_rows(report)?;
+        let none = Judgement::default();
+        self.note_plan(plan, &std::collections::HashMap::new(), &none)?;
+        crate::crash::point("planned");
+        self.record(vec![verdict("empty roster refused", &plan.hash, &none)])?;
+        report.ending = Ending::EmptyRoster;
+        Ok(())
+    }
+
+    /// Nothing goes out.
+    fn unchanged(
+        &mut self,
+        plan: &Plan,
+        stage: &Stage,
+        report: &mut RunReport,
+    ) -> Result<(), Stop> {
+        report.roster = plan.entries.len();
+        self.note_rows(report)?;
+        report.ending = Ending::Unchanged;
+        if !self.options.dry_run && !self.silent {
+            if !stage.failed {
+                let store = self.context.store;
+                let mark = crate::store::rules_mark(&self.rules_hash());
+                if off(|| store.has_other_rules(&self.target, mark))? {
+                    let fresh = plan.entries.iter().filter(|entry| entry.line != 0);
+                    let fresh = fresh.map(|entry| &entry.employee.hr_id);
+                    off(|| store.mark_rules(&self.target, mark, fresh))?;
+                }
+                let nobody_leaves = report.counting.is_empty()
+                    && report.waiting.is_empty()
+                    && report.kept.is_empty();
+                if nobody_leaves && !off(|| store.missing(&self.target))?.is_empty() {
+                    off(|| store.keep_missing(&self.target, &std::collections::HashMap::new()))?;
+                }
+            }
+            self.archive(&stage.taken, report)?;
+        }
+        Ok(())
     }
 
     fn selection(&self) -> Selection {
@@ -406,11 +551,21 @@ impl<'c> Run<'c> {
     }
 }
 
-fn verdict(verdict: &str, plan_hash: &str, trips: Vec<guard::Trip>) -> Note {
+fn verdict(verdict: &str, plan_hash: &str, judged: &Judgement) -> Note {
+    let names = |hr_ids: &mut dyn Iterator<Item = &crate::roster::HrId>| -> Vec<String> {
+        hr_ids.map(ToString::to_string).collect()
+    };
+    let asked = &mut judged
+        .questions
+        .iter()
+        .map(|question| &question.change.hr_id);
     Event::Guard {
         verdict: verdict.to_owned(),
         plan_hash: plan_hash.to_owned(),
-        trips,
+        trips: judged.trips.clone(),
+        waits: names(asked),
+        counting: names(&mut judged.counting.iter().map(|(hr_id, _)| hr_id)),
+        kept: names(&mut judged.kept.iter()),
     }
     .into()
 }
@@ -431,6 +586,15 @@ impl RunReport {
             rejected: Vec::new(),
             incomplete: Vec::new(),
             collisions: Vec::new(),
+            waiting: Vec::new(),
+            counting: Vec::new(),
+            kept: Vec::new(),
+            hold: None,
+            drift: None,
+            tickets_lost: Vec::new(),
+            refused_rows: Vec::new(),
+            linked: None,
+            joiner_cost: integration.joiner_cost.clone(),
             too_early: 0,
             notes: Vec::new(),
             ending: Ending::Unchanged,

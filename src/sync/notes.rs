@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Run, RunReport};
 use crate::audit::{Event, Values, mask};
 use crate::config::AuditValues;
+use crate::guard::Judgement;
 use crate::plan::{Counts, Plan, What};
 use crate::roster::{Employee, Field, HrId};
 use crate::store::{Note, StoreError};
@@ -41,7 +42,6 @@ impl Run<'_> {
                     hr_id: collision.hr_id.to_string(),
                     kept: collision.kept.to_string(),
                     joiner: collision.joiner,
-                    new_number: collision.new_number,
                 }
                 .into(),
             );
@@ -57,6 +57,7 @@ impl Run<'_> {
         &self,
         plan: &Plan,
         old: &HashMap<HrId, Employee>,
+        judged: &Judgement,
     ) -> Result<(), StoreError> {
         let counts: Counts = plan.counts();
         let mut notes = vec![
@@ -78,6 +79,7 @@ impl Run<'_> {
             notes.push(Note {
                 event: Event::Change {
                     change: change.clone(),
+                    grounds: judged.grounds(&change.hr_id).cloned(),
                 },
                 values,
             });

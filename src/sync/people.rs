@@ -2,21 +2,28 @@
 //!
 //! Here is where people are kept in: a rejected row of a known person is not a person who left, and while a source is frozen nobody leaves for being missing.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::{IncompleteRow, RejectedRow, Run, RunReport, Stop, off, pull};
 use crate::audit::Event;
-use crate::config::AuditValues;
-use crate::plan::{self, Collision, Known, Leaving, Plan};
-use crate::roster::{Assembly, Employee, Entry, HrId, Rejected, Rejection, assemble};
+use crate::jobticket::There;
+use crate::plan::{self, Known, Leaving, Plan, Reasons};
+use crate::roster::{Assembly, Employee, Entry, HrId, REQUIRED, Rejected, Rejection, assemble};
 use crate::source::{self, Taken};
-use crate::store::{Store, StoreError, Target};
+use crate::store::{Store, StoreError, Target, rules_mark};
 
-/// What the pulled rows come to, ready for the guard.
-pub(super) struct Planned {
-    pub(super) plan: Plan,
-    /// Acknowledged values of the people who change or leave, for the audit log.
+/// What the pulled rows come to.
+pub(super) struct Stage {
+    /// The roster, sorted by hrId.
+    pub(super) entries: Vec<Entry>,
+    /// Acknowledged values of people who change, leave or are kept.
     pub(super) old: HashMap<HrId, Employee>,
+    /// Why people are not in the roster.
+    pub(super) reasons: Reasons,
+    /// The files that were read, by position of the source.
+    pub(super) taken: Vec<Option<Taken>>,
+    /// Whether a source failed.
+    pub(super) failed: bool,
 }
 
 /// What is known of the last push, once it was looked for.
@@ -87,14 +94,15 @@ impl Run<'_> {
         }
     }
 
-    /// From people to the plan.
-    pub(super) fn plan(
+    /// From rows to the people of the roster: those whose rows cannot be used, and those of sources that failed, are kept.
+    pub(super) fn stage(
         &mut self,
         mut assembly: Assembly,
+        taken: Vec<Option<Taken>>,
         known: &Known,
         doubtful: &Doubtful,
         report: &mut RunReport,
-    ) -> Result<Planned, Stop> {
+    ) -> Result<Stage, Stop> {
         let mut entries = std::mem::take(&mut assembly.entries);
         let mut old: HashMap<HrId, Employee> = HashMap::new();
         let rejected: HashSet<&HrId> = assembly
@@ -103,20 +111,29 @@ impl Run<'_> {
             .filter(|row| row.known)
             .map(|row| &row.hr_id)
             .collect();
-        self.carry_forward(
-            rejected.into_iter().cloned().collect(),
-            doubtful,
-            &mut entries,
-            &mut old,
-        )?;
-        let twins = self.keep_old_numbers(known, &assembly, doubtful, &mut entries, &mut old)?;
-        if report.sources.iter().any(|source| source.frozen) {
+        let rejected = rejected.into_iter().cloned().collect();
+        self.carry_forward(rejected, doubtful, None, &mut entries, &mut old)?;
+        let unusable = unusable_numbers(&assembly);
+        let mut kept = plan::compare(known, &entries).leavers;
+        // The row under a new number may itself be one that cannot be used.
+        kept.retain(|hr_id| unusable.contains(hr_id.without_zeros()));
+        self.carry_forward(kept, doubtful, None, &mut entries, &mut old)?;
+        let mut reasons = Reasons {
+            ended: std::mem::take(&mut assembly.ended),
+            unselected: std::mem::take(&mut assembly.unselected),
+            ..Reasons::default()
+        };
+        self.leave_out_refused(&mut entries, &mut reasons);
+        let failed = report
+            .sources
+            .iter()
+            .any(|source| source.status == "failed");
+        if failed {
             // The last roster that was read may never have been acknowledged, and somebody who is gone from one source may
             // stand in the one that cannot be read: only a date in a single source still counts.
             let several = self.integration.sources.len() > 1;
-            let leaves = |hr_id: &HrId| Leaving::of(hr_id, &assembly.ended, &assembly.unselected);
             let mut kept = plan::compare(known, &entries).leavers;
-            kept.retain(|hr_id| several || !leaves(hr_id).is_explained());
+            kept.retain(|hr_id| several || !reasons.of(hr_id).is_explained());
             if !kept.is_empty() {
                 let hr_ids: Vec<String> = kept.iter().map(ToString::to_string).collect();
                 report.notes.push(format!(
@@ -124,26 +141,9 @@ impl Run<'_> {
                     hr_ids.join(", ")
                 ));
                 self.record(vec![Event::KeptWhileFrozen { hr_ids }.into()])?;
-                self.carry_forward(kept, doubtful, &mut entries, &mut old)?;
+                self.carry_forward(kept, doubtful, None, &mut entries, &mut old)?;
             }
         }
-
-        let comparison = plan::compare(known, &entries);
-        let changed = comparison
-            .changed
-            .iter()
-            .map(|position| &entries[*position].employee.hr_id);
-        let shown = self.context.config.audit.values != AuditValues::None;
-        let leavers = comparison.leavers.iter().filter(|_| shown);
-        for (hr_id, (_, employee)) in self.acknowledged(changed.chain(leavers), doubtful)? {
-            old.insert(hr_id, employee);
-        }
-        let collisions = plan::keep_apart(&mut entries, known, &old).map_err(|(one, other)| {
-            Stop::Collides(format!(
-                "{one} and {other} are both kept and have the same e-mail; correct one of them in the HR system"
-            ))
-        })?;
-        report.collisions = twins.into_iter().chain(collisions).collect();
         let in_words = |row: &Rejected| {
             let source = &self.integration.sources[row.source];
             let column = match &row.why {
@@ -158,66 +158,109 @@ impl Run<'_> {
             .map(|row| IncompleteRow::new(row, &self.integration.sources[row.source].name))
             .collect();
         report.too_early = assembly.too_early;
-        self.note_rows(report)?;
-        let plan = Plan::new(entries, known, &old, &assembly.ended, &assembly.unselected);
-        Ok(Planned { plan, old })
+        Ok(Stage {
+            entries,
+            old,
+            reasons,
+            taken,
+            failed,
+        })
     }
 
-    /// Keeps people who would leave without an explanation and join under another number; the new number waits.
-    fn keep_old_numbers(
-        &self,
-        known: &Known,
-        assembly: &Assembly,
-        doubtful: &Doubtful,
-        entries: &mut Vec<Entry>,
-        old: &mut HashMap<HrId, Employee>,
-    ) -> Result<Vec<Collision>, Stop> {
-        let mut comparison = plan::compare(known, entries);
-        comparison.leavers.retain(|hr_id| {
-            !Leaving::of(hr_id, &assembly.ended, &assembly.unselected).is_explained()
-        });
-        if comparison.leavers.is_empty() {
-            return Ok(Vec::new());
+    /// People whom JobTicket refuses, and of whom somebody decided that they are left out.
+    fn leave_out_refused(&self, entries: &mut Vec<Entry>, reasons: &mut Reasons) {
+        let reason = format!("leaves: {}", Leaving::Refused);
+        let refused =
+            self.decided.approvals.iter().filter(|(_, approvals)| {
+                approvals.iter().any(|approval| approval.reason == reason)
+            });
+        reasons.refused = refused.map(|(hr_id, _)| hr_id.clone()).collect();
+        if !reasons.refused.is_empty() {
+            entries.retain(|entry| !reasons.refused.contains(&entry.employee.hr_id));
         }
-        let leaving: HashMap<HrId, Employee> = self
-            .acknowledged(&comparison.leavers, doubtful)?
-            .into_iter()
-            .map(|(hr_id, (_, employee))| (hr_id, employee))
-            .collect();
-        let twins = plan::new_numbers(&comparison, entries, known, &leaving);
-        let waiting: HashSet<&HrId> = twins.iter().map(|twin| &twin.hr_id).collect();
-        entries.retain(|entry| !waiting.contains(&entry.employee.hr_id));
-        let mut kept: BTreeSet<HrId> = twins.iter().map(|twin| twin.kept.clone()).collect();
-        // The row under the new number may itself be one that cannot be used.
-        let unusable = assembly
-            .rejected
-            .iter()
-            .filter(|row| !row.known)
-            .map(|row| &row.hr_id);
-        let unusable = unusable.chain(assembly.incomplete.iter().map(|row| &row.hr_id));
-        let unusable: HashSet<&str> = unusable.map(HrId::without_zeros).collect();
-        let leavers = comparison.leavers.into_iter();
-        kept.extend(leavers.filter(|hr_id| unusable.contains(hr_id.without_zeros())));
-        let kept = kept.into_iter().collect();
-        self.carry_forward(kept, doubtful, entries, old)?;
-        Ok(twins)
+    }
+
+    /// The plan of the roster as it stands against whom JobTicket has, with the acknowledged values of everyone whom it changes.
+    pub(super) fn plan(
+        &self,
+        stage: &mut Stage,
+        known: &Known,
+        doubtful: &Doubtful,
+        there: Option<&There>,
+    ) -> Result<Plan, Stop> {
+        let entries = std::mem::take(&mut stage.entries);
+        let comparison = plan::compare(known, &entries);
+        let of = |positions: &[usize]| -> Vec<HrId> {
+            let hr_id = |position: &usize| entries[*position].employee.hr_id.clone();
+            positions.iter().map(hr_id).collect()
+        };
+        let mut wanted = of(&comparison.changed);
+        wanted.extend(of(&comparison.linked));
+        wanted.extend(comparison.leavers.iter().cloned());
+        for (hr_id, (_, employee)) in self.acknowledged(&wanted, doubtful, there)? {
+            stage.old.insert(hr_id, employee);
+        }
+        self.explain_leavers(&comparison.leavers, stage)?;
+        Ok(Plan::new(entries, known, &stage.old, &stage.reasons))
+    }
+
+    /// What is known of leavers besides their rows: their source, the rules under which they were acknowledged, and whether the end of their employment was known in time.
+    fn explain_leavers(&self, leavers: &[HrId], stage: &mut Stage) -> Result<(), StoreError> {
+        let origins = off(|| self.context.store.origins(&self.target, leavers))?;
+        let mark = rules_mark(&self.rules_hash());
+        let Stage { reasons, old, .. } = stage;
+        for (hr_id, origin) in origins {
+            let mut sources = self.integration.sources.iter();
+            if !sources.any(|source| source.name == origin.source) {
+                reasons.removed.insert(hr_id.clone(), origin.source);
+            }
+            if origin.rules == mark {
+                reasons.same_rules.insert(hr_id);
+            }
+        }
+        let missing = off(|| self.context.store.missing(&self.target))?;
+        for hr_id in leavers {
+            let Some(ended) = reasons.ended.get_mut(hr_id) else {
+                continue;
+            };
+            let told = old.get(hr_id).and_then(|old| old.termination_date) == Some(ended.last_day);
+            let in_time = missing.get(hr_id).is_some_and(|missing| {
+                !ended.was_late(missing.first_day, self.integration.select.leavers_days_kept)
+            });
+            if told || in_time {
+                ended.late = false;
+            }
+        }
+        Ok(())
     }
 
     /// Puts known people into the roster with their last acknowledged values.
-    fn carry_forward(
+    pub(super) fn carry_forward(
         &self,
         hr_ids: Vec<HrId>,
         doubtful: &Doubtful,
+        there: Option<&There>,
         entries: &mut Vec<Entry>,
         old: &mut HashMap<HrId, Employee>,
     ) -> Result<(), Stop> {
-        let mut acknowledged = self.acknowledged(&hr_ids, doubtful)?;
+        if hr_ids.is_empty() {
+            return Ok(());
+        }
+        let mut acknowledged = self.acknowledged(&hr_ids, doubtful, there)?;
         for hr_id in hr_ids {
             let Some((name, employee)) = acknowledged.remove(&hr_id) else {
                 return Err(Stop::Store(StoreError::Unreadable(
                     "a known employee without values",
                 )));
             };
+            if let Some(field) = REQUIRED
+                .into_iter()
+                .find(|field| !employee.is_filled(*field))
+            {
+                return Err(Stop::Collides(format!(
+                    "{hr_id} is linked at JobTicket without {field}, and in no source: they cannot be kept in as they are. Complete them at JobTicket, or deliver their row"
+                )));
+            }
             let mut sources = self.integration.sources.iter();
             // Somebody of a source that is no longer configured counts as one of the first.
             let source = sources.position(|source| source.name == name).unwrap_or(0);
@@ -232,29 +275,37 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Acknowledged values, or else those of a push that was never answered.
-    fn acknowledged<'i>(
+    /// Acknowledged values, or else those of a push that was never answered, or else those that JobTicket shows.
+    pub(super) fn acknowledged(
         &self,
-        hr_ids: impl IntoIterator<Item = &'i HrId>,
+        hr_ids: &[HrId],
         doubtful: &Doubtful,
+        there: Option<&There>,
     ) -> Result<HashMap<HrId, (String, Employee)>, StoreError> {
-        let hr_ids: Vec<&HrId> = hr_ids.into_iter().collect();
         let mut found = if doubtful.taken {
             HashMap::new()
         } else {
-            off(|| {
-                self.context
-                    .store
-                    .acknowledged(&self.target, hr_ids.iter().copied())
-            })?
+            off(|| self.context.store.acknowledged(&self.target, hr_ids))?
         };
         for hr_id in hr_ids {
-            if !found.contains_key(hr_id)
-                && let Some(person) = doubtful.people.get(hr_id)
-            {
-                found.insert(hr_id.clone(), person.clone());
+            if found.contains_key(hr_id) {
+                continue;
             }
+            let shown = || {
+                let linked = there?.linked.get(hr_id)?;
+                Some((String::new(), linked.employee.clone()))
+            };
+            let person = doubtful.people.get(hr_id).cloned().or_else(shown);
+            found.extend(person.map(|person| (hr_id.clone(), person)));
         }
         Ok(found)
     }
+}
+
+/// Numbers, without leading zeros, of new people whose rows cannot be used.
+fn unusable_numbers(assembly: &Assembly) -> HashSet<String> {
+    let rejected = assembly.rejected.iter().filter(|row| !row.known);
+    let rejected = rejected.map(|row| &row.hr_id);
+    let all = rejected.chain(assembly.incomplete.iter().map(|row| &row.hr_id));
+    all.map(|hr_id| hr_id.without_zeros().to_owned()).collect()
 }

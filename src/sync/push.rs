@@ -1,83 +1,30 @@
-//! The dangerous part of a run: intent on disk, one call, receipt, snapshot; and what to do about a push whose answer was never seen.
+//! The dangerous part of a run: intent on disk, one call, receipt, snapshot; what to do about a push whose answer was never seen, and about one of which JobTicket refuses
+//! single records: the rest goes out again under a new syncId, after the guard has seen it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ending, OFF, Run, RunReport, Stop, connect, millis, off};
-use crate::audit::{Event, mask_text, parts};
-use crate::config::{AuditValues, Source};
+use super::people::{Doubtful, Stage};
+use super::told::Told;
+use super::{Ending, OFF, Run, RunReport, Stop, connect, off};
+use crate::audit::Event;
+use crate::config::{OnRejectedRows, Source};
 use crate::digest::sha256;
-use crate::guard::Approved;
-use crate::jobticket::{
-    Attempt, GateClosed, Outcome, Push, PushError, Receipt, Witness, named_records,
-};
-use crate::roster::Entry;
-use crate::store::{Note, Notes, Prepared, Settled, Store};
+use crate::guard::{Approved, Cause, Judgement, Question};
+use crate::jobticket::{GateClosed, Outcome, Push, PushError, Receipt, There, named_records};
+use crate::plan::{self, Change, Known, Leaving, Plan, What};
+use crate::roster::HrId;
+use crate::store::{Prepared, Settled};
 
-/// Writes each attempt to the audit log as soon as it is over.
-struct Told<'t> {
-    store: &'t Store,
-    notes: Notes,
-    sync_id: &'t str,
-    approved: &'t Approved,
-    values: AuditValues,
-}
+/// So often a push is amended and sent again where JobTicket refuses single records.
+const MOST_AMENDMENTS: u32 = 2;
 
-impl Witness for Told<'_> {
-    async fn attempt(&mut self, attempt: &Attempt) {
-        crate::crash::point("attempted");
-        let mut outcome = attempt.outcome.to_string();
-        if let Outcome::Invalid { body } = &attempt.outcome {
-            outcome = format!("{outcome}: {}", shown(body, self.approved, self.values));
-        }
-        let event = Event::PushAttempt {
-            sync_id: self.sync_id.to_owned(),
-            attempt: attempt.number,
-            outcome,
-            duration_ms: millis(attempt.took),
-        };
-        let notes = Notes {
-            notes: vec![event.into()],
-            ..self.notes.clone()
-        };
-        let recorded = match &attempt.outcome {
-            // At once, so that no crash lets the next run take it for a push that was never answered.
-            Outcome::Invalid { .. } => off(|| {
-                self.store
-                    .settle(self.sync_id, Settled::PerhapsInPart, &notes)
-            }),
-            _ => off(|| self.store.record(&notes)),
-        };
-        if let Err(error) = recorded {
-            // The push goes on: what became of it is more important than this line.
-            tracing::error!("An attempt could not be recorded: {error}");
-        }
-    }
-}
-
-/// What JobTicket said of refused values, as far as the audit log may show it. Its shape is not documented, so any word may be a personal value.
-fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
-    const MOST: usize = 4_000;
-    // A word that is cut in two is no longer known for what it is, so the last one of a long text goes.
-    let mut cut: String = body.chars().take(MOST).collect();
-    if cut.len() < body.len() {
-        cut.truncate(cut.rfind(|c: char| !c.is_alphanumeric()).unwrap_or(0));
-        cut.push('…');
-    }
-    match values {
-        AuditValues::Full => cut,
-        AuditValues::Masked => {
-            let known: HashSet<String> = approved
-                .entries()
-                .iter()
-                .flat_map(|Entry { employee, .. }| {
-                    [&employee.first_name, &employee.last_name, &employee.email]
-                })
-                .flat_map(|value| parts(value))
-                .collect();
-            mask_text(&cut, |part| known.contains(part))
-        }
-        AuditValues::None => format!("{} bytes, not kept", body.len()),
-    }
+/// What it takes to make the plan again without records that JobTicket refuses.
+pub(super) struct Amend<'a> {
+    pub(super) judged: &'a Judgement,
+    pub(super) stage: &'a mut Stage,
+    pub(super) known: &'a Known,
+    pub(super) doubtful: &'a Doubtful,
+    pub(super) there: Option<&'a There>,
 }
 
 impl Run<'_> {
@@ -120,9 +67,9 @@ impl Run<'_> {
     }
 
     /// Puts a push and the line that tells of it on disk. Only then may it leave.
-    fn intend(&self, approved: &Approved) -> Result<Push, Stop> {
+    fn intend(&self, approved: &Approved, sync_id: String) -> Result<Push, Stop> {
         let store = self.context.store;
-        let push = Push::new(approved, format!("sync-{}", self.id));
+        let push = Push::new(approved, sync_id);
         let body_hash = sha256(push.body());
         let names: Vec<&str> = self
             .integration
@@ -135,6 +82,7 @@ impl Run<'_> {
             employees: push.employees(),
             body_sha256: body_hash.clone(),
             plan_hash: approved.plan_hash().to_owned(),
+            approved_by_holds: approved.holds().into_iter().collect(),
         };
         let notes = self.notes(vec![intent.into()]);
         let prepared = Prepared {
@@ -144,6 +92,7 @@ impl Run<'_> {
             body_hash: &body_hash,
             rules_hash: &self.rules_hash(),
             sources: &names,
+            day: self.selection().today,
         };
         off(|| store.prepare(&self.target, &prepared, &notes))?;
         crate::crash::point("intended");
@@ -162,13 +111,85 @@ impl Run<'_> {
         Ok(push)
     }
 
-    /// Sends an approved roster.
+    /// Sends an approved roster; where JobTicket refuses single records of it, the rest once or twice more without those.
     pub(super) async fn push(
         &mut self,
-        approved: &Approved,
+        mut approved: Approved,
+        amend: Amend<'_>,
+        before: Option<BTreeMap<u64, bool>>,
         report: &mut RunReport,
     ) -> Result<(), Stop> {
-        let store = self.context.store;
+        self.probe().await?;
+        let Amend {
+            judged,
+            stage,
+            known,
+            doubtful,
+            there,
+        } = amend;
+        for amended in 0.. {
+            let sync_id = match amended {
+                0 => format!("sync-{}", self.id),
+                _ => format!("sync-{}-{amended}", self.id),
+            };
+            let refused = self
+                .push_once(&approved, sync_id, before.clone(), report)
+                .await?;
+            let carry_forward = self.integration.on_rejected_rows == OnRejectedRows::CarryForward;
+            if refused.is_empty() || !carry_forward || amended == MOST_AMENDMENTS {
+                return Ok(());
+            }
+            let refused: BTreeSet<HrId> = refused.into_iter().collect();
+            let known_ones: Vec<HrId> = refused
+                .iter()
+                .filter(|hr_id| known.contains(hr_id))
+                .cloned()
+                .collect();
+            let acknowledged = self.acknowledged(&known_ones, doubtful, there)?;
+            let as_acknowledged = |hr_id: &&HrId| {
+                let sent = approved.entry(hr_id).map(|entry| entry.employee.hash());
+                let old = acknowledged
+                    .get(*hr_id)
+                    .map(|(_, employee)| employee.hash());
+                sent == old
+            };
+            let hopeless: Vec<HrId> = known_ones.iter().filter(as_acknowledged).cloned().collect();
+            if !hopeless.is_empty() {
+                return self.hold_refused(&hopeless, there, report);
+            }
+            let left_out: Vec<String> = refused
+                .iter()
+                .filter(|hr_id| !known.contains(hr_id))
+                .map(ToString::to_string)
+                .collect();
+            let mut entries = approved.into_entries();
+            entries.retain(|entry| !refused.contains(&entry.employee.hr_id));
+            let event = Event::PushAmended {
+                sync_id: format!("sync-{}", self.id),
+                carried_forward: super::pull::names(&known_ones),
+                left_out: left_out.clone(),
+            };
+            self.record(vec![event.into()])?;
+            report.refused_rows.extend(refused.iter().cloned());
+            self.carry_forward(known_ones, doubtful, there, &mut entries, &mut stage.old)?;
+            let collisions = plan::keep_apart(&mut entries, known, &stage.old).map_err(|(one, other)| {
+                Stop::Collides(format!(
+                    "{one} and {other} are both kept and have the same e-mail; correct one of them in the HR system"
+                ))
+            })?;
+            report.collisions.extend(collisions);
+            let plan = Plan::new(entries, known, &stage.old, &stage.reasons);
+            report.roster = plan.entries.len();
+            report.counts = plan.counts();
+            report.changes.clone_from(&plan.changes);
+            self.note_plan(&plan, &stage.old, judged)?;
+            approved = judged.approve(plan)?;
+        }
+        Ok(())
+    }
+
+    /// One small request before a push shows that JobTicket is there, takes the credential, and has the same time.
+    async fn probe(&mut self) -> Result<(), Stop> {
         (self.context.stage)("asking JobTicket");
         let (_, date) = self.client().await?.client().probe().await?;
         let now = self.context.clock.now();
@@ -181,8 +202,19 @@ impl Run<'_> {
                 date.format("%Y-%m-%d %H:%M UTC")
             )));
         }
+        Ok(())
+    }
 
-        let push = self.intend(approved)?;
+    /// Intent, one call, receipt, snapshot. Returns the people whose records JobTicket refused, as far as it names them.
+    async fn push_once(
+        &mut self,
+        approved: &Approved,
+        sync_id: String,
+        before: Option<BTreeMap<u64, bool>>,
+        report: &mut RunReport,
+    ) -> Result<Vec<HrId>, Stop> {
+        let store = self.context.store;
+        let push = self.intend(approved, sync_id)?;
         (self.context.stage)(&format!("pushing {} employees", push.employees()));
         let mut told = Told {
             store,
@@ -202,12 +234,14 @@ impl Run<'_> {
             Ok(receipt) => {
                 let employees = self.acknowledge(&receipt, "answered 204")?;
                 crate::crash::point("acknowledged");
-                let confirmed = self.confirm(&receipt).await?;
+                let confirmed = self.confirm(approved, &receipt, before, report).await?;
                 report.ending = Ending::Pushed {
                     sync_id: receipt.sync_id().to_owned(),
                     employees,
                     confirmed,
                 };
+                self.accepted_after_all()?;
+                Ok(Vec::new())
             }
             Err(PushError::InDoubt { outcome }) => {
                 let event = Event::PushInDoubt {
@@ -228,21 +262,25 @@ impl Run<'_> {
                     message,
                     reached: outcome.is_refusal(),
                 };
+                Ok(Vec::new())
             }
             Err(error @ (PushError::Refused { .. } | PushError::Gate(_))) => {
-                self.refused(approved, &push, &error, report)?;
+                if let PushError::Refused { outcome } = &error {
+                    self.note_refusal(outcome);
+                }
+                self.refused(approved, &push, &error, report)
             }
         }
-        Ok(())
     }
 
+    /// JobTicket surely did not take a push. Returns the people whose records it names.
     fn refused(
         &self,
         approved: &Approved,
         push: &Push,
         error: &PushError,
         report: &mut RunReport,
-    ) -> Result<(), Stop> {
+    ) -> Result<Vec<HrId>, Stop> {
         let mut message = error.to_string();
         let mut hr_ids = Vec::new();
         let mut refusal = false;
@@ -289,30 +327,29 @@ impl Run<'_> {
         } else {
             Ending::Unreachable { message }
         };
-        Ok(())
+        Ok(hr_ids)
     }
 
-    /// Looks whether JobTicket already shows the push. It may need time, and need not show it at all, so nothing that is missing here is an error.
-    async fn confirm(&mut self, receipt: &Receipt) -> Result<bool, Stop> {
-        (self.context.stage)("reading back");
-        let (confirmed, result) = match self.client().await?.client().integration().await {
-            Ok(integration) if integration.last_sync_id.as_deref() == Some(receipt.sync_id()) => {
-                (true, "confirmed".to_owned())
-            }
-            Ok(_) => (false, "not shown yet".to_owned()),
-            Err(error) => (false, format!("not readable: {error}")),
-        };
-        let note: Note = Event::ReadBack {
-            sync_id: receipt.sync_id().to_owned(),
-            result,
-        }
-        .into();
-        self.record(vec![note])?;
-        Ok(confirmed)
+    /// JobTicket refuses people whose values it once acknowledged: a person decides whether they are left out.
+    fn hold_refused(
+        &mut self,
+        hr_ids: &[HrId],
+        there: Option<&There>,
+        report: &mut RunReport,
+    ) -> Result<(), Stop> {
+        let questions = hr_ids.iter().map(|hr_id| Question {
+            change: Change {
+                hr_id: hr_id.clone(),
+                what: What::Leaves(Leaving::Refused),
+            },
+            reason: format!("leaves: {}", Leaving::Refused),
+            cause: Cause::Refused,
+        });
+        self.ask_anew(questions.collect(), there, report)
     }
 
     /// Identifies the rules by which people are selected.
-    fn rules_hash(&self) -> String {
+    pub(super) fn rules_hash(&self) -> String {
         let rules: Vec<_> = self
             .integration
             .sources

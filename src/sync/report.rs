@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use super::connect::ConnectError;
+use crate::config::Cost;
+use crate::drift::Difference;
 use crate::exit::Exit;
-use crate::guard::Hold;
+use crate::guard::{Hold, Question};
 use crate::jobticket::{CallError, GateClosed};
 use crate::plan::{Change, Collision, Counts};
-use crate::roster::{Field, Incomplete, Rejected};
+use crate::roster::{Field, HrId, Incomplete, Rejected};
 use crate::source::RuleCount;
 
 /// How a run ended.
@@ -70,13 +72,7 @@ impl Ending {
     pub fn message(&self) -> Option<String> {
         match self {
             Self::Unchanged | Self::Pushed { .. } | Self::WouldPush { .. } => None,
-            Self::Held { hold } if hold.first_contact => {
-                Some("Held: first contact with this address".to_owned())
-            }
-            Self::Held { hold } => {
-                let trips: Vec<String> = hold.trips.iter().map(ToString::to_string).collect();
-                Some(format!("Held: {}", trips.join("; ")))
-            }
+            Self::Held { hold } => Some(format!("Held: {}", hold.why().join("; "))),
             Self::EmptyRoster => Some("The roster is empty".to_owned()),
             Self::SourceFailed => {
                 Some("A source failed, and nothing can stand in for it".to_owned())
@@ -185,6 +181,28 @@ pub struct RunReport {
     pub incomplete: Vec<IncompleteRow>,
     /// New people, or new values, that wait because somebody is kept.
     pub collisions: Vec<Collision>,
+    /// People who wait for a decision, in holds.
+    pub waiting: Vec<Waiting>,
+    /// People who are missing without an explanation, not for long enough yet: on how many days.
+    pub counting: Vec<(HrId, u32)>,
+    /// People who stay as they are because somebody decided so.
+    pub kept: Vec<HrId>,
+    /// The hold in which the whole plan waits.
+    pub hold: Option<u64>,
+    /// Where JobTicket differs from what it acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drifted>,
+    /// JobTicket's numbers of people who do not belong to the push and had lost their tickets after it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tickets_lost: Vec<u64>,
+    /// People whose records JobTicket refused, while the rest went out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused_rows: Vec<HrId>,
+    /// How many people JobTicket shows with a link, where that was read.
+    pub linked: Option<usize>,
+    /// What each joiner costs.
+    #[serde(skip)]
+    pub joiner_cost: Cost,
     /// New people who start too far ahead.
     pub too_early: usize,
     /// What there is to know besides.
@@ -198,6 +216,29 @@ pub struct RunReport {
     pub duration_ms: u64,
     /// The exit code.
     pub exit_code: Exit,
+}
+
+/// Somebody who waits for a decision.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// In which hold; a dry run opens none.
+    pub hold: Option<u64>,
+    /// What would happen, and why it waits.
+    #[serde(flatten)]
+    pub question: Question,
+}
+
+/// Where JobTicket differs from what it acknowledged, longer than it may take.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drifted {
+    /// The push that is not seen.
+    pub sync_id: String,
+    /// For how many hours.
+    pub hours: i64,
+    /// How.
+    pub differences: Vec<Difference>,
 }
 
 /// A row that could not be used, in words.
@@ -263,10 +304,13 @@ impl RunReport {
         if self.sources.iter().any(|source| source.status == "failed") {
             exit = exit.and(Exit::SourceFailed);
         }
-        if !self.collisions.is_empty() {
+        if !self.collisions.is_empty() || !self.waiting.is_empty() {
             exit = exit.and(Exit::Waits);
         }
-        if !self.rejected.is_empty() {
+        if self.drift.is_some() || !self.tickets_lost.is_empty() {
+            exit = exit.and(Exit::Drift);
+        }
+        if !self.rejected.is_empty() || !self.refused_rows.is_empty() {
             exit = exit.and(Exit::RowsRejected);
         }
         exit

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::report::{Ending, RejectedRow, RunReport};
+use super::report::{Ending, RejectedRow, RunReport, Waiting};
+use crate::config::Cost;
+use crate::guard::{Hold, Stopped};
 use crate::plan::{Collision, Counts};
 
 /// At most so many lines of a kind on a terminal; all of them are in the audit log and in `--output json`.
@@ -56,7 +58,9 @@ impl fmt::Display for RunReport {
                 "  joiners: {joiners}   leavers: {leavers}   changed: {changed}"
             )?;
         }
+        self.costs(f)?;
         lines(f, "changes", self.changes.iter())?;
+        self.waits(f)?;
         self.left_out(f)?;
         if self.too_early > 0 {
             writeln!(
@@ -69,6 +73,7 @@ impl fmt::Display for RunReport {
             writeln!(f, "  {note}")?;
         }
         self.ending(f)?;
+        self.drift(f)?;
         #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
         let seconds = self.duration_ms as f64 / 1000.0;
         writeln!(
@@ -141,9 +146,6 @@ impl RunReport {
         let collisions = self.collisions.iter().map(|collision| {
             let Collision { hr_id, kept, .. } = collision;
             match collision {
-                Collision { new_number: true, .. } => format!(
-                    "! {hr_id} waits: probably the new number of {kept}, who is missing now and is kept; correct the number in the HR system if it is wrong"
-                ),
                 Collision { joiner: true, .. } => {
                     format!("! {hr_id} waits: the e-mail is still that of {kept}, who is kept")
                 }
@@ -155,8 +157,131 @@ impl RunReport {
         lines(f, "collisions", collisions)
     }
 
+    /// What the joiners cost, where there is somebody to pay for.
+    fn costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cost { amount, currency } = &self.joiner_cost;
+        if self.counts.joiners == 0 || *amount <= 0.0 {
+            return Ok(());
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a headcount")]
+        let all = amount * self.counts.joiners as f64;
+        writeln!(
+            f,
+            "  cost of the joiners: {all:.2} {currency} ({amount:.2} {currency} each, by JobTicket's notice)"
+        )
+    }
+
+    /// Who is not changed although the sources say so, and why.
+    fn waits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.waiting.iter().map(|waiting| {
+            let Waiting { hold, question } = waiting;
+            let hold = hold.map_or_else(String::new, |hold| format!(" in hold {hold}"));
+            let line = question.change.to_string();
+            format!("? {line}: waits{hold}; {}", question.cause)
+        });
+        lines(f, "people who wait", waiting)?;
+        let mut holds: Vec<u64> = self
+            .waiting
+            .iter()
+            .filter_map(|waiting| waiting.hold)
+            .collect();
+        holds.sort_unstable();
+        holds.dedup();
+        for hold in holds {
+            writeln!(
+                f,
+                "  WAITS FOR A DECISION: `holds show {hold}`, then `approve {hold}` or `reject {hold}`"
+            )?;
+        }
+        let counting = self.counting.iter().map(|(hr_id, days)| {
+            format!("… {hr_id} is missing on day {days} of limits.missing_days and stays in")
+        });
+        lines(f, "missing people", counting)?;
+        let kept = self
+            .kept
+            .iter()
+            .map(|hr_id| format!("= {hr_id} stays as acknowledged, by decision"));
+        lines(f, "kept people", kept)?;
+        let refused = self.refused_rows.iter().map(|hr_id| {
+            format!("! {hr_id}: JobTicket refused the record; it did not go out, and the rest did")
+        });
+        lines(f, "refused records", refused)
+    }
+
+    /// What JobTicket does not show, or shows otherwise.
+    fn drift(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(drift) = &self.drift {
+            writeln!(
+                f,
+                "  DRIFT: {} people are not at JobTicket as pushed ({}), after {} hours",
+                drift.differences.len(),
+                drift.sync_id,
+                drift.hours
+            )?;
+            lines(f, "differences", drift.differences.iter())?;
+        }
+        if !self.tickets_lost.is_empty() {
+            let ids: Vec<String> = self.tickets_lost.iter().map(ToString::to_string).collect();
+            writeln!(
+                f,
+                "  TICKETS LOST: people who do not belong to this integration have no ticket any more after the push (JobTicket's numbers {}). Nothing more is pushed until somebody approves the hold that the next run opens",
+                ids.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+
+    fn held(&self, f: &mut fmt::Formatter<'_>, hold: &Hold) -> fmt::Result {
+        writeln!(f, "  HELD: nothing was pushed, and nobody is offboarded")?;
+        if let Some(stopped) = &hold.stopped {
+            writeln!(f, "    {stopped}")?;
+        }
+        if hold.first_contact {
+            let linked = self.linked.map_or_else(String::new, |linked| {
+                format!("; {linked} people are linked there now")
+            });
+            writeln!(
+                f,
+                "    First contact: JobTicket has never acknowledged a roster from this installation for this address and integration{linked}"
+            )?;
+        }
+        for trip in &hold.trips {
+            writeln!(f, "    {trip}")?;
+            let shown = trip
+                .hr_ids
+                .iter()
+                .take(MOST_LINES)
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let more = trip.hr_ids.len().saturating_sub(MOST_LINES);
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            writeln!(f, "      {shown}{more}")?;
+        }
+        let adopt = matches!(
+            hold.stopped,
+            Some(Stopped::NotOurs { .. } | Stopped::Restored)
+        );
+        match self.hold {
+            _ if adopt => writeln!(f, "    Then: `adopt {}`", self.integration),
+            Some(id) => writeln!(
+                f,
+                "    Look at `holds show {id}`. Then correct the file, `approve {id}` or `reject {id}`. Waiting plan: {}",
+                &hold.plan_hash[..16]
+            ),
+            None => writeln!(f, "    Waiting plan: {}", &hold.plan_hash[..16]),
+        }
+    }
+
     fn ending(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.ending {
+            Ending::Unchanged if !self.waiting.is_empty() => {
+                writeln!(f, "  Nothing else changed; no sync request was made")
+            }
             Ending::Unchanged => writeln!(f, "  Nothing changed; no sync request was made"),
             Ending::Pushed {
                 sync_id,
@@ -179,40 +304,7 @@ impl RunReport {
                     "  Dry run: a push of {employees} employees would go out now; nothing was sent"
                 )
             }
-            Ending::Held { hold } => {
-                writeln!(f, "  HELD: nothing was pushed, and nobody is offboarded")?;
-                if hold.first_contact {
-                    writeln!(
-                        f,
-                        "    JobTicket has never acknowledged a roster from this installation. This version makes first contact with the sandbox and loopback addresses only"
-                    )?;
-                }
-                for trip in &hold.trips {
-                    writeln!(f, "    {trip}")?;
-                    let shown = trip
-                        .hr_ids
-                        .iter()
-                        .take(MOST_LINES)
-                        .map(String::as_str)
-                        .collect::<Vec<_>>()
-                        .join(", ");
-                    let more = trip.hr_ids.len().saturating_sub(MOST_LINES);
-                    let more = if more > 0 {
-                        format!(" and {more} more")
-                    } else {
-                        String::new()
-                    };
-                    writeln!(f, "      {shown}{more}")?;
-                }
-                if hold.first_contact {
-                    return Ok(());
-                }
-                writeln!(
-                    f,
-                    "    Check the file, or raise the limit in the configuration if this is right. Waiting plan: {}",
-                    &hold.plan_hash[..16]
-                )
-            }
+            Ending::Held { hold } => self.held(f, hold),
             Ending::EmptyRoster => writeln!(
                 f,
                 "  REFUSED: the roster is empty, which would offboard everybody; nothing was pushed. Check the file and the include and exclude rules"

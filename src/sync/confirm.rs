@@ -1,0 +1,235 @@
+//! What JobTicket itself shows: before a push whom it has, after a push what arrived.
+//!
+//! JobTicket may need time, so what is not seen right after a push is *unconfirmed*; a later run settles it, and only past `read_back.within_hours` is it drift.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::report::Drifted;
+use super::{Run, RunReport, Stop, off};
+use crate::audit::Event;
+use crate::drift::{Difference, compare};
+use crate::guard::Approved;
+use crate::jobticket::{Receipt, There};
+use crate::plan::Known;
+use crate::roster::{Employee, HrId};
+use crate::store::{Fact, StoreError};
+
+/// A push of which JobTicket did not show everything yet.
+#[derive(Debug, Serialize, Deserialize)]
+struct Unconfirmed {
+    sync_id: String,
+    since: DateTime<Utc>,
+    /// People without a link to this integration, by JobTicket's number: whether they had a ticket before the push.
+    others: BTreeMap<u64, bool>,
+}
+
+impl Run<'_> {
+    /// Reads back whom JobTicket has, so that the plan counts with them. Whoever has no ticket to lose, and whom we offboarded ourselves, is not among them.
+    pub(super) async fn read_back_before(
+        &mut self,
+        known: &mut Known,
+        report: &mut RunReport,
+    ) -> Result<(), Stop> {
+        if !self.integration.read_back.before_push {
+            let event = Event::ReadBefore {
+                read: false,
+                linked: None,
+                last_sync_id: None,
+            };
+            self.record(vec![event.into()])?;
+            return Ok(());
+        }
+        if self.there.is_none() {
+            (self.context.stage)("reading back whom JobTicket has");
+            let there = self.client().await?.client().there().await?;
+            self.there = Some(there);
+        }
+        let there = self.there.as_ref().expect("read above");
+        let linked: Vec<HrId> = there.with_ticket().cloned().collect();
+        let store = self.context.store;
+        let gone = off(|| store.offboarded(&self.target, &linked))?;
+        known.linked = linked;
+        known.linked.retain(|hr_id| !gone.contains(hr_id));
+        report.linked = Some(there.linked.len());
+        let event = Event::ReadBefore {
+            read: true,
+            linked: Some(there.linked.len()),
+            last_sync_id: there.last_sync_id.clone(),
+        };
+        self.record(vec![event.into()])?;
+        Ok(())
+    }
+
+    /// Looks whether JobTicket shows the push, and whether anybody who does not belong to it has lost a ticket. It may need time, and need not show it at all, so
+    /// nothing that is missing here is an error yet.
+    pub(super) async fn confirm(
+        &mut self,
+        approved: &Approved,
+        receipt: &Receipt,
+        before: Option<BTreeMap<u64, bool>>,
+        report: &mut RunReport,
+    ) -> Result<bool, Stop> {
+        (self.context.stage)("reading back");
+        if !self.integration.read_back.after_push {
+            return self.confirm_by_integration(receipt).await;
+        }
+        let there = match self.client().await?.client().there().await {
+            Ok(there) => there,
+            Err(error) => {
+                let result = format!("not readable: {error}");
+                self.note_read_back(receipt.sync_id(), result)?;
+                self.remember_unconfirmed(receipt.sync_id(), before.unwrap_or_default())?;
+                return Ok(false);
+            }
+        };
+        let before = before.unwrap_or_default();
+        self.tickets_lost(receipt.sync_id(), &there, &before, report)?;
+        let people = approved.entries().iter().map(|entry| &entry.employee);
+        let differences = compare(people, receipt.sync_id(), &there);
+        let confirmed = differences.is_empty();
+        let result = if confirmed {
+            "confirmed".to_owned()
+        } else {
+            format!("{} people not shown as pushed yet", differences.len())
+        };
+        self.note_read_back(receipt.sync_id(), result)?;
+        if !confirmed {
+            self.remember_unconfirmed(receipt.sync_id(), before)?;
+        }
+        Ok(confirmed)
+    }
+
+    async fn confirm_by_integration(&mut self, receipt: &Receipt) -> Result<bool, Stop> {
+        let (confirmed, result) = match self.client().await?.client().integration().await {
+            Ok(integration) if integration.last_sync_id.as_deref() == Some(receipt.sync_id()) => {
+                (true, "confirmed".to_owned())
+            }
+            Ok(_) => (false, "not shown yet".to_owned()),
+            Err(error) => (false, format!("not readable: {error}")),
+        };
+        self.note_read_back(receipt.sync_id(), result)?;
+        Ok(confirmed)
+    }
+
+    fn note_read_back(&self, sync_id: &str, result: String) -> Result<(), StoreError> {
+        let event = Event::ReadBack {
+            sync_id: sync_id.to_owned(),
+            result,
+        };
+        self.record(vec![event.into()])
+    }
+
+    fn remember_unconfirmed(
+        &self,
+        sync_id: &str,
+        others: BTreeMap<u64, bool>,
+    ) -> Result<(), StoreError> {
+        let unconfirmed = Unconfirmed {
+            sync_id: sync_id.to_owned(),
+            since: self.context.clock.now(),
+            others,
+        };
+        let notes = self.notes(Vec::new());
+        off(|| {
+            self.context
+                .store
+                .set_fact(&self.target, Fact::Unconfirmed, Some(&unconfirmed), &notes)
+        })
+    }
+
+    /// Whether anybody who does not belong to a push has lost a ticket by it: then nothing is pushed any more until somebody says so.
+    fn tickets_lost(
+        &self,
+        sync_id: &str,
+        there: &There,
+        before: &BTreeMap<u64, bool>,
+        report: &mut RunReport,
+    ) -> Result<(), StoreError> {
+        let ids = there.lost_since(before);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        report.tickets_lost.clone_from(&ids);
+        let event = Event::TicketsLost {
+            sync_id: sync_id.to_owned(),
+            ids: ids.clone(),
+        };
+        let notes = self.notes(vec![event.into()]);
+        off(|| {
+            self.context
+                .store
+                .set_fact(&self.target, Fact::TicketsLost, Some(&ids), &notes)
+        })
+    }
+
+    /// Settles an earlier push of which JobTicket had not shown everything.
+    pub(super) async fn settle_unconfirmed(&mut self, report: &mut RunReport) -> Result<(), Stop> {
+        let store = self.context.store;
+        let found: Option<Unconfirmed> = off(|| store.fact(&self.target, Fact::Unconfirmed))?;
+        let Some(unconfirmed) = found.filter(|_| !self.options.dry_run) else {
+            return Ok(());
+        };
+        let there = match self.client().await?.client().there().await {
+            Ok(there) => there,
+            Err(error) => {
+                report.notes.push(format!(
+                    "Whether JobTicket shows the last push could not be read back: {error}"
+                ));
+                return Ok(());
+            }
+        };
+        let Unconfirmed {
+            sync_id,
+            since,
+            others,
+        } = &unconfirmed;
+        self.tickets_lost(sync_id, &there, others, report)?;
+        let differences = self.differences(sync_id, &there)?;
+        if differences.is_empty() {
+            report
+                .notes
+                .push(format!("JobTicket shows the last push ({sync_id}) now"));
+            let event = Event::ReadBack {
+                sync_id: sync_id.clone(),
+                result: "confirmed".to_owned(),
+            };
+            let notes = self.notes(vec![event.into()]);
+            off(|| store.set_fact::<()>(&self.target, Fact::Unconfirmed, None, &notes))?;
+        } else {
+            let hours = (self.context.clock.now() - *since).num_hours();
+            if hours >= i64::from(self.integration.read_back.within_hours) {
+                let event = Event::Drift {
+                    sync_id: sync_id.clone(),
+                    hours,
+                    differences: differences.clone(),
+                };
+                self.record(vec![event.into()])?;
+                report.drift = Some(Drifted {
+                    sync_id: sync_id.clone(),
+                    hours,
+                    differences,
+                });
+            } else {
+                report.notes.push(format!(
+                    "JobTicket does not show all of the last push ({sync_id}) yet: {} people, since {hours} hours",
+                    differences.len()
+                ));
+            }
+        }
+        self.there = Some(there);
+        Ok(())
+    }
+
+    /// Where JobTicket differs from the snapshot.
+    fn differences(&self, sync_id: &str, there: &There) -> Result<Vec<Difference>, StoreError> {
+        let store = self.context.store;
+        let keys = off(|| store.snapshot(&self.target))?.unwrap_or_default();
+        let hr_ids: Vec<HrId> = keys.into_iter().map(|(hr_id, _)| hr_id).collect();
+        let people = off(|| store.acknowledged(&self.target, &hr_ids))?;
+        let people: Vec<&Employee> = people.values().map(|(_, employee)| employee).collect();
+        Ok(compare(people.into_iter(), sync_id, there))
+    }
+}
