@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::client::Client;
 use super::error::{CallError, Outcome};
@@ -45,6 +45,8 @@ pub struct There {
     pub unlinked_emails: HashMap<String, u64>,
     /// The last sync that JobTicket shows for the integration, where it shows one.
     pub last_sync_id: Option<String>,
+    /// What JobTicket's clock shows, where it tells.
+    pub date: Option<DateTime<Utc>>,
 }
 
 fn is_over(subscription: &Subscription) -> bool {
@@ -168,7 +170,8 @@ impl<G: RequestGate> Client<G> {
             }) => None,
             Err(error) => return Err(error),
         };
-        let employees = self.employees().await?;
-        Ok(There::new(employees, self.integration_id(), last_sync_id))
+        let (employees, date) = self.employees_and_date().await?;
+        let there = There::new(employees, self.integration_id(), last_sync_id);
+        Ok(There { date, ..there })
     }
 }

@@ -75,6 +75,13 @@ impl<G: RequestGate> Client<G> {
     /// # Errors
     /// A list that is not complete: as many different ids must arrive as `total` says, on every page alike.
     pub async fn employees(&self) -> Result<Vec<ListedEmployee>, CallError> {
+        Ok(self.employees_and_date().await?.0)
+    }
+
+    /// The same, with what JobTicket's clock shows.
+    pub(super) async fn employees_and_date(
+        &self,
+    ) -> Result<(Vec<ListedEmployee>, Option<DateTime<Utc>>), CallError> {
         let mut all: Vec<ListedEmployee> = Vec::new();
         let mut ids = HashSet::new();
         let mut total = None;
@@ -83,7 +90,7 @@ impl<G: RequestGate> Client<G> {
                 ("page", number.to_string()),
                 ("perPage", PER_PAGE.to_string()),
             ];
-            let (page, _): (Page<ListedEmployee>, _) =
+            let (page, date): (Page<ListedEmployee>, _) =
                 self.get("list employees", "/employees", &query).await?;
             let incomplete = |what: String| Err(CallError::Incomplete(what));
             if page.page != number {
@@ -113,7 +120,7 @@ impl<G: RequestGate> Client<G> {
                 ));
             }
             if all.len() as u64 == page.total {
-                return Ok(all);
+                return Ok((all, date));
             }
             if empty || number >= page.total_pages {
                 return incomplete(format!(

@@ -259,7 +259,7 @@ impl Run<'_> {
         report.kept.clone_from(&judged.kept);
         if let Some(hold) = &judged.whole {
             let standing = self.standing_plan(&hold.plan_hash, hold.kind());
-            report.hold = standing.map(|hold| hold.id);
+            report.hold_id = standing.map(|hold| hold.id);
             return;
         }
         report.waiting = judged

@@ -407,7 +407,8 @@ impl<'c> Run<'c> {
             return self.refuse_empty(&plan, report);
         }
         let restored = off(|| store.restored(&self.target))?;
-        if plan.is_empty() && !resync && self.holds.is_empty() && !restored {
+        let nothing_to_end = self.holds.is_empty() || stage.failed;
+        if plan.is_empty() && !resync && nothing_to_end && !restored {
             return self.unchanged(&plan, &stage, report);
         }
         let mut judged = None;
@@ -589,7 +590,7 @@ impl RunReport {
             waiting: Vec::new(),
             counting: Vec::new(),
             kept: Vec::new(),
-            hold: None,
+            hold_id: None,
             drift: None,
             tickets_lost: Vec::new(),
             refused_rows: Vec::new(),

@@ -188,7 +188,7 @@ pub struct RunReport {
     /// People who stay as they are because somebody decided so.
     pub kept: Vec<HrId>,
     /// The hold in which the whole plan waits.
-    pub hold: Option<u64>,
+    pub hold_id: Option<u64>,
     /// Where JobTicket differs from what it acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drifted>,

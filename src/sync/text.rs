@@ -266,7 +266,7 @@ impl RunReport {
             hold.stopped,
             Some(Stopped::NotOurs { .. } | Stopped::Restored)
         );
-        match self.hold {
+        match self.hold_id {
             _ if adopt => writeln!(f, "    Then: `adopt {}`", self.integration),
             Some(id) => writeln!(
                 f,

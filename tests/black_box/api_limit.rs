@@ -6,7 +6,7 @@ use crate::api_support::{later, requests, start, time_of};
 use crate::support::{Company, JobTicket, people};
 
 /// Joiners do not wait for anybody here: it is the requests that are counted.
-const JOINERS: &str = "    limits: {joiners: {percent: 100, count: 1000, at_least: 1000}}\n";
+const JOINERS: &str = "    limits: {joiners: {percent: 100, count: 1000, at_least: 1000}}\n    read_back: {before_push: false, after_push: false}\n";
 
 #[test]
 fn many_runs_that_follow_each_other_stay_within_the_limit() {

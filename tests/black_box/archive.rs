@@ -71,7 +71,10 @@ fn older_files_that_nobody_will_read_move_with_the_newest() {
 #[test]
 fn the_file_of_a_held_plan_a_failed_source_or_a_dry_run_stays() {
     let scene = Scene::with(archiving);
-    scene.company.deliver_people("20261121", &people(11));
+    let mut held = people(5);
+    held.truncate(1);
+    held.extend((10..16).map(|number| person(&format!("000{number}"))));
+    scene.company.deliver_people("20261121", &held);
     scene.company.run(&["--run-now", "--dry-run"]).exits(3);
     scene.company.run_now().exits(3);
     assert_eq!(names(&scene.company, "drop"), ["roster_20261121.csv"]);

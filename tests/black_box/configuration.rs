@@ -158,8 +158,8 @@ fn a_secret_that_cannot_be_read_is_refused() {
 
 #[test]
 fn a_secret_comes_from_a_file_or_a_systemd_credential() {
-    let jobticket = JobTicket::start();
     for reference in ["{file: secret}", "{credential: secret}"] {
+        let jobticket = JobTicket::start();
         let mut company = Company::at(&jobticket);
         let folder = company.path("");
         std::fs::write(folder.join("secret"), crate::support::KEY_SECRET).unwrap();
@@ -170,8 +170,8 @@ fn a_secret_comes_from_a_file_or_a_systemd_credential() {
         company.edit("{env: TEST_KEY_SECRET}", reference);
         company.deliver_people("20261120", &people(5));
         company.run_now().exits(0);
+        assert_eq!(jobticket.active().len(), 5);
     }
-    assert_eq!(jobticket.active().len(), 5);
 }
 
 #[test]

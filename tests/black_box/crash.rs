@@ -24,7 +24,7 @@ const POINTS: [&str; 12] = [
 ];
 
 /// Crash points that need a run of another kind.
-const OTHERS: [&str; 2] = ["migrating", "settled"];
+const OTHERS: [&str; 3] = ["held", "migrating", "settled"];
 
 fn killed_at(company: &mut Company, point: &str) -> Ran {
     let variable = ("JOBTICKET_SYNC_TEST_CRASH".to_owned(), point.to_owned());

@@ -66,8 +66,8 @@ fn of_two_runs_at_once_one_pushes_and_the_other_finds_nothing_changed() {
 
 #[test]
 fn first_runs_at_once_make_one_store_and_one_push() {
-    let jobticket = JobTicket::start();
     for _ in 0..5 {
+        let jobticket = JobTicket::start();
         let before = tried(&jobticket).len();
         let company = Company::at(&jobticket);
         company.deliver_people("20261120", &people(3));

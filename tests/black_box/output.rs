@@ -34,13 +34,17 @@ fn a_json_report_has_the_same_members_however_the_run_ends() {
     let common = [
         "changes",
         "collisions",
+        "counting",
         "counts",
         "dryRun",
         "durationMs",
         "environment",
         "exitCode",
+        "holdId",
         "incomplete",
         "integration",
+        "kept",
+        "linked",
         "notes",
         "rejected",
         "requests",
@@ -51,8 +55,9 @@ fn a_json_report_has_the_same_members_however_the_run_ends() {
         "snapshot",
         "sources",
         "tooEarly",
+        "waiting",
     ];
-    let company = Company::new();
+    let mut company = Company::new();
     let expect = |report: Value, result: &str, more: &[&str]| {
         let mut expected = [&common[..], more].concat();
         expected.sort_unstable();
@@ -91,7 +96,15 @@ fn a_json_report_has_the_same_members_however_the_run_ends() {
         (&json!(0), &json!(5))
     );
     company.deliver_people("20261121", &people(11));
+    let waits = expect(report(&company, &[], 3), "unchanged", &[]);
+    assert_eq!(waits["waiting"].as_array().unwrap().len(), 6);
+    assert_eq!(
+        waits["waiting"][0],
+        json!({"hold": 1, "hrId": "00006", "kind": "joins", "cause": "joiners"})
+    );
+    company.integration = "    limits: {on_joiners: stop}\n".to_owned();
     let held = expect(report(&company, &[], 3), "held", &["hold"]);
+    assert_eq!(held["holdId"], 2);
     assert_eq!(held["hold"]["trips"][0]["limit"], "joiners");
     assert_eq!(
         held["hold"]["trips"][0]["hrIds"].as_array().unwrap().len(),

@@ -52,7 +52,7 @@ fn busy(values: &str) -> Scene {
     scene.company.run_now().exits(9);
     scene.company.deliver("roster_20261122.csv", "");
     scene.company.run_now().exits(4);
-    scene.company.deliver_people("20261123", &people(16));
+    scene.company.deliver_people("20261123", &people(16)[10..]);
     scene.company.run_now().exits(3);
     scene
 }
@@ -107,6 +107,7 @@ fn the_events_of_a_push_stand_in_the_order_in_which_they_happened() {
         [
             "run_started",
             "source_pulled",
+            "read_before",
             "row_rejected",
             "plan",
             "change",

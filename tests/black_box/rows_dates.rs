@@ -236,7 +236,7 @@ fn an_end_of_long_ago_does_not_explain_itself() {
     company
         .run_now()
         .exits(3)
-        .says("4 unexplained leavers of 10 people");
+        .says("- 00004 leaves (employment ended 2001-06-30): waits in hold 1; more unexplained leavers than the limits let through");
     assert_eq!(jobticket.active().len(), 10);
 }
 

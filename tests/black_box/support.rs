@@ -113,6 +113,8 @@ pub struct Company {
     pub integration: String,
     /// Further keys at the top.
     pub top: String,
+    /// The limits that are not the program's defaults.
+    pub asks: String,
     /// What is replaced in the configuration by what, in the end.
     pub edits: Vec<(String, String)>,
     /// The time that the program is told.
@@ -132,6 +134,7 @@ impl Company {
             source: "        ready: rename\n".to_owned(),
             integration: String::new(),
             top: String::new(),
+            asks: "first_push: allow, missing_days: 1".to_owned(),
             edits: Vec::new(),
             now: NOW.to_owned(),
             variables: Vec::new(),
@@ -199,6 +202,13 @@ impl Company {
           terminationDate: {{from: Austritt, format: TT.MM.JJJJ}}
 {integration}"
         );
+        // The tests play at a first push, and on few days; what waits for those has tests of its own.
+        let limits = "    limits: {";
+        if text.contains(limits) {
+            text = text.replace(limits, &format!("{limits}{}, ", self.asks));
+        } else if !text.contains("    limits:") {
+            writeln!(text, "{limits}{}}}", self.asks).unwrap();
+        }
         for (from, to) in &self.edits {
             assert!(text.contains(from), "the configuration has no {from}");
             text = text.replace(from, to);
