@@ -279,6 +279,7 @@ mod tests {
                         Ended {
                             last_day: chrono::NaiveDate::MIN,
                             late: false,
+                            source: 0,
                         },
                     )
                 })

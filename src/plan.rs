@@ -72,7 +72,7 @@ impl Leaving {
         unselected: &HashMap<HrId, Unselected>,
     ) -> Self {
         match (ended.get(hr_id), unselected.get(hr_id)) {
-            (Some(Ended { last_day, late }), _) => Self::EmploymentEnded {
+            (Some(Ended { last_day, late, .. }), _) => Self::EmploymentEnded {
                 last_day: *last_day,
                 late: *late,
             },
@@ -278,7 +278,7 @@ pub fn new_numbers(
         let same_email = old
             .get(hr_id)
             .and_then(|old| by_email.get(&old.email_key()));
-        let new = same_email.or_else(|| by_number.get(hr_id.without_zeros()))?;
+        let new = same_email.or_else(|| by_number.get(&hr_id.without_zeros()))?;
         Some(Collision {
             hr_id: (*new).clone(),
             kept: hr_id.clone(),

@@ -153,6 +153,12 @@ pub struct Integration {
     /// What a person has to decide.
     #[deserr(default)]
     pub limits: Limits,
+    /// A source that has been frozen for more hours than this is said louder.
+    #[deserr(default = 48)]
+    pub frozen_warn_hours: u64,
+    /// A table of hrIds of the sources and those by which JobTicket knows the same people.
+    #[deserr(default)]
+    pub hrid_map: Option<PathBuf>,
 }
 
 /// Who is taken by date.

@@ -108,6 +108,9 @@ pub(super) fn integration(
                 "There is no source; an integration without one would offboard everybody",
             );
         }
+        if !(1..=8760).contains(&integration.frozen_warn_hours) {
+            findings.say("frozen_warn_hours", "Write 1 to 8760 hours");
+        }
         let jobticket = &integration.jobticket;
         findings.at.push(Step::Key("jobticket".to_owned()));
         for (key, secret) in [

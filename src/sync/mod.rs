@@ -7,7 +7,9 @@
 //! First contact with anything but the sandbox, and decisions on what is held, are not part of this version: the guard holds, and says so.
 
 mod ahead;
+mod archive;
 mod connect;
+mod hrid_map;
 mod notes;
 mod people;
 mod pull;
@@ -26,6 +28,7 @@ use people::{Doubt, Doubtful, Planned};
 
 pub use ahead::forecast;
 pub use connect::{ConnectError, Link, Secrets, connect};
+pub(crate) use hrid_map::{Numbers, numbers};
 pub use report::{Ending, IncompleteRow, RejectedRow, RunReport, SourceReport};
 
 use crate::audit::{AuditFile, Event};
@@ -81,6 +84,8 @@ enum Stop {
     Clock(String),
     #[error("{0}")]
     Collides(String),
+    #[error("{0}")]
+    Misconfigured(String),
 }
 
 /// JobTicket's clock and ours may differ by less than this.
@@ -259,6 +264,7 @@ impl From<Stop> for Ending {
             Stop::Call(error) => error.into(),
             Stop::Connect(error) => error.into(),
             Stop::Collides(_) => Self::Collides { message },
+            Stop::Misconfigured(_) => Self::Misconfigured { message },
             Stop::Store(_) | Stop::Clock(_) => Self::Failed { message },
         }
     }
@@ -273,6 +279,8 @@ struct Run<'c> {
     id: &'c str,
     target: Target,
     link: Option<Link>,
+    /// The map of hrIds.
+    numbers: Numbers,
     /// Whether its begin is told.
     begun: bool,
     /// Whether the store keeps the run, and not the audit log alone.
@@ -297,6 +305,7 @@ impl<'c> Run<'c> {
             id,
             target: target_of(integration),
             link: None,
+            numbers: Numbers::default(),
             begun: false,
             in_store: !options.dry_run,
             silent: false,
@@ -344,6 +353,7 @@ impl<'c> Run<'c> {
         self.in_store &= clock.is_ok();
         self.begin()?;
         clock?;
+        self.read_numbers()?;
         crate::crash::point("begun");
         let doubt = self.settle(report).await?;
         (self.context.stage)("loading the snapshot");
@@ -399,6 +409,11 @@ impl<'c> Run<'c> {
                 Ok(())
             }
         }
+    }
+
+    fn read_numbers(&mut self) -> Result<(), Stop> {
+        self.numbers = off(|| numbers(self.integration)).map_err(Stop::Misconfigured)?;
+        Ok(())
     }
 
     fn selection(&self) -> Selection {
