@@ -1,7 +1,7 @@
 //! One run over one integration, top to bottom: the only place that drives the stages.
 //!
-//! lock → clock → settle the last push → pull → assemble → plan → guard → push → snapshot → read back. Every step writes the audit log. A source that fails is
-//! frozen: its last good roster stands in, and where there is none the run ends without a push. The store blocks, so every call of it steps aside with
+//! lock → clock → map of hrIds → settle the last push → pull → assemble → plan → guard → push → snapshot → read back. Every step writes the audit log. A source that
+//! fails is frozen: its last good roster stands in, and where there is none it is left out; with nothing from any source the run ends without a push. The store blocks, so every call of it steps aside with
 //! `block_in_place`; the run therefore needs tokio's multi-threaded runtime.
 //!
 //! First contact with anything but the sandbox, and decisions on what is held, are not part of this version: the guard holds, and says so.

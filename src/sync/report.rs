@@ -79,7 +79,7 @@ impl Ending {
             }
             Self::EmptyRoster => Some("The roster is empty".to_owned()),
             Self::SourceFailed => {
-                Some("A source failed, and nothing can stand in for it".to_owned())
+                Some("No source could be read, and nothing can stand in for one".to_owned())
             }
             Self::Refused { message }
             | Self::InDoubt { message, .. }
