@@ -12,7 +12,7 @@ use crate::jobticket::{CallError, Outcome};
 use crate::plan::Counts;
 use crate::source::{self, RuleCount};
 use crate::store::{self, Store};
-use crate::sync::{Context, Ending, RejectedRow, Secrets, connect, forecast};
+use crate::sync::{Context, Ending, RejectedRow, Secrets, connect, forecast, numbers};
 
 /// What was found of one integration.
 #[derive(Debug, Serialize)]
@@ -75,16 +75,35 @@ pub async fn check(config: &Config, position: usize, offline: bool, clock: &Cloc
         exit_code: Exit::Done,
     };
     let secrets = secrets(config, position, offline, &mut found);
+    let mapped = hrid_map(integration, &mut found);
     if offline {
         return found;
     }
-    if let Some(store) = tokio::task::block_in_place(|| store(config, clock, &mut found)) {
+    if mapped && let Some(store) = tokio::task::block_in_place(|| store(config, clock, &mut found))
+    {
         ahead(config, integration, &store, clock, &mut found).await;
     }
     if let Some(secrets) = secrets {
         api(config, integration, &secrets, clock, &mut found).await;
     }
     found
+}
+
+/// Whether the map of hrIds is in order, or none is configured. Without it a run ends before it reads the sources.
+fn hrid_map(integration: &Integration, found: &mut Checked) -> bool {
+    match tokio::task::block_in_place(|| numbers(integration)) {
+        Ok(read) => {
+            if read.sha256.is_some() {
+                let people = read.map.len();
+                found.facts.push(format!("hrid_map: names {people} people"));
+            }
+            true
+        }
+        Err(error) => {
+            found.wrong(Exit::Configuration, error);
+            false
+        }
+    }
 }
 
 /// The store, or an empty one in memory where there is none yet.

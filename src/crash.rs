@@ -20,6 +20,17 @@ pub(crate) fn point(name: &str) {
     }
 }
 
+/// Fails as a mistake in the program would, where the tests want to see what becomes of it: `JOBTICKET_SYNC_TEST_PANIC=name`.
+#[cfg(feature = "test-hooks")]
+pub(crate) fn mistake(name: &str) {
+    let wanted = std::env::var("JOBTICKET_SYNC_TEST_PANIC");
+    assert!(wanted.as_deref() != Ok(name), "the tests want this");
+}
+
+/// Makes no mistake in this build.
+#[cfg(not(feature = "test-hooks"))]
+pub(crate) fn mistake(_: &str) {}
+
 /// Passes a crash point, of which there are none in this build.
 #[cfg(not(feature = "test-hooks"))]
 pub(crate) fn point(_: &str) {}

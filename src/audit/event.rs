@@ -62,6 +62,12 @@ pub enum Event {
         source: String,
         error: String,
         stands_in: bool,
+        /// Since its last good delivery, where there was one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        frozen_hours: Option<u64>,
+        /// Whether that is longer than `frozen_warn_hours`.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        too_long: bool,
     },
     /// A row could not be used.
     RowRejected {

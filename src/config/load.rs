@@ -193,6 +193,7 @@ fn resolve(config: &mut Config, folder: &Path) {
     config.ledger_dir.iter_mut().for_each(absolute);
     config.audit.path.iter_mut().for_each(absolute);
     for integration in &mut config.integrations {
+        integration.hrid_map.iter_mut().for_each(absolute);
         let jobticket = &mut integration.jobticket;
         jobticket.ca_file.iter_mut().for_each(absolute);
         for secret in [&mut jobticket.api_key_id, &mut jobticket.api_key_secret] {

@@ -167,6 +167,12 @@ pub struct Integration {
     /// What a linked employee costs, for the plan.
     #[deserr(default)]
     pub joiner_cost: Cost,
+    /// A source that has been frozen for more hours than this is said louder.
+    #[deserr(default = 48)]
+    pub frozen_warn_hours: u64,
+    /// A table of hrIds of the sources and those by which JobTicket knows the same people.
+    #[deserr(default)]
+    pub hrid_map: Option<PathBuf>,
 }
 
 /// Who is taken by date.

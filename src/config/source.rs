@@ -49,6 +49,9 @@ pub struct Source {
     /// How the table is written.
     #[deserr(default)]
     pub table: TableConfig,
+    /// Put in front of every hrId, so that two sources may use the same numbers for different people.
+    #[deserr(default)]
+    pub id_prefix: Option<String>,
     /// Which column is what.
     pub fields: Fields,
     /// Rows are taken only where each of these holds.

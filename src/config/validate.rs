@@ -116,6 +116,9 @@ pub(super) fn integration(
                 "Write at least 1 day, or null for never",
             );
         }
+        if !(1..=8760).contains(&integration.frozen_warn_hours) {
+            findings.say("frozen_warn_hours", "Write 1 to 8760 hours");
+        }
         let jobticket = &integration.jobticket;
         findings.at.push(Step::Key("jobticket".to_owned()));
         for (key, secret) in [

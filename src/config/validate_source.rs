@@ -22,6 +22,15 @@ pub(super) fn source(source: Source, at: ValuePointerRef<'_>) -> Result<Source, 
         if source.max_age_hours == Some(0) {
             findings.say("max_age_hours", "Write at least 1");
         }
+        let is_printable = |c: char| c.is_alphanumeric() || c.is_ascii_punctuation();
+        if source.id_prefix.as_deref().is_some_and(|prefix| {
+            prefix.is_empty() || prefix.chars().count() > 32 || !prefix.chars().all(is_printable)
+        }) {
+            findings.say(
+                "id_prefix",
+                "Write 1 to 32 letters, digits and signs without blanks, such as \"B-\", or leave the key out",
+            );
+        }
         files(findings, source);
         if !source.table.header {
             let numbered = |columns: &Texts| {

@@ -62,7 +62,7 @@ pub fn new_numbers(
         };
         let same_number = || {
             by_number
-                .get(hr_id.without_zeros())
+                .get(&hr_id.without_zeros())
                 .filter(|_| !explained(hr_id))
                 .copied()
         };

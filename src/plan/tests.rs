@@ -21,6 +21,7 @@ pub(crate) fn entry(employee: Employee) -> Entry {
         employee,
         source: 0,
         line: 2,
+        fresh: true,
     }
 }
 
@@ -122,6 +123,7 @@ fn a_joiner_with_the_email_of_somebody_who_is_kept_waits() {
         employee: person("1", "A"),
         source: 0,
         line: 0,
+        fresh: false,
     };
     let known = Known {
         snapshot: Some(keyed(&[person("1", "A")])),
@@ -157,6 +159,7 @@ fn a_known_person_who_takes_the_email_of_somebody_who_is_kept_keeps_the_old_one(
             employee: old[0].clone(),
             source: 0,
             line: 0,
+            fresh: false,
         },
         entry(changed),
     ];

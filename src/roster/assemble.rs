@@ -2,10 +2,17 @@
 //!
 //! The order is the one that keeps people in: selection comes first; a readable passed termination date counts whatever else is wrong in its row; ended
 //! rows yield to a current row of the same hrId; only then are duplicates sought among what remains. A row that makes no sense is not a person who left.
+//!
+//! A delivery is fresh, or frozen where its source failed and its last good roster stands in. Among rows that say somebody is there, a fresh one counts
+//! before a frozen one, even if it is wrong: then the person keeps the acknowledged values. But a frozen row that says somebody is there outdoes a fresh
+//! one by which they left, for they may have moved to the source that cannot be read.
 
-use std::borrow::Cow;
+mod alike;
+mod doubt;
+
 use std::cell::LazyCell;
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
@@ -31,6 +38,10 @@ pub struct Delivery {
     pub rows: Vec<Row>,
     /// People of whom there is a row that is not meant, with the rule that says so.
     pub unselected: HashMap<HrId, Unselected>,
+    /// Whether the source failed, and these are the rows of its last good roster, selected by the rules of then.
+    pub frozen: bool,
+    /// What stands before every hrId of the source.
+    pub id_prefix: String,
 }
 
 /// An unknown person without a value that JobTicket needs, such as a trainee who has no e-mail yet.
@@ -55,6 +66,8 @@ pub struct Entry {
     pub source: usize,
     /// Which line of its file; 0 for values that are carried forward.
     pub line: u64,
+    /// Whether the source delivered the row now, so that today's rules selected it; otherwise it is frozen or carried forward.
+    pub fresh: bool,
 }
 
 /// The end of somebody's employment.
@@ -64,13 +77,16 @@ pub struct Ended {
     pub last_day: NaiveDate,
     /// Whether that day lies so long ago that it does not explain itself: who was still in the snapshot should have left then.
     pub late: bool,
+    /// Whose row says so, by the position of the source; of several rows, that with the latest last day.
+    pub source: usize,
 }
 
 impl Ended {
-    fn on(last_day: NaiveDate, selection: Selection) -> Self {
+    fn on(last_day: NaiveDate, source: usize, selection: Selection) -> Self {
         let mut ended = Self {
             last_day,
             late: false,
+            source,
         };
         ended.late = ended.was_late(selection.today, selection.leavers_days_kept);
         ended
@@ -102,6 +118,13 @@ pub struct Assembly {
     pub too_early: usize,
 }
 
+impl Assembly {
+    fn sort_rejected(&mut self) {
+        self.rejected
+            .sort_by(|a, b| (a.source, a.line, &a.hr_id).cmp(&(b.source, b.line, &b.hr_id)));
+    }
+}
+
 /// The fields without which JobTicket is taken to refuse a person ("treat firstName, lastName, email, hrId as required").
 pub const REQUIRED: [Field; 4] = [Field::HrId, Field::FirstName, Field::LastName, Field::Email];
 
@@ -115,11 +138,14 @@ pub fn assemble(
     let mut candidates: Vec<Entry> = Vec::new();
     let mut wrong: HashMap<(usize, u64), Vec<(Field, Wrong)>> = HashMap::new();
     let mut unclear = Vec::new();
+    let mut prefixes = Vec::new();
     for (source, delivery) in deliveries.into_iter().enumerate() {
+        let fresh = !delivery.frozen;
+        prefixes.push(delivery.id_prefix);
         for (hr_id, why) in delivery.unselected {
             match why {
                 Unselected::Unclear { column, line, end } => {
-                    unclear.push(Unclear {
+                    unclear.push(doubt::Unclear {
                         hr_id,
                         source,
                         column,
@@ -127,8 +153,11 @@ pub fn assemble(
                         end,
                     });
                 }
-                why => {
+                why if fresh => {
                     result.unselected.insert(hr_id, why);
+                }
+                why => {
+                    result.unselected.entry(hr_id).or_insert(why);
                 }
             }
         }
@@ -140,6 +169,7 @@ pub fn assemble(
                 employee: row.employee,
                 source,
                 line: row.line,
+                fresh,
             }
         });
         // The rows of a first or only source become entries in place: no second roster in memory.
@@ -166,13 +196,11 @@ pub fn assemble(
     }
     let mut keep = keep.into_iter();
     candidates.retain(|_| keep.next().unwrap_or(false));
-    reject_leading_zeros(&mut candidates, &known, &mut result);
-    reject_shared_emails(&mut candidates, &known, &mut result);
+    alike::reject_leading_zeros(&mut candidates, &prefixes, &known, &mut result);
+    alike::reject_shared_emails(&mut candidates, &known, &mut result);
     result.entries = candidates;
-    reject_unclear(unclear, selection, &known, &mut result);
-    result
-        .rejected
-        .sort_by(|a, b| (a.source, a.line, &a.hr_id).cmp(&(b.source, b.line, &b.hr_id)));
+    doubt::reject_unclear(unclear, selection, &known, &mut result);
+    result.sort_rejected();
     // Who has a current row has not been left out by another row.
     for entry in &result.entries {
         result.unselected.remove(&entry.employee.hr_id);
@@ -200,15 +228,25 @@ fn one_of<'w>(
             .termination_date
             .filter(|last| !senseless && has_ended(*last, today, leavers_days_kept))
     };
+    // A frozen row counts only where no fresh one says that the person is there.
+    let frozen_counts = !group
+        .iter()
+        .any(|entry| entry.fresh && ended(entry).is_none());
     let mut current = group
         .iter()
         .enumerate()
-        .filter(|(_, entry)| ended(entry).is_none());
+        .filter(|(_, entry)| ended(entry).is_none() && (entry.fresh || frozen_counts));
     let hr_id = &group.first()?.employee.hr_id;
     let Some((position, entry)) = current.next() else {
-        // Only ended rows: the person left on the latest of their last days.
-        let last_day = group.iter().filter_map(&ended).max();
-        let ended = last_day.map(|last_day| (hr_id.clone(), Ended::on(last_day, selection)));
+        // Only ended rows: the person left on the latest of their last days. Of equal ones a fresh row counts.
+        let last = group.iter().filter_map(|entry| {
+            let last_day = ended(entry)?;
+            Some((last_day, entry.fresh, Reverse(entry.source)))
+        });
+        let ended = last.max().map(|(last_day, _, Reverse(source))| {
+            let ended = Ended::on(last_day, source, selection);
+            (hr_id.clone(), ended)
+        });
         result.ended.extend(ended);
         return None;
     };
@@ -274,150 +312,6 @@ fn one_of<'w>(
         }
         None => Some(position),
     }
-}
-
-/// Rejects every candidate that `twin` pairs with another, and keeps the rest.
-fn reject_pairs(
-    candidates: &mut Vec<Entry>,
-    known: &impl Fn(&HrId) -> bool,
-    result: &mut Assembly,
-    pairs: &HashMap<usize, usize>,
-    why: impl Fn(HrId) -> Rejection,
-) {
-    if pairs.is_empty() {
-        return;
-    }
-    for (index, other) in pairs {
-        let (entry, other) = (
-            &candidates[*index],
-            candidates[*other].employee.hr_id.clone(),
-        );
-        let hr_id = entry.employee.hr_id.clone();
-        let known = known(&hr_id);
-        result.rejected.push(Rejected {
-            hr_id,
-            source: entry.source,
-            line: entry.line,
-            why: why(other),
-            known,
-        });
-    }
-    let mut index = 0;
-    candidates.retain(|_| {
-        index += 1;
-        !pairs.contains_key(&(index - 1))
-    });
-}
-
-/// A row of which an include rule finds an empty cell.
-struct Unclear {
-    hr_id: HrId,
-    source: usize,
-    column: String,
-    line: u64,
-    end: Option<NaiveDate>,
-}
-
-/// A known person whose only row does not say whether it is meant is not a person who left, unless it tells that the employment has ended.
-fn reject_unclear(
-    unclear: Vec<Unclear>,
-    selection: Selection,
-    known: &impl Fn(&HrId) -> bool,
-    result: &mut Assembly,
-) {
-    let rejected: HashSet<HrId> = result
-        .rejected
-        .iter()
-        .map(|row| row.hr_id.clone())
-        .collect();
-    for Unclear {
-        hr_id,
-        source,
-        column,
-        line,
-        end,
-    } in unclear
-    {
-        let has_row = result
-            .entries
-            .binary_search_by(|entry| entry.employee.hr_id.cmp(&hr_id))
-            .is_ok();
-        if has_row || rejected.contains(&hr_id) || !known(&hr_id) {
-            continue;
-        }
-        if let Some(last_day) =
-            end.filter(|last| has_ended(*last, selection.today, selection.leavers_days_kept))
-        {
-            result
-                .ended
-                .entry(hr_id)
-                .or_insert_with(|| Ended::on(last_day, selection));
-        } else {
-            // As any current row would, it outdoes one that has ended.
-            result.ended.remove(&hr_id);
-            let why = Rejection::NoRuleValue { column };
-            result.rejected.push(Rejected {
-                hr_id,
-                source,
-                line,
-                why,
-                known: true,
-            });
-        }
-    }
-}
-
-/// A file that mixes `00123` and `123` has lost leading zeros somewhere: both may be one person. Two that JobTicket already knows as two are two.
-fn reject_leading_zeros(
-    candidates: &mut Vec<Entry>,
-    known: &impl Fn(&HrId) -> bool,
-    result: &mut Assembly,
-) {
-    let mut seen: HashMap<&str, usize> = HashMap::new();
-    let mut pairs = HashMap::new();
-    let padded = |text: &str| text.starts_with('0');
-    if !candidates
-        .iter()
-        .any(|entry| padded(entry.employee.hr_id.as_str()))
-    {
-        return;
-    }
-    for (index, entry) in candidates.iter().enumerate() {
-        let hr_id = &entry.employee.hr_id;
-        if !hr_id.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
-            continue;
-        }
-        if let Some(other) = seen.insert(hr_id.without_zeros(), index)
-            && !(known(hr_id) && known(&candidates[other].employee.hr_id))
-        {
-            pairs.insert(index, other);
-            pairs.insert(other, index);
-        }
-    }
-    drop(seen);
-    reject_pairs(candidates, known, result, &pairs, |other| {
-        Rejection::LeadingZeros { other }
-    });
-}
-
-/// Two people with one e-mail: nobody can tell whose it is, so neither is taken as they stand.
-fn reject_shared_emails(
-    candidates: &mut Vec<Entry>,
-    known: &impl Fn(&HrId) -> bool,
-    result: &mut Assembly,
-) {
-    let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(candidates.len());
-    let mut pairs = HashMap::new();
-    for (index, entry) in candidates.iter().enumerate() {
-        if let Some(other) = seen.insert(entry.employee.email_key(), index) {
-            pairs.insert(index, other);
-            pairs.insert(other, index);
-        }
-    }
-    drop(seen);
-    reject_pairs(candidates, known, result, &pairs, |other| {
-        Rejection::SharedEmail { other }
-    });
 }
 
 #[cfg(test)]

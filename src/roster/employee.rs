@@ -24,9 +24,19 @@ impl HrId {
         &self.0
     }
 
-    /// The key without leading zeros, which an export may have lost.
-    pub fn without_zeros(&self) -> &str {
-        self.0.trim_start_matches('0')
+    /// The key without the leading zeros of its numbers, which an export may have lost; also behind a prefix, as in `B-00123`.
+    pub fn without_zeros(&self) -> Cow<'_, str> {
+        let mut in_number = false;
+        let mut is_kept = |c: &char| {
+            in_number = c.is_ascii_digit() && (in_number || *c != '0');
+            in_number || *c != '0'
+        };
+        let kept: String = self.0.chars().filter(|c| is_kept(c)).collect();
+        if kept.len() == self.0.len() {
+            Cow::Borrowed(&self.0)
+        } else {
+            Cow::Owned(kept)
+        }
     }
 }
 
@@ -270,6 +280,20 @@ mod tests {
     #[test]
     fn the_debug_form_of_an_employee_holds_no_personal_value() {
         assert_eq!(format!("{:?}", somebody()), "Employee(00123)");
+    }
+
+    #[test]
+    fn a_key_loses_the_leading_zeros_of_its_numbers_and_no_others() {
+        for (key, without) in [
+            ("00123", "123"),
+            ("123", "123"),
+            ("1002", "1002"),
+            ("B-00120", "B-120"),
+            ("B2-001A0", "B2-1A"),
+            ("000", ""),
+        ] {
+            assert_eq!(HrId::new(key).without_zeros(), without);
+        }
     }
 
     #[test]

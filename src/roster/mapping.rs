@@ -96,6 +96,8 @@ pub enum Unselected {
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the fields are the fields")]
 pub struct Mapping {
+    /// Put in front of every hrId, in the form in which text is compared.
+    pub id_prefix: Box<str>,
     pub hr_id: Columns,
     pub first_name: Columns,
     pub last_name: Columns,
@@ -211,7 +213,11 @@ impl Mapping {
     pub fn map<'c>(&self, line: u64, cell: impl Fn(usize) -> &'c str, today: NaiveDate) -> Mapped {
         let first = |columns: &Columns| first_filled(columns, &cell);
         let key = first(&self.hr_id);
-        let key = (!key.is_empty() && is_text(key).is_ok()).then(|| HrId::new(&normal(key)));
+        let is_key = !key.is_empty() && is_text(key).is_ok();
+        let key = is_key.then(|| match &*self.id_prefix {
+            "" => HrId::new(&normal(key)),
+            prefix => HrId::new(&format!("{prefix}{}", normal(key))),
+        });
         if let Some(why) = self.unselected(line, &cell, today) {
             return Mapped::Unselected { hr_id: key, why };
         }

@@ -7,12 +7,14 @@
 mod assemble;
 mod dates;
 mod employee;
+mod hrid_map;
 mod mapping;
 mod rejection;
 
 pub use assemble::{Assembly, Delivery, Ended, Entry, Incomplete, REQUIRED, Selection, assemble};
 pub use dates::{DateFormat, DateFormatError};
 pub use employee::{Absence, Employee, Field, HrId, ValueHash, has_ended};
+pub use hrid_map::{HrIdMap, HrIdMapError, HrIdMapFault, render as render_hrid_map};
 pub(crate) use mapping::normal;
 pub use mapping::{
     AbsenceMapping, Columns, DateMapping, FlagMapping, Mapped, Mapping, Row, RuleMapping,

@@ -113,6 +113,7 @@ pub fn mapping_hash(source: &Source) -> String {
         &source.include,
         &source.exclude,
         &source.table,
+        &source.id_prefix,
     ))
     .expect("rules are plain values");
     sha256(rules)

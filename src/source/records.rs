@@ -241,6 +241,7 @@ fn mapping(source: &Source, table: &Table<'_>) -> Result<Mapping, TableError> {
         })
         .transpose()?;
     Ok(Mapping {
+        id_prefix: normal(source.id_prefix.as_deref().unwrap_or_default()),
         hr_id: columns(&fields.hr_id)?,
         first_name: columns(&fields.first_name)?,
         last_name: columns(&fields.last_name)?,

@@ -167,7 +167,7 @@ impl Store {
             .map(|entry| Sent {
                 source: sources[entry.source],
                 employee: &entry.employee,
-                fresh: entry.line != 0,
+                fresh: entry.fresh,
             })
             .collect();
         self.write(|transaction| {

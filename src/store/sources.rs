@@ -1,5 +1,6 @@
 //! What each source delivered last, so that it can stand in, and so that "unchanged" is known.
 
+use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +12,8 @@ use crate::roster::{Delivery, HrId, Row, Unselected};
 pub struct Delivered<'d> {
     /// The source.
     pub source: &'d str,
-    /// Identity of its file, as the source itself writes it.
-    pub taken: &'d str,
+    /// Identity of its file, as the source itself writes it; `None` where the source is in order and has nothing newer.
+    pub taken: Option<&'d str>,
     /// Identifies the rules by which it was read.
     pub mapping_hash: &'d str,
     /// Its rows, from [`pieces_of`]; `None` where they are those that are kept already.
@@ -40,6 +41,8 @@ pub struct SourceState {
     pub taken: String,
     /// Identifies the rules by which it was read.
     pub mapping_hash: String,
+    /// When the source was last in order, even if with nothing newer.
+    pub delivered_at: DateTime<Utc>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,15 +57,24 @@ impl Store {
     pub fn source(&self, target: &Target, name: &str) -> Result<Option<SourceState>, StoreError> {
         let connection = self.lock();
         let mut select = connection.prepare_cached(
-            "SELECT taken, mapping_hash FROM source WHERE target = ?1 AND name = ?2",
+            "SELECT taken, mapping_hash, delivered_at FROM source WHERE target = ?1 AND name = ?2",
         )?;
-        let state = select.query_row([target.as_str(), name], |row| {
-            Ok(SourceState {
-                taken: row.get(0)?,
-                mapping_hash: row.get(1)?,
+        let found = select
+            .query_row([target.as_str(), name], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
             })
-        });
-        Ok(state.optional()?)
+            .optional()?;
+        let Some((taken, mapping_hash, at)) = found else {
+            return Ok(None);
+        };
+        let delivered_at = DateTime::parse_from_rfc3339(&at)
+            .map_err(|_| StoreError::Unreadable("the time of a delivery"))?
+            .to_utc();
+        Ok(Some(SourceState {
+            taken,
+            mapping_hash,
+            delivered_at,
+        }))
     }
 
     /// The last good roster of a source.
@@ -97,11 +109,19 @@ impl Store {
         notes: &Notes,
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
+            let now = self.clock.now().to_rfc3339();
             for Delivered { source, taken, mapping_hash, pieces } in delivered {
+                let Some(taken) = taken else {
+                    transaction.execute(
+                        "UPDATE source SET delivered_at = ?3 WHERE target = ?1 AND name = ?2",
+                        [target.as_str(), source, now.as_str()],
+                    )?;
+                    continue;
+                };
                 transaction.execute(
                     "INSERT INTO source (target, name, taken, mapping_hash, delivered_at) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (target, name) DO UPDATE SET taken = ?3, mapping_hash = ?4, delivered_at = ?5",
-                    params![target.as_str(), source, taken, mapping_hash, self.clock.now().to_rfc3339()],
+                    params![target.as_str(), source, taken, mapping_hash, now],
                 )?;
                 let Some(pieces) = pieces else { continue };
                 transaction.execute(

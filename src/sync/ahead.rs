@@ -35,6 +35,7 @@ impl Run<'_> {
     async fn look_ahead(&mut self, report: &mut RunReport) -> Result<(), Stop> {
         let store = self.context.store;
         self.check_clock()?;
+        self.read_numbers()?;
         let unanswered = off(|| store.unsettled(&self.target))?.is_some();
         if unanswered {
             report.notes.push(

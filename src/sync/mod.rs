@@ -1,14 +1,16 @@
 //! One run over one integration, top to bottom: the only place that drives the stages.
 //!
-//! lock → clock → settle the last push → pull → assemble → read back whom JobTicket has → plan → guard → holds → push → snapshot → read back. Every step writes the audit
-//! log. A source that fails is frozen: its last good roster stands in. Where a plan against the snapshot alone shows that nothing goes out, JobTicket is not asked. The store
+//! lock → clock → map of hrIds → settle the last push → pull → assemble → read back whom JobTicket has → plan → guard → holds → push → snapshot → read back. Every step writes the audit
+//! log. A source that fails is frozen: its last good roster stands in, and where there is none it is left out. Where a plan against the snapshot alone shows that nothing goes out, JobTicket is not asked. The store
 //! blocks, so every call of it steps aside with `block_in_place`; the run therefore needs tokio's multi-threaded runtime.
 
 mod ahead;
+mod archive;
 mod confirm;
 mod connect;
 mod failures;
 mod holds;
+mod hrid_map;
 mod judge;
 mod notes;
 mod people;
@@ -28,6 +30,7 @@ use people::{Doubt, Doubtful, Stage};
 
 pub use ahead::forecast;
 pub use connect::{ConnectError, Link, Secrets, connect};
+pub(crate) use hrid_map::{Numbers, numbers};
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
 
 use crate::audit::{AuditFile, Event};
@@ -88,6 +91,8 @@ enum Stop {
     Unaccounted(#[from] Unaccounted),
     #[error("{0}")]
     BackingOff(String),
+    #[error("{0}")]
+    Misconfigured(String),
 }
 
 /// JobTicket's clock and ours may differ by less than this.
@@ -266,6 +271,7 @@ impl From<Stop> for Ending {
             Stop::Call(error) => error.into(),
             Stop::Connect(error) => error.into(),
             Stop::Collides(_) => Self::Collides { message },
+            Stop::Misconfigured(_) => Self::Misconfigured { message },
             Stop::BackingOff(_) => Self::Unreachable { message },
             Stop::Store(_) | Stop::Clock(_) | Stop::Unaccounted(_) => Self::Failed { message },
         }
@@ -281,6 +287,8 @@ struct Run<'c> {
     id: &'c str,
     target: Target,
     link: Option<Link>,
+    /// The map of hrIds.
+    numbers: Numbers,
     /// Whether its begin is told.
     begun: bool,
     /// Whether the store keeps the run, and not the audit log alone.
@@ -313,6 +321,7 @@ impl<'c> Run<'c> {
             id,
             target: target_of(integration),
             link: None,
+            numbers: Numbers::default(),
             begun: false,
             in_store: !options.dry_run,
             silent: false,
@@ -389,6 +398,7 @@ impl<'c> Run<'c> {
         self.in_store &= clock.is_ok();
         self.begin()?;
         clock?;
+        self.read_numbers()?;
         crate::crash::point("begun");
         self.may_try()?;
         self.load_decisions()?;
@@ -531,7 +541,7 @@ impl<'c> Run<'c> {
                 let store = self.context.store;
                 let mark = crate::store::rules_mark(&self.rules_hash());
                 if off(|| store.has_other_rules(&self.target, mark))? {
-                    let fresh = plan.entries.iter().filter(|entry| entry.line != 0);
+                    let fresh = plan.entries.iter().filter(|entry| entry.fresh);
                     let fresh = fresh.map(|entry| &entry.employee.hr_id);
                     off(|| store.mark_rules(&self.target, mark, fresh))?;
                 }
@@ -544,6 +554,11 @@ impl<'c> Run<'c> {
             }
             self.archive(&stage.taken, report)?;
         }
+        Ok(())
+    }
+
+    fn read_numbers(&mut self) -> Result<(), Stop> {
+        self.numbers = off(|| numbers(self.integration)).map_err(Stop::Misconfigured)?;
         Ok(())
     }
 

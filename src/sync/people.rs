@@ -70,27 +70,32 @@ impl Doubtful {
 }
 
 impl Run<'_> {
-    /// Pulls until every source either makes sense or is replaced by its last good roster. `None` where one has none.
+    /// Pulls until every source either makes sense, or is replaced by its last good roster, or is left out for want of one. `None` where none has anything.
     pub(super) async fn gather(
         &mut self,
         known: &Known,
         report: &mut RunReport,
     ) -> Result<Option<(Assembly, Vec<Option<Taken>>)>, Stop> {
         let mut failed = pull::Failed::new();
+        let mut conflicts = Vec::new();
         loop {
             let Some(mut deliveries) = self.pull(report, &failed).await? else {
                 return Ok(None);
             };
             let rows = std::mem::take(&mut deliveries.rows);
             let selected: Vec<usize> = rows.iter().map(|delivery| delivery.rows.len()).collect();
-            let assembly = assemble(rows, self.selection(), |hr_id| known.contains(hr_id));
-            if let Some((source, error)) = self.too_many_rejected(&assembly, &selected, &deliveries)
-            {
-                failed.insert(source, error);
-            } else {
+            let mut assembly = assemble(rows, self.selection(), |hr_id| known.contains(hr_id));
+            let refused = self.too_many_rejected(&assembly, &selected, &deliveries);
+            if refused.is_empty() {
+                assembly.contest(conflicts);
                 self.keep(&deliveries, report)?;
                 return Ok(Some((assembly, deliveries.taken())));
             }
+            failed.extend(refused);
+            // Of the sources that go on: what another one said otherwise of somebody stays in doubt.
+            conflicts.extend(assembly.rejected.into_iter().filter(|row| {
+                matches!(row.why, Rejection::Conflict { .. }) && !failed.contains_key(&row.source)
+            }));
         }
     }
 
@@ -116,7 +121,7 @@ impl Run<'_> {
         let unusable = unusable_numbers(&assembly);
         let mut kept = plan::compare(known, &entries).leavers;
         // The row under a new number may itself be one that cannot be used.
-        kept.retain(|hr_id| unusable.contains(hr_id.without_zeros()));
+        kept.retain(|hr_id| unusable.contains(&*hr_id.without_zeros()));
         self.carry_forward(kept, doubtful, None, &mut entries, &mut old)?;
         let mut reasons = Reasons {
             ended: std::mem::take(&mut assembly.ended),
@@ -124,16 +129,18 @@ impl Run<'_> {
             ..Reasons::default()
         };
         self.leave_out_refused(&mut entries, &mut reasons);
-        let failed = report
-            .sources
-            .iter()
-            .any(|source| source.status == "failed");
-        if failed {
-            // The last roster that was read may never have been acknowledged, and somebody who is gone from one source may
-            // stand in the one that cannot be read: only a date in a single source still counts.
-            let several = self.integration.sources.len() > 1;
+        let sources = report.sources.iter().enumerate();
+        let failed = sources.filter(|(_, source)| source.failed());
+        let failed: Vec<usize> = failed.map(|(source, _)| source).collect();
+        if !failed.is_empty() {
+            // Somebody who is gone from one source may stand in the one that cannot be read: only a date counts, and only where no
+            // other source than that of its own row failed.
+            let ends = |hr_id: &HrId| {
+                let ended = reasons.ended.get(hr_id).filter(|ended| !ended.late);
+                ended.is_some_and(|ended| failed.iter().all(|source| *source == ended.source))
+            };
             let mut kept = plan::compare(known, &entries).leavers;
-            kept.retain(|hr_id| several || !reasons.of(hr_id).is_explained());
+            kept.retain(|hr_id| !ends(hr_id));
             if !kept.is_empty() {
                 let hr_ids: Vec<String> = kept.iter().map(ToString::to_string).collect();
                 report.notes.push(format!(
@@ -163,7 +170,7 @@ impl Run<'_> {
             old,
             reasons,
             taken,
-            failed,
+            failed: !failed.is_empty(),
         })
     }
 
@@ -269,6 +276,7 @@ impl Run<'_> {
                 employee,
                 source,
                 line: 0,
+                fresh: false,
             });
         }
         entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
@@ -307,5 +315,6 @@ fn unusable_numbers(assembly: &Assembly) -> HashSet<String> {
     let rejected = assembly.rejected.iter().filter(|row| !row.known);
     let rejected = rejected.map(|row| &row.hr_id);
     let all = rejected.chain(assembly.incomplete.iter().map(|row| &row.hr_id));
-    all.map(|hr_id| hr_id.without_zeros().to_owned()).collect()
+    all.map(|hr_id| hr_id.without_zeros().into_owned())
+        .collect()
 }

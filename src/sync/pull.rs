@@ -1,4 +1,6 @@
-//! The sources of a run, side by side: each delivers, or its last good roster stands in, or the run ends.
+//! The sources of a run, side by side: each delivers, or its last good roster stands in, or it is left out where it never delivered one.
+//!
+//! Whatever fails in one source, a mistake of this program included, fails that source alone, and is said. Only where no source has anything at all does the run end.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -24,14 +26,14 @@ struct OneSource {
     taken: Option<Taken>,
     /// New rows, in the form in which they are kept.
     keep: Option<Vec<Vec<u8>>>,
-    frozen: bool,
+    failed: bool,
 }
 
 /// Why a source failed after it was read, by position.
 pub(super) type Failed = BTreeMap<usize, String>;
 
 impl Run<'_> {
-    /// Pulls every source; those in `failed` are not asked again. `None` where one has nothing that could stand in for it.
+    /// Pulls every source; those in `failed` are not asked again. `None` where none has anything, nor anything that could stand in for it.
     pub(super) async fn pull(
         &mut self,
         report: &mut RunReport,
@@ -54,22 +56,28 @@ impl Run<'_> {
             rows: Vec::new(),
             sources: Vec::new(),
         };
-        let mut whole = true;
+        let mut any = false;
         for (source, state, task) in tasks {
             let pulled = match task {
                 Err(error) => Err(error),
                 Ok(task) => match task.await {
                     Ok(pulled) => pulled.map_err(|error| source::chain(&error)),
-                    Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+                    Err(_) => Err(
+                        "An internal error happened while this source was read; please report the line about it on stderr".to_owned(),
+                    ),
                 },
             };
             let (report_of_one, rows, one) = self.one(source, state, pulled)?;
-            whole &= rows.is_some();
-            deliveries.rows.push(rows.unwrap_or_default());
+            any |= rows.is_some();
+            let mut rows = rows.unwrap_or_default();
+            rows.frozen = one.failed;
+            rows.id_prefix = source.id_prefix.clone().unwrap_or_default();
+            self.numbers.map.apply(&mut rows);
+            deliveries.rows.push(rows);
             deliveries.sources.push(one);
             report.sources.push(report_of_one);
         }
-        Ok(whole.then_some(deliveries))
+        Ok(any.then_some(deliveries))
     }
 
     /// What became of one source: its rows, those that stand in for it, or none.
@@ -92,6 +100,8 @@ impl Run<'_> {
             status: String::new(),
             note: None,
             frozen: false,
+            frozen_hours: None,
+            frozen_too_long: false,
         };
         let mut one = OneSource {
             mapping_hash: hash,
@@ -141,20 +151,40 @@ impl Run<'_> {
                     "The rules for {} have changed since its last file, and that file is not there any more; deliver it again",
                     source.name
                 ));
-                tracing::error!(
-                    integration.name = self.integration.name,
-                    source.name = source.name,
-                    "{error}"
-                );
-                told.status = "failed".into();
-                told.note = Some(error);
-                told.frozen = state.is_some();
-                one.frozen = true;
+                self.tell_failed(&mut told, state.as_ref(), &error);
+                one.failed = true;
                 if told.frozen { last_rows()? } else { None }
             }
         };
         told.selected = rows.as_ref().map_or(0, |rows| rows.rows.len());
         Ok((told, rows, one))
+    }
+
+    /// Says of a source that it failed, and what that means: louder, where it has been so for long.
+    fn tell_failed(&self, told: &mut SourceReport, state: Option<&SourceState>, error: &str) {
+        let name = &told.name;
+        let since = state.map(|state| self.context.clock.now() - state.delivered_at);
+        let limit = self.integration.frozen_warn_hours;
+        told.frozen_hours = since.map(|since| u64::try_from(since.num_hours()).unwrap_or(0));
+        told.frozen_too_long = since
+            .is_some_and(|since| u64::try_from(since.num_seconds()).unwrap_or(0) > limit * 3600);
+        let note = match told.frozen_hours {
+            None => format!("{error}. It has never delivered and is left out until it does"),
+            Some(hours) if told.frozen_too_long => format!(
+                "{error}. WARNING: {name} has been frozen for {hours} hours, since its last good delivery; nobody knows here who joined, changed or left there meanwhile"
+            ),
+            Some(_) => error.to_owned(),
+        };
+        tracing::error!(
+            integration.name = self.integration.name,
+            source.name = name,
+            source.frozen_hours = told.frozen_hours,
+            source.frozen_too_long = told.frozen_too_long,
+            "{note}"
+        );
+        told.status = "failed".into();
+        told.note = Some(note);
+        told.frozen = state.is_some();
     }
 
     fn spawn(
@@ -167,24 +197,26 @@ impl Run<'_> {
         let last = state.and_then(|state| Taken::from_text(&state.taken));
         let (now, zone) = (self.context.clock.now(), self.context.config.timezone);
         tokio::task::spawn_blocking(move || {
+            crate::crash::mistake(&format!("pulling {}", source.name));
             source::pull(&source, last.as_ref(), &filled, now, zone)
         })
     }
 
-    /// A source of which too many rows make no sense is not believed at all.
+    /// A source of which too many rows make no sense is not believed at all. All of these at once: rows of two sources that differ may be the fault of either, and
+    /// where one was refused first, the other would count as right.
     pub(super) fn too_many_rejected(
         &self,
         assembly: &Assembly,
         selected: &[usize],
         deliveries: &Deliveries,
-    ) -> Option<(usize, String)> {
+    ) -> Failed {
         self.integration
             .sources
             .iter()
             .enumerate()
-            .find_map(|(index, source)| {
-                let OneSource { taken, frozen, .. } = &deliveries.sources[index];
-                if *frozen {
+            .filter_map(|(index, source)| {
+                let OneSource { taken, failed, .. } = &deliveries.sources[index];
+                if *failed {
                     return None;
                 }
                 let rejected: Vec<_> = assembly
@@ -198,6 +230,7 @@ impl Run<'_> {
                 let error = source::too_many_rejected(source, &rejected, selected[index], file)?;
                 Some((index, error))
             })
+            .collect()
     }
 
     /// Remembers what was delivered, and tells the audit log about every source.
@@ -215,10 +248,10 @@ impl Run<'_> {
             .collect();
         for ((one, source), text) in deliveries.sources.iter().zip(&report.sources).zip(&texts) {
             notes.push(source_note(source, one.taken.as_ref()));
-            if let Some(taken) = text {
+            if !one.failed {
                 delivered.push(Delivered {
                     source: &source.name,
-                    taken,
+                    taken: text.as_deref(),
                     mapping_hash: &one.mapping_hash,
                     pieces: one.keep.as_deref(),
                 });
@@ -246,51 +279,6 @@ impl Run<'_> {
                 .collect(),
         )
     }
-
-    /// Moves the files that were used, where that is configured. Nothing that fails here fails the run.
-    pub(super) fn archive(
-        &self,
-        taken: &[Option<Taken>],
-        report: &mut RunReport,
-    ) -> Result<(), StoreError> {
-        if self.options.dry_run {
-            return Ok(());
-        }
-        let mut notes: Vec<Note> = Vec::new();
-        for (source, taken) in self.integration.sources.iter().zip(taken) {
-            let Some(taken) = taken else { continue };
-            match off(|| source::finish(source, taken, self.context.clock.now())) {
-                Ok(None) => {}
-                Ok(Some(to)) => {
-                    let (source, file, to) = (
-                        source.name.clone(),
-                        taken.name.clone(),
-                        to.display().to_string(),
-                    );
-                    notes.push(Event::FileArchived { source, file, to }.into());
-                }
-                Err(error) => {
-                    let error = source::chain(&error);
-                    tracing::warn!(source.name = source.name, "{error}");
-                    report.notes.push(format!("Warning: {error}"));
-                    let (source, file) = (source.name.clone(), taken.name.clone());
-                    notes.push(
-                        Event::ArchiveFailed {
-                            source,
-                            file,
-                            error,
-                        }
-                        .into(),
-                    );
-                }
-            }
-        }
-        if notes.is_empty() {
-            Ok(())
-        } else {
-            self.record(notes)
-        }
-    }
 }
 
 impl Deliveries {
@@ -305,12 +293,14 @@ impl Deliveries {
 
 fn source_note(source: &SourceReport, taken: Option<&Taken>) -> Note {
     let name = source.name.clone();
-    if source.status == "failed" {
+    if source.failed() {
         let error = source.note.clone().unwrap_or_default();
         return Event::SourceFailed {
             source: name,
             error,
             stands_in: source.frozen,
+            frozen_hours: source.frozen_hours,
+            too_long: source.frozen_too_long,
         }
         .into();
     }

@@ -363,14 +363,16 @@ impl Run<'_> {
                      fields,
                      include,
                      exclude,
+                     id_prefix,
                      ..
-                 }| (fields, include, exclude),
+                 }| (fields, include, exclude, id_prefix),
             )
             .collect();
         let all = (
             rules,
             &self.integration.select,
             self.context.config.timezone.name(),
+            &self.numbers.sha256,
         );
         sha256(serde_json::to_vec(&all).expect("rules are plain values"))
     }

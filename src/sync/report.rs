@@ -75,7 +75,7 @@ impl Ending {
             Self::Held { hold } => Some(format!("Held: {}", hold.why().join("; "))),
             Self::EmptyRoster => Some("The roster is empty".to_owned()),
             Self::SourceFailed => {
-                Some("A source failed, and nothing can stand in for it".to_owned())
+                Some("No source could be read, and nothing can stand in for one".to_owned())
             }
             Self::Refused { message }
             | Self::InDoubt { message, .. }
@@ -149,6 +149,19 @@ pub struct SourceReport {
     pub note: Option<String>,
     /// Whether its last good roster stands in for it.
     pub frozen: bool,
+    /// For how many hours, since it was last in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen_hours: Option<u64>,
+    /// Whether that is longer than `frozen_warn_hours`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub frozen_too_long: bool,
+}
+
+impl SourceReport {
+    /// Whether nothing of it could be read, so that somebody may be in it whom nobody sees; frozen or never delivered.
+    pub fn failed(&self) -> bool {
+        self.status == "failed"
+    }
 }
 
 /// What a run did.
@@ -301,7 +314,7 @@ impl RunReport {
     /// The exit code that all of it comes to.
     pub fn exit(&self) -> Exit {
         let mut exit = self.ending.exit();
-        if self.sources.iter().any(|source| source.status == "failed") {
+        if self.sources.iter().any(SourceReport::failed) {
             exit = exit.and(Exit::SourceFailed);
         }
         if !self.collisions.is_empty() || !self.waiting.is_empty() {

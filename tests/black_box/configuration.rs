@@ -47,6 +47,28 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn a_prefix_that_nobody_could_read_and_a_warning_that_never_comes_are_refused() {
+    for wrong in ["\"\"", "\"B \"", "\"B\\t\"", &"x".repeat(33)] {
+        let key = format!("        id_prefix: {wrong}\n        ready: rename\n");
+        let company = edited("        ready: rename\n", &key);
+        let says = ["1 to 32 letters", "leave the key out"];
+        let key = "integrations[0].sources[0].id_prefix";
+        refused(&company, "id_prefix", key, &says);
+    }
+    for wrong in ["0", "8761"] {
+        let mut company = edited("ready: rename", "ready: rename");
+        company.integration = format!("    frozen_warn_hours: {wrong}\n");
+        let key = "integrations[0].frozen_warn_hours";
+        refused(
+            &company,
+            "frozen_warn_hours",
+            key,
+            &["Write 1 to 8760 hours"],
+        );
+    }
+}
+
+#[test]
 fn a_wrong_type_is_refused() {
     let company = edited("integration_id: 7", "integration_id: seven");
     let key = "integrations[0].jobticket.integration_id";

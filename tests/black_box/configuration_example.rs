@@ -129,7 +129,7 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
         let company = shipped(&text);
         let ran = run(&company, &["check", "--offline"]);
         // The files that the example names are not there, and that is all that may be wrong.
-        if ["api_key_secret", "ca_file"].contains(&name) {
+        if ["api_key_secret", "ca_file", "hrid_map"].contains(&name) {
             ran.exits(2).says(name).says("cannot be read");
         } else {
             ran.exits(0).says("In order");
@@ -144,8 +144,10 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
             "api_key_id",
             "api_key_secret",
             "ca_file",
+            "id_prefix",
             "autoSyncEmployee",
-            "absences"
+            "absences",
+            "hrid_map"
         ],
         "the keys that the example shows as comments"
     );

@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::{Company, JobTicket, Person, people, person, table};
 
 /// A company with a second drop folder, `branch`.
-fn company(jobticket: &JobTicket) -> Company {
+pub(crate) fn company(jobticket: &JobTicket) -> Company {
     let mut company = Company::at(jobticket);
     fs::create_dir(company.path("branch")).unwrap();
     company.integration = "      - name: branch
@@ -24,13 +24,13 @@ fn company(jobticket: &JobTicket) -> Company {
 }
 
 /// Puts a file into the second folder, newer than those before; `seconds_ago` before the program's time.
-fn deliver_branch(company: &Company, content: impl AsRef<[u8]>, seconds_ago: u64) {
+pub(crate) fn deliver_branch(company: &Company, content: impl AsRef<[u8]>, seconds_ago: u64) {
     let name = format!("../branch/{seconds_ago}.csv");
     company.deliver_written(&name, content, seconds_ago);
 }
 
 /// Five people at headquarters and three in the branch.
-fn both(jobticket: &JobTicket) -> (Company, Vec<Person>) {
+pub(crate) fn both(jobticket: &JobTicket) -> (Company, Vec<Person>) {
     let company = company(jobticket);
     let all = people(8);
     company.deliver_people("20261120", &all[..5]);
@@ -70,12 +70,24 @@ fn while_one_source_fails_nobody_leaves_and_joiners_of_the_other_go_on() {
 }
 
 #[test]
-fn a_source_that_never_delivered_holds_up_the_first_push() {
+fn a_source_that_never_delivered_is_left_out_and_said_and_the_other_goes_on() {
     let jobticket = JobTicket::start();
     let company = company(&jobticket);
+    company
+        .run_now()
+        .exits(4)
+        .says("SOURCE FAILED")
+        .says("requests: 0");
     company.deliver_people("20261120", &people(5));
-    company.run_now().exits(4).says("requests: 0");
-    assert!(jobticket.pushes().is_empty());
+    let ran = company.run_now().exits(4).says("joiners: 5");
+    ran.says("source branch: failed")
+        .says("It has never delivered and is left out until it does");
+    assert_eq!(jobticket.active().len(), 5);
+    let event = company.events("source_failed").pop().unwrap();
+    assert_eq!(
+        (&event["source"], &event["standsIn"]),
+        (&"branch".into(), &false.into())
+    );
     deliver_branch(&company, table(&[person("00006")]), 900);
     company.run_now().exits(0);
     assert_eq!(jobticket.active().len(), 6);

@@ -1,5 +1,7 @@
 use super::*;
 
+mod several;
+
 fn day(day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 11, day).unwrap()
 }
@@ -33,7 +35,7 @@ fn run(rows: Vec<Row>, known: &[&str]) -> Assembly {
     assemble(
         vec![Delivery {
             rows,
-            unselected: HashMap::new(),
+            ..Delivery::default()
         }],
         selection,
         |id| known.contains(&id.as_str()),
@@ -78,7 +80,8 @@ fn an_ended_employment_yields_to_a_current_one_of_the_same_person() {
             HrId::new("2"),
             Ended {
                 last_day: day(1),
-                late: false
+                late: false,
+                source: 0,
             }
         )])
     );

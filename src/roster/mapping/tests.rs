@@ -17,6 +17,7 @@ fn date(column: usize) -> DateMapping {
 
 fn mapping() -> Mapping {
     Mapping {
+        id_prefix: "".into(),
         hr_id: vec![0],
         first_name: vec![2, 1],
         last_name: vec![3],
@@ -172,4 +173,22 @@ proptest! {
             Mapped::Unselected { .. } => prop_assert!(false, "the rules match"),
         }
     }
+}
+
+#[test]
+fn a_prefix_stands_before_every_hr_id_of_rows_that_are_meant_and_of_those_that_are_not() {
+    let mut mapping = mapping();
+    mapping.id_prefix = "B-".into();
+    let key = |cells: [&'static str; 10]| match mapping.map(7, |index| cells[index], today()) {
+        Mapped::Row(row) => Some(row.employee.hr_id.to_string()),
+        Mapped::Unselected { hr_id, .. } => hr_id.map(|hr_id| hr_id.to_string()),
+        Mapped::Keyless => None,
+    };
+    let mut cells = GOOD;
+    assert_eq!(key(cells).as_deref(), Some("B-00123"));
+    cells[9] = "Werkstudent";
+    assert_eq!(key(cells).as_deref(), Some("B-00123"));
+    // A prefix alone is nobody's key.
+    cells[0] = "";
+    assert_eq!(key(cells), None);
 }

@@ -20,6 +20,7 @@ pub(crate) fn source(pattern: &str) -> Source {
         max_age_hours: Some(36),
         after: After::Keep,
         table: TableConfig::default(),
+        id_prefix: None,
         fields: Fields {
             hr_id: column("PersNr"),
             first_name: column("Vorname"),

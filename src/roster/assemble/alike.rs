@@ -1,0 +1,130 @@
+//! Different hrIds that may be one person: numbers that differ in leading zeros only, and an e-mail that several people have.
+//!
+//! Nobody can tell who is right, so none of them is taken as they stand. A frozen row is no reason to doubt a fresh one, though: the source that is read now knows
+//! better, and a source that fails must not take anybody out of the roster who is in it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+
+use super::{Assembly, Entry, HrId, Rejected, Rejection};
+
+/// Positions of candidates with the same key, where there are several.
+fn groups<K: Hash + Eq>(keys: impl Iterator<Item = (usize, K)>, most: usize) -> Vec<Vec<usize>> {
+    let mut first: HashMap<K, usize> = HashMap::with_capacity(most);
+    let mut several: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (position, key) in keys {
+        let first = *first.entry(key).or_insert(position);
+        if first != position {
+            several
+                .entry(first)
+                .or_insert_with(|| vec![first])
+                .push(position);
+        }
+    }
+    several.into_values().collect()
+}
+
+/// Takes the candidates at these positions out, each with the position of another that is the reason.
+fn reject(
+    candidates: &mut Vec<Entry>,
+    pairs: &HashMap<usize, usize>,
+    known: &impl Fn(&HrId) -> bool,
+    result: &mut Assembly,
+    why: impl Fn(HrId) -> Rejection,
+) {
+    if pairs.is_empty() {
+        return;
+    }
+    for (position, other) in pairs {
+        let entry = &candidates[*position];
+        let hr_id = entry.employee.hr_id.clone();
+        let known = known(&hr_id);
+        result.rejected.push(Rejected {
+            hr_id,
+            source: entry.source,
+            line: entry.line,
+            why: why(candidates[*other].employee.hr_id.clone()),
+            known,
+        });
+    }
+    let mut position = 0;
+    candidates.retain(|_| {
+        position += 1;
+        !pairs.contains_key(&(position - 1))
+    });
+}
+
+/// The digits of an hrId and what its source puts before them; `None` where it is no number.
+fn number<'e>(entry: &'e Entry, prefixes: &[String]) -> Option<(&'e str, &'e str)> {
+    let hr_id = entry.employee.hr_id.as_str();
+    let prefix = prefixes.get(entry.source).map_or("", String::as_str);
+    // Whom the map of hrIds names otherwise has no prefix any more.
+    let length = hr_id.strip_prefix(prefix).map_or(0, |_| prefix.len());
+    let (prefix, digits) = hr_id.split_at(length);
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some((prefix, digits))
+}
+
+/// A source that mixes `00123` and `123` has lost leading zeros somewhere: both may be one person. Two that JobTicket already knows as two are two. `prefixes` are
+/// what the sources put before their numbers, by position.
+pub(super) fn reject_leading_zeros(
+    candidates: &mut Vec<Entry>,
+    prefixes: &[String],
+    known: &impl Fn(&HrId) -> bool,
+    result: &mut Assembly,
+) {
+    let padded = |entry| number(entry, prefixes).is_some_and(|(_, digits)| digits.starts_with('0'));
+    if !candidates.iter().any(padded) {
+        return;
+    }
+    let keys = candidates.iter().enumerate().filter_map(|(index, entry)| {
+        let (prefix, digits) = number(entry, prefixes)?;
+        Some((index, (prefix, digits.trim_start_matches('0'))))
+    });
+    let mut pairs = HashMap::new();
+    for group in groups(keys, candidates.len()) {
+        let are_known: Vec<bool> = group
+            .iter()
+            .map(|index| known(&candidates[*index].employee.hr_id))
+            .collect();
+        for (index, is_known) in group.iter().zip(&are_known) {
+            let doubted = |(other, other_known): &(&usize, &bool)| {
+                *other != index
+                    && !(*is_known && **other_known)
+                    && (candidates[**other].fresh || !candidates[*index].fresh)
+            };
+            let other = group.iter().zip(&are_known).find(doubted);
+            pairs.extend(other.map(|(other, _)| (*index, *other)));
+        }
+    }
+    reject(candidates, &pairs, known, result, |other| {
+        Rejection::LeadingZeros { other }
+    });
+}
+
+/// Two people with one e-mail: nobody can tell whose it is, so neither is taken as they stand.
+pub(super) fn reject_shared_emails(
+    candidates: &mut Vec<Entry>,
+    known: &impl Fn(&HrId) -> bool,
+    result: &mut Assembly,
+) {
+    let keys = candidates.iter().enumerate();
+    let keys = keys.map(|(index, entry)| (index, entry.employee.email_key()));
+    let mut pairs = HashMap::new();
+    for group in groups(keys, candidates.len()) {
+        // Fresh ones first: a frozen one is doubted for any other, a fresh one for another fresh one.
+        let (fresh, frozen): (Vec<usize>, Vec<usize>) = group
+            .iter()
+            .copied()
+            .partition(|index| candidates[*index].fresh);
+        let doubting = [fresh.as_slice(), frozen.as_slice()].concat();
+        let doubted = if fresh.len() == 1 { &frozen } else { &group };
+        for index in doubted {
+            let other = doubting.iter().take(2).find(|other| *other != index);
+            pairs.extend(other.map(|other| (*index, *other)));
+        }
+    }
+    reject(candidates, &pairs, known, result, |other| {
+        Rejection::SharedEmail { other }
+    });
+}

@@ -1,0 +1,53 @@
+//! What happens to the files of a run in the end: where that is configured they move away, and nothing that fails here fails the run.
+
+use super::{Run, RunReport, off};
+use crate::audit::Event;
+use crate::source::{self, Taken};
+use crate::store::{Note, StoreError};
+
+impl Run<'_> {
+    /// Moves the files that were used, where that is configured.
+    pub(super) fn archive(
+        &self,
+        taken: &[Option<Taken>],
+        report: &mut RunReport,
+    ) -> Result<(), StoreError> {
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let mut notes: Vec<Note> = Vec::new();
+        for (source, taken) in self.integration.sources.iter().zip(taken) {
+            let Some(taken) = taken else { continue };
+            match off(|| source::finish(source, taken, self.context.clock.now())) {
+                Ok(None) => {}
+                Ok(Some(to)) => {
+                    let (source, file, to) = (
+                        source.name.clone(),
+                        taken.name.clone(),
+                        to.display().to_string(),
+                    );
+                    notes.push(Event::FileArchived { source, file, to }.into());
+                }
+                Err(error) => {
+                    let error = source::chain(&error);
+                    tracing::warn!(source.name = source.name, "{error}");
+                    report.notes.push(format!("Warning: {error}"));
+                    let (source, file) = (source.name.clone(), taken.name.clone());
+                    notes.push(
+                        Event::ArchiveFailed {
+                            source,
+                            file,
+                            error,
+                        }
+                        .into(),
+                    );
+                }
+            }
+        }
+        if notes.is_empty() {
+            Ok(())
+        } else {
+            self.record(notes)
+        }
+    }
+}
