@@ -98,7 +98,10 @@ pub fn compare<'e>(
         };
         found.push(Difference { hr_id, kind });
     }
-    let others = there.with_ticket().filter(|hr_id| !ours.contains(*hr_id));
+    // Whoever was offboarded may ride on to the end of the month.
+    let others = there
+        .with_ticket()
+        .filter(|hr_id| !ours.contains(*hr_id) && !there.linked[*hr_id].cancelled);
     found.extend(others.map(|hr_id| Difference {
         hr_id: hr_id.clone(),
         kind: Kind::NotInSnapshot,

@@ -44,6 +44,9 @@ pub struct JobTicket {
     /// A certificate authority to trust besides the system's, PEM.
     #[deserr(default)]
     pub ca_file: Option<PathBuf>,
+    /// Whether invented names, dates and addresses are sent in place of the real ones; not to production.
+    #[deserr(default)]
+    pub pseudonyms: bool,
     /// Time limits of a call.
     #[deserr(default)]
     pub timeouts: Timeouts,

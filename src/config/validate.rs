@@ -11,7 +11,8 @@ use super::location::{Pointer, Step, pointer};
 use super::problem::{Problem, Problems};
 use super::values::BaseUrl;
 use super::{
-    After, Config, Cost, Integration, JobTicket, Limits, ReadBack, Select, Timeouts, is_loopback,
+    After, Config, Cost, Environment, Integration, JobTicket, Limits, ReadBack, Select, Timeouts,
+    is_loopback,
 };
 
 /// What is wrong with the block at one place.
@@ -179,6 +180,15 @@ pub(super) fn jobticket(
                 findings.say("base_url", "Write environment or base_url, not both");
             }
             _ => {}
+        }
+        if jobticket.pseudonyms
+            && !jobticket.is_loopback()
+            && jobticket.environment != Some(Environment::Staging)
+        {
+            findings.say(
+                "pseudonyms",
+                "Invented people are for environment: staging or sandbox only; everybody at this address would lose their name",
+            );
         }
         if !(1..=3600).contains(&jobticket.retry_seconds) {
             findings.say("retry_seconds", "Write 1 to 3600 seconds");

@@ -30,6 +30,8 @@ pub struct Linked {
     pub employee: Employee,
     /// Whether there is a ticket that can be lost; `None` where no subscription is shown.
     pub active: Option<bool>,
+    /// Whether the ticket is cancelled, now or from a day to come on.
+    pub cancelled: bool,
     /// The last sync that named them, where it is shown.
     pub last_sync_id: Option<String>,
 }
@@ -97,6 +99,10 @@ impl There {
                 id: listed.id,
                 employee: shown(&hr_id, &listed),
                 active,
+                cancelled: listed
+                    .subscription
+                    .as_ref()
+                    .is_some_and(|subscription| subscription.cancelled_at.is_some()),
                 last_sync_id: link.last_sync_id.clone(),
             };
             // Of two with one hrId the one with a ticket counts.

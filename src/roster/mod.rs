@@ -9,6 +9,7 @@ mod dates;
 mod employee;
 mod hrid_map;
 mod mapping;
+mod pseudonym;
 mod rejection;
 
 pub use assemble::{Assembly, Delivery, Ended, Entry, Incomplete, REQUIRED, Selection, assemble};
@@ -20,4 +21,5 @@ pub use mapping::{
     AbsenceMapping, Columns, DateMapping, FlagMapping, Mapped, Mapping, Row, RuleMapping,
     Unselected, Wrong,
 };
+pub use pseudonym::pseudonym;
 pub use rejection::{Rejected, Rejection};

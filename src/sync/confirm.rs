@@ -74,6 +74,7 @@ impl Run<'_> {
     ) -> Result<bool, Stop> {
         (self.context.stage)("reading back");
         if !self.integration.read_back.after_push {
+            self.forget_unconfirmed()?;
             return self.confirm_by_integration(receipt).await;
         }
         let there = match self.client().await?.client().there().await {
@@ -96,10 +97,23 @@ impl Run<'_> {
             format!("{} people not shown as pushed yet", differences.len())
         };
         self.note_read_back(receipt.sync_id(), result)?;
-        if !confirmed {
+        if confirmed {
+            // What an earlier push had left to be seen, this one has replaced.
+            self.forget_unconfirmed()?;
+        } else {
             self.remember_unconfirmed(receipt.sync_id(), before)?;
         }
         Ok(confirmed)
+    }
+
+    fn forget_unconfirmed(&self) -> Result<(), StoreError> {
+        let store = self.context.store;
+        let found: Option<Unconfirmed> = off(|| store.fact(&self.target, Fact::Unconfirmed))?;
+        if found.is_none() {
+            return Ok(());
+        }
+        let notes = self.notes(Vec::new());
+        off(|| store.set_fact::<()>(&self.target, Fact::Unconfirmed, None, &notes))
     }
 
     async fn confirm_by_integration(&mut self, receipt: &Receipt) -> Result<bool, Stop> {

@@ -8,7 +8,9 @@ use super::{IncompleteRow, RejectedRow, Run, RunReport, Stop, off, pull};
 use crate::audit::Event;
 use crate::jobticket::There;
 use crate::plan::{self, Known, Leaving, Plan, Reasons};
-use crate::roster::{Assembly, Employee, Entry, HrId, REQUIRED, Rejected, Rejection, assemble};
+use crate::roster::{
+    Assembly, Employee, Entry, HrId, REQUIRED, Rejected, Rejection, assemble, pseudonym,
+};
 use crate::source::{self, Taken};
 use crate::store::{Store, StoreError, Target, rules_mark};
 
@@ -109,6 +111,11 @@ impl Run<'_> {
         report: &mut RunReport,
     ) -> Result<Stage, Stop> {
         let mut entries = std::mem::take(&mut assembly.entries);
+        if self.integration.jobticket.pseudonyms {
+            for entry in &mut entries {
+                entry.employee = pseudonym(&entry.employee);
+            }
+        }
         let mut old: HashMap<HrId, Employee> = HashMap::new();
         let rejected: HashSet<&HrId> = assembly
             .rejected
