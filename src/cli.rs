@@ -131,7 +131,7 @@ Examples:
   jobticket-sync sandbox --listen 127.0.0.1:8090
       The JobTicket API imitated on this machine, for trying things out.
 
-Exit codes, of which the first of 1, 2, 5, 6, 4, 7, 3, 9 counts where several apply:
+Exit codes, of which the first of 1, 2, 5, 6, 4, 8, 7, 3, 9 counts where several apply:
   0  done, or nothing to do
   1  something unexpected
   2  wrong usage or configuration
@@ -140,4 +140,5 @@ Exit codes, of which the first of 1, 2, 5, 6, 4, 7, 3, 9 counts where several ap
   5  refused by JobTicket, or answered in a way that nobody can rely on
   6  JobTicket not reachable
   7  another run in progress
+  8  JobTicket differs from what it acknowledged
   9  done, but rows were rejected";

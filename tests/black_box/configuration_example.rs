@@ -147,7 +147,8 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
             "id_prefix",
             "autoSyncEmployee",
             "absences",
-            "hrid_map"
+            "hrid_map",
+        "first_push"
         ],
         "the keys that the example shows as comments"
     );
