@@ -1,5 +1,6 @@
 //! Tests of the guard, with what they share: made-up rosters, and the facts of a run in which nothing special is known.
 
+mod approve;
 mod decisions;
 mod limits;
 mod waits;
