@@ -56,7 +56,7 @@ pub fn judge(plan: &Plan, facts: &Facts<'_>) -> Judgement {
     if facts.stopped.is_none()
         && let Some(approval) = facts.decided.plan(&plan.hash)
     {
-        whole_plan_approved(plan, approval, &mut judged);
+        whole_plan_approved(plan, approval, facts, &mut judged);
         return judged;
     }
     let paired = pairs(plan, facts, &mut judged);
@@ -99,10 +99,18 @@ pub fn judge(plan: &Plan, facts: &Facts<'_>) -> Judgement {
     judged
 }
 
-/// Exactly this plan was approved: all of it goes but the people who were excepted.
-fn whole_plan_approved(plan: &Plan, approval: &PlanApproval, judged: &mut Judgement) {
+/// Exactly this plan was approved: all of it goes but the people who were excepted, and those who are kept until a day.
+fn whole_plan_approved(
+    plan: &Plan,
+    approval: &PlanApproval,
+    facts: &Facts<'_>,
+    judged: &mut Judgement,
+) {
     for change in &plan.changes {
-        if approval.except.contains(&change.hr_id) {
+        let leaves = matches!(change.what, What::Leaves(_));
+        if leaves && facts.decided.is_kept(&change.hr_id, facts.today) {
+            judged.keep(change);
+        } else if approval.except.contains(&change.hr_id) {
             judged.ask(plan, change, Cause::Excepted);
         } else {
             judged.let_go(
@@ -124,35 +132,48 @@ fn pairs(plan: &Plan, facts: &Facts<'_>, judged: &mut Judgement) -> HashSet<HrId
             .binary_search_by(|change| change.hr_id.cmp(hr_id));
         place.ok().map(|place| &plan.changes[place])
     };
+    let (mut approved, mut kept) = (Vec::new(), Vec::new());
     for pair in facts.pairs {
         let (Some(old), Some(new)) = (of(&pair.old), of(&pair.new)) else {
             continue;
         };
-        let approved = |change: &Change| facts.decided.approval(change, &plan.reason(change));
-        if let (Some(one), Some(_), false) = (
-            approved(old),
-            approved(new),
-            facts.decided.is_kept(&pair.old, facts.today),
-        ) && one.key_change
-        {
-            judged.let_go(old, Grounds::Approved { hold: one.hold });
-            judged.let_go(new, Grounds::Approved { hold: one.hold });
-        } else if facts.decided.is_rejected(old, &plan.reason(old))
-            || facts.decided.is_kept(&pair.old, facts.today)
-        {
-            judged.keep(old);
-            judged.keep(new);
-        } else {
-            let other = |hr_id: &HrId| Cause::NewNumber {
-                other: hr_id.clone(),
-            };
-            judged.ask(plan, old, other(&pair.new));
-            judged.ask(plan, new, other(&pair.old));
-            judged.new_numbers.push(pair.clone());
-        }
         dealt.extend([pair.old.clone(), pair.new.clone()]);
+        let approval = |change: &Change| facts.decided.approval(change, &plan.reason(change));
+        let is_kept = facts.decided.is_kept(&pair.old, facts.today);
+        let both = approval(old).zip(approval(new)).map(|(of_old, _)| of_old);
+        if let Some(of_old) = both.filter(|of_old| of_old.key_change && !is_kept) {
+            approved.push((pair, old, new, of_old.hold));
+        } else if is_kept || facts.decided.is_rejected(old, &plan.reason(old)) {
+            kept.push((old, new));
+        } else {
+            ask_pair(plan, pair, (old, new), judged);
+        }
+    }
+    for (pair, old, new, hold) in approved {
+        // Two old numbers may have become one: while that is in question for one of them, the other would go without the new number.
+        if judged.stays().contains(&new.hr_id) {
+            ask_pair(plan, pair, (old, new), judged);
+        } else {
+            judged.let_go(old, Grounds::Approved { hold });
+            judged.let_go(new, Grounds::Approved { hold });
+        }
+    }
+    for (old, new) in kept {
+        judged.keep(old);
+        if judged.grounds(&new.hr_id).is_none() {
+            judged.keep(new);
+        }
     }
     dealt
+}
+
+fn ask_pair(plan: &Plan, pair: &Pair, (old, new): (&Change, &Change), judged: &mut Judgement) {
+    let other = |hr_id: &HrId| Cause::NewNumber {
+        other: hr_id.clone(),
+    };
+    judged.ask(plan, old, other(&pair.new));
+    judged.ask(plan, new, other(&pair.old));
+    judged.new_numbers.push(pair.clone());
 }
 
 /// Deals with what was decided or waits whatever the limits say; the rest is left to them.
@@ -251,9 +272,9 @@ impl Undecided<'_> {
             trips.tripped.push(trip);
         }
         for window in &limits.windows {
-            let in_window = |day: &&NaiveDate| {
-                (facts.today - **day).num_days() < i64::from(window.days) && **day <= facts.today
-            };
+            // A day that lies ahead, after a clock or a time zone was corrected, counts too.
+            let in_window =
+                |day: &&NaiveDate| (facts.today - **day).num_days() < i64::from(window.days);
             let before = facts.left.iter().filter(in_window).count();
             let allowed = window.limit.allowed(of as u64);
             if !self.unexplained.is_empty() && (before + self.unexplained.len()) as u64 > allowed {

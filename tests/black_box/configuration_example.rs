@@ -148,7 +148,7 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
             "autoSyncEmployee",
             "absences",
             "hrid_map",
-        "first_push"
+            "first_push"
         ],
         "the keys that the example shows as comments"
     );
