@@ -69,11 +69,13 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares what was acknowledged last, as `sync_id`, with what JobTicket shows. Sorted by hrId.
+/// Compares what was acknowledged last, as `sync_id`, with what JobTicket shows. Sorted by hrId. Who is linked, was `offboarded` by us, and of whom no subscription is shown is
+/// as they should be.
 pub fn compare<'e>(
     acknowledged: impl Iterator<Item = &'e Employee>,
     sync_id: &str,
     there: &There,
+    offboarded: &[HrId],
 ) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut ours = std::collections::HashSet::new();
@@ -98,11 +100,68 @@ pub fn compare<'e>(
         };
         found.push(Difference { hr_id, kind });
     }
-    let others = there.with_ticket().filter(|hr_id| !ours.contains(*hr_id));
+    let over = |hr_id: &HrId| {
+        let shown = there.linked.get(hr_id).and_then(|linked| linked.active);
+        shown.is_none() && offboarded.contains(hr_id)
+    };
+    let others = there
+        .with_ticket()
+        .filter(|hr_id| !ours.contains(*hr_id) && !over(hr_id));
     found.extend(others.map(|hr_id| Difference {
         hr_id: hr_id.clone(),
         kind: Kind::NotInSnapshot,
     }));
     found.sort_by(|a, b| a.hr_id.cmp(&b.hr_id));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobticket::Linked;
+
+    fn employee(hr_id: &str) -> Employee {
+        Employee {
+            hr_id: HrId::new(hr_id),
+            first_name: "Änne".into(),
+            last_name: "Beispiel".into(),
+            email: format!("{hr_id}@example.com").into(),
+            date_of_birth: None,
+            start_date: None,
+            termination_date: None,
+            auto_sync_employee: None,
+            absences: Vec::new(),
+        }
+    }
+
+    fn there(people: &[(&str, Option<bool>)]) -> There {
+        let linked = people.iter().map(|(hr_id, active)| {
+            let linked = Linked {
+                id: 1,
+                employee: employee(hr_id),
+                active: *active,
+                last_sync_id: Some("s".to_owned()),
+            };
+            (HrId::new(hr_id), linked)
+        });
+        There {
+            linked: linked.collect(),
+            ..There::default()
+        }
+    }
+
+    #[test]
+    fn who_was_offboarded_differs_only_while_a_ticket_is_shown() {
+        let there = there(&[
+            ("1", Some(true)),
+            ("2", None),
+            ("3", Some(true)),
+            ("4", None),
+        ]);
+        let ours = [employee("1")];
+        let offboarded = [HrId::new("2"), HrId::new("3")];
+        let found = compare(ours.iter(), "s", &there, &offboarded);
+        let hr_ids: Vec<&str> = found.iter().map(|one| one.hr_id.as_str()).collect();
+        assert_eq!(hr_ids, ["3", "4"]);
+    }
 }
