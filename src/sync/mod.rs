@@ -37,7 +37,7 @@ use crate::exit::Exit;
 use crate::guard::{Decided, Judgement, Unaccounted};
 use crate::jobticket::{CallError, There};
 use crate::plan::{Counts, Known, Plan};
-use crate::roster::Selection;
+use crate::roster::{HrId, Selection};
 use crate::store::{HoldRecord, LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
 
 /// What a run needs besides its integration.
@@ -291,6 +291,8 @@ struct Run<'c> {
     decided: Decided,
     /// The holds that are not over.
     holds: Vec<HoldRecord>,
+    /// Approvals that are too old: the hold, and its people who wait again; without names, all of them.
+    expired: Vec<(u64, Vec<HrId>)>,
     /// Whom JobTicket has, once it was read.
     there: Option<There>,
     /// That JobTicket refused the credential, in words.
@@ -318,6 +320,7 @@ impl<'c> Run<'c> {
             silent: false,
             decided: Decided::default(),
             holds: Vec::new(),
+            expired: Vec::new(),
             there: None,
             refused_credential: None,
         }
@@ -552,7 +555,7 @@ impl<'c> Run<'c> {
 }
 
 fn verdict(verdict: &str, plan_hash: &str, judged: &Judgement) -> Note {
-    let names = |hr_ids: &mut dyn Iterator<Item = &crate::roster::HrId>| -> Vec<String> {
+    let names = |hr_ids: &mut dyn Iterator<Item = &HrId>| -> Vec<String> {
         hr_ids.map(ToString::to_string).collect()
     };
     let asked = &mut judged
