@@ -7,6 +7,7 @@
 mod ahead;
 mod confirm;
 mod connect;
+mod drift;
 mod failures;
 mod holds;
 mod judge;
@@ -28,6 +29,7 @@ use people::{Doubt, Doubtful, Stage};
 
 pub use ahead::forecast;
 pub use connect::{ConnectError, Link, Secrets, connect};
+pub use drift::{DriftReport, drift};
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
 
 use crate::audit::{AuditFile, Event};
