@@ -70,8 +70,124 @@ pub enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// List what waits for a decision; with `show`, everything about one hold
+    #[command(args_conflicts_with_subcommands = true)]
+    Holds {
+        /// Those that are over, too
+        #[arg(long)]
+        all: bool,
+
+        /// What to do with one
+        #[command(subcommand)]
+        command: Option<HoldsCommand>,
+    },
+    /// Let the people of a hold go, or its whole plan; the next run acts on it
+    Approve {
+        /// The hold's number
+        #[arg(value_name = "HOLD")]
+        id: u64,
+
+        /// People who are not approved with the others
+        #[arg(long, value_name = "HRID", num_args = 1..)]
+        except: Vec<String>,
+
+        /// Why, and for whom
+        #[command(flatten)]
+        words: WordsArgs,
+
+        /// Ask nobody, as in scripts
+        #[arg(long)]
+        yes: bool,
+
+        /// Accept that people with a new number lose the ticket under their old one
+        #[arg(long)]
+        accept_key_change: bool,
+    },
+    /// Keep the people of a hold as they are, until they are no longer in question
+    Reject {
+        /// The hold's number
+        #[arg(value_name = "HOLD")]
+        id: u64,
+
+        /// Why, and for whom
+        #[command(flatten)]
+        words: WordsArgs,
+    },
+    /// Keep somebody until a day, whatever the sources say
+    Keep {
+        /// Who
+        #[arg(value_name = "HRID")]
+        hr_id: String,
+
+        /// The last day, at most 366 days ahead
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        until: String,
+
+        /// Why, and for whom
+        #[command(flatten)]
+        words: WordsArgs,
+    },
+    /// Make this installation the one that writes, after another one has pushed or the state was restored
+    Adopt {
+        /// The integration
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        /// Why, and for whom
+        #[command(flatten)]
+        words: WordsArgs,
+
+        /// Ask nobody, as in scripts
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Tell everything that is known about one person, and what a run would do now; changes nothing
+    Explain {
+        /// Who
+        #[arg(value_name = "HRID")]
+        hr_id: String,
+    },
+    /// Compare JobTicket's employees with the snapshot; changes nothing but the request ledger and the audit log
+    Drift,
     /// Serve the imitation of the JobTicket API alone, on a loopback address, until it is stopped
     Sandbox(SandboxArgs),
+}
+
+/// What to do with one hold.
+#[derive(Debug, Subcommand)]
+pub enum HoldsCommand {
+    /// Everything about it
+    Show {
+        /// The hold's number
+        #[arg(value_name = "HOLD")]
+        id: u64,
+
+        /// Only the table for `hrid_map`, of people with new numbers, as CSV
+        #[arg(long)]
+        pairs: bool,
+    },
+    /// Ask about its people again
+    Reopen {
+        /// The hold's number
+        #[arg(value_name = "HOLD")]
+        id: u64,
+
+        /// Why, and for whom
+        #[command(flatten)]
+        words: WordsArgs,
+    },
+}
+
+/// Why somebody decides, and for whom.
+#[derive(Debug, Args)]
+pub struct WordsArgs {
+    /// Why; stands in the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+
+    /// For whom, where that is somebody else; the login user is recorded in any case
+    #[arg(long, value_name = "NAME")]
+    pub on_behalf_of: Option<String>,
 }
 
 /// Options of the sandbox.
@@ -115,6 +231,7 @@ Examples:
   jobticket-sync --config config.yaml check           is everything in order?
   jobticket-sync --config config.yaml --run-now --dry-run   what would a run do?
   jobticket-sync --config config.yaml --run-now       do it
+  jobticket-sync --config config.yaml holds           who waits for a decision?
 
 Exit codes: 0 done or nothing to do, 2 configuration, 3 waits for a person, 4 source failed; all of them with --help.";
 
@@ -128,6 +245,12 @@ Examples:
       What would a run do? Pushes nothing.
   jobticket-sync --config config.yaml --run-now --integration acme --output json
       One run over one integration; the result as JSON.
+  jobticket-sync --config config.yaml holds show 3
+      Who waits in hold 3, and why.
+  jobticket-sync --config config.yaml approve 3 --except 00123 --reason TEXT
+      Let them go, one of them aside. `reject` keeps them; `keep 00123 --until 2026-12-31` keeps one by name.
+  jobticket-sync --config config.yaml explain 00123
+      Everything that is known about one person.
   jobticket-sync sandbox --listen 127.0.0.1:8090
       The JobTicket API imitated on this machine, for trying things out.
 
@@ -140,5 +263,5 @@ Exit codes, of which the first of 1, 2, 5, 6, 4, 8, 7, 3, 9 counts where several
   5  refused by JobTicket, or answered in a way that nobody can rely on
   6  JobTicket not reachable
   7  another run in progress
-  8  JobTicket differs from what it acknowledged
+  8  JobTicket's employees differ from what it acknowledged
   9  done, but rows were rejected";

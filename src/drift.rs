@@ -69,11 +69,13 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares what was acknowledged last, as `sync_id`, with what JobTicket shows. Sorted by hrId.
+/// Compares what was acknowledged last, as `sync_id`, with what JobTicket shows. Sorted by hrId. Who is linked, was `offboarded` by us, and of whom no subscription is shown is
+/// as they should be.
 pub fn compare<'e>(
     acknowledged: impl Iterator<Item = &'e Employee>,
     sync_id: &str,
     there: &There,
+    offboarded: &[HrId],
 ) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut ours = std::collections::HashSet::new();
@@ -98,10 +100,16 @@ pub fn compare<'e>(
         };
         found.push(Difference { hr_id, kind });
     }
-    // Whoever was offboarded may ride on to the end of the month.
+    // Whoever was offboarded may ride on to the end of the month, or have no subscription shown at all.
+    let over = |hr_id: &HrId| {
+        let Some(linked) = there.linked.get(hr_id) else {
+            return true;
+        };
+        linked.cancelled || (linked.active.is_none() && offboarded.contains(hr_id))
+    };
     let others = there
         .with_ticket()
-        .filter(|hr_id| !ours.contains(*hr_id) && !there.linked[*hr_id].cancelled);
+        .filter(|hr_id| !ours.contains(*hr_id) && !over(hr_id));
     found.extend(others.map(|hr_id| Difference {
         hr_id: hr_id.clone(),
         kind: Kind::NotInSnapshot,
@@ -132,7 +140,7 @@ mod tests {
             linked: linked.into_iter().collect(),
             ..There::default()
         };
-        let found = compare(acknowledged.iter(), "sync-2", &there);
+        let found = compare(acknowledged.iter(), "sync-2", &there, &[]);
         found.iter().map(ToString::to_string).collect()
     }
 
@@ -220,5 +228,30 @@ mod tests {
             .collect();
         assert_eq!(firsts, ['1', '2', '3', '4']);
         assert!(lines.iter().all(|line| !line.contains("Geheim")));
+    }
+
+    fn shown(people: &[(&str, Option<bool>)]) -> There {
+        let people = people.iter();
+        There {
+            linked: people
+                .map(|(hr_id, active)| linked(person(hr_id, "Beispiel"), *active, Some("s")))
+                .collect(),
+            ..There::default()
+        }
+    }
+
+    #[test]
+    fn who_was_offboarded_differs_only_while_a_ticket_is_shown() {
+        let there = shown(&[
+            ("1", Some(true)),
+            ("2", None),
+            ("3", Some(true)),
+            ("4", None),
+        ]);
+        let ours = [person("1", "Beispiel")];
+        let offboarded = [HrId::new("2"), HrId::new("3")];
+        let found = compare(ours.iter(), "s", &there, &offboarded);
+        let hr_ids: Vec<&str> = found.iter().map(|one| one.hr_id.as_str()).collect();
+        assert_eq!(hr_ids, ["3", "4"]);
     }
 }

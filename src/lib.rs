@@ -12,7 +12,7 @@
 //!
 //! | module | owns | may use |
 //! | --- | --- | --- |
-//! | `main`, `logging` | arguments, the log, signals, dispatch, exit code | everything |
+//! | `main`, `dispatch`, `logging` | arguments, the log, signals, dispatch, exit code | everything |
 //! | `cli`, `exit` | the command line; what each exit code means and which wins | – |
 //! | `clock`, `crash`, `digest`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; who runs the program | – |
 //! | `config` | the YAML tree, strict loading, validation with line and path, secrets, changes | `roster` |
@@ -26,6 +26,8 @@
 //! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
 //! | `sandbox` | the JobTicket API imitated on loopback | `jobticket`, `clock` |
 //! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `drift`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `sandbox`, `source`, `store` |
+//! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
+//! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
@@ -39,9 +41,11 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod crash;
+pub mod decisions;
 mod digest;
 pub mod drift;
 pub mod exit;
+pub mod explain;
 pub mod guard;
 pub mod jobticket;
 pub mod plan;

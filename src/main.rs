@@ -1,5 +1,6 @@
 //! `jobticket-sync`: arguments, logging, dispatch, exit code. What the program does is in the library.
 
+mod dispatch;
 mod logging;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -156,7 +157,28 @@ async fn dispatch(cli: Cli) -> Exit {
             );
             exit
         }
-        _ => run(&cli, &config, &chosen, &clock, &user, &progress).await,
+        Some(command) => {
+            let called = dispatch::Called {
+                cli: &cli,
+                config: &config,
+                chosen: chosen.iter().map(|(_, integration)| *integration).collect(),
+                clock: &clock,
+                user: &user,
+                progress: &progress,
+            };
+            match called.command(command).await {
+                Ok((text, json, exit)) => {
+                    progress.end();
+                    print(cli.output, &json, || text);
+                    exit
+                }
+                Err((exit, message)) => {
+                    progress.end();
+                    say(exit, &message)
+                }
+            }
+        }
+        None => run(&cli, &config, &chosen, &clock, &user, &progress).await,
     }
 }
 

@@ -145,8 +145,12 @@ pub enum Event {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         hr_ids: Vec<String>,
     },
-    /// An approval is too old, or the state of things has made it void: its people wait again.
-    ApprovalVoid { hold: u64 },
+    /// An approval is too old, or the state of things has made it void: these people of the hold wait again, or all of them where none is named.
+    ApprovalVoid {
+        hold: u64,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        hr_ids: Vec<String>,
+    },
     /// Somebody decided.
     Decision {
         decision: String,
@@ -164,6 +168,18 @@ pub enum Event {
         until: Option<String>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         sync_ids: Vec<String>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        key_change: bool,
+    },
+    /// JobTicket's employees were compared with the snapshot, by hand. A `drift` that is not unconfirmed ends with its own exit code.
+    DriftChecked {
+        user: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sync_id: Option<String>,
+        linked: usize,
+        without_link: usize,
+        unconfirmed: bool,
+        differences: Vec<Difference>,
     },
     /// All employees of JobTicket were read before a push, or were not, because the configuration says so.
     ReadBefore {

@@ -99,7 +99,7 @@ pub fn judge(plan: &Plan, facts: &Facts<'_>) -> Judgement {
     judged
 }
 
-/// Exactly this plan was approved: all of it goes but the people who were excepted, and those who are kept until a day.
+/// Exactly this plan was approved: all of it goes but the people who were excepted, and those whom somebody keeps by name.
 fn whole_plan_approved(
     plan: &Plan,
     approval: &PlanApproval,
@@ -194,6 +194,7 @@ fn sort<'p>(
         return judged.keep(change);
     }
     if let Some(approval) = facts.decided.approval(change, &reason) {
+        undecided.approved.count(change);
         return judged.let_go(
             change,
             Grounds::Approved {
@@ -240,6 +241,27 @@ struct Undecided<'p> {
     leavers: Vec<&'p Change>,
     explained: Vec<&'p Change>,
     unexplained: Vec<&'p Change>,
+    /// Those who go by an approval. They use up the limits of this run, so that whoever comes on top of them waits.
+    approved: Approvals,
+}
+
+/// How many go by an approval.
+#[derive(Default)]
+struct Approvals {
+    joiners: usize,
+    explained: usize,
+    unexplained: usize,
+}
+
+impl Approvals {
+    fn count(&mut self, change: &Change) {
+        match &change.what {
+            What::Joins => self.joiners += 1,
+            What::Leaves(why) if why.is_explained() => self.explained += 1,
+            What::Leaves(_) => self.unexplained += 1,
+            What::Changes { .. } => {}
+        }
+    }
 }
 
 /// Limits that tripped.
@@ -249,6 +271,8 @@ struct Trips {
     leavers: bool,
     explained: bool,
     joiners: bool,
+    /// Whether the limits on leavers and on joiners both trip, those aside who were approved.
+    both: bool,
 }
 
 fn names(changes: &[&Change]) -> Vec<String> {
@@ -262,12 +286,22 @@ impl Undecided<'_> {
     fn trips(&self, facts: &Facts<'_>) -> Trips {
         let mut trips = Trips::default();
         let of = facts.of;
-        let over = |limit: Limit, which, people: &[&Change]| {
+        let over = |limit: Limit, which, people: &[&Change], approved: usize| {
             let allowed = limit.allowed(of as u64);
-            (people.len() as u64 > allowed).then(|| Trip::new(which, of, allowed, names(people)))
+            let number = people.len() + approved;
+            (!people.is_empty() && number as u64 > allowed).then(|| Trip {
+                number,
+                ..Trip::new(which, of, allowed, names(people))
+            })
         };
         let limits = facts.limits;
-        if let Some(trip) = over(limits.leavers, Which::Leavers, &self.unexplained) {
+        let approved = &self.approved;
+        if let Some(trip) = over(
+            limits.leavers,
+            Which::Leavers,
+            &self.unexplained,
+            approved.unexplained,
+        ) {
             trips.leavers = true;
             trips.tripped.push(trip);
         }
@@ -290,20 +324,33 @@ impl Undecided<'_> {
             limits.explained_leavers,
             Which::ExplainedLeavers,
             &self.explained,
+            approved.explained,
         ) {
             trips.explained = true;
             trips.tripped.push(trip);
         }
         // Without a snapshot everybody joins, and that is a first push.
         if of > 0 {
-            if let Some(trip) = over(limits.joiners, Which::Joiners, &self.joiners) {
+            if let Some(trip) = over(
+                limits.joiners,
+                Which::Joiners,
+                &self.joiners,
+                approved.joiners,
+            ) {
                 trips.joiners = true;
                 trips.tripped.push(trip);
             }
             trips
                 .tripped
-                .extend(over(limits.changed, Which::Changed, &self.changed));
+                .extend(over(limits.changed, Which::Changed, &self.changed, 0));
         }
+        let alone =
+            |limit: Limit, people: &[&Change]| people.len() as u64 > limit.allowed(of as u64);
+        let windows = trips.tripped.iter().any(|trip| trip.limit == Which::Window);
+        trips.both = trips.leavers
+            && trips.joiners
+            && (windows || alone(limits.leavers, &self.unexplained))
+            && alone(limits.joiners, &self.joiners);
         trips
     }
 
@@ -357,7 +404,7 @@ impl Trips {
                 names(&undecided.leavers),
             ));
         }
-        (self.leavers && self.joiners).then(|| {
+        self.both.then(|| {
             let both: Vec<&Change> = undecided
                 .unexplained
                 .iter()

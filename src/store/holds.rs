@@ -154,8 +154,8 @@ pub struct HoldsUpdate {
     pub over: Vec<(u64, HrId)>,
     /// Whole-plan holds that are over.
     pub plans_over: Vec<u64>,
-    /// Approvals that hold no longer: their people wait again.
-    pub wait_again: Vec<u64>,
+    /// Approvals that hold no longer: these people of the hold wait again, or all of them where none is named.
+    pub wait_again: Vec<(u64, Vec<HrId>)>,
 }
 
 /// What somebody decides of a hold.
@@ -207,7 +207,7 @@ impl Store {
         one(&connection, id)
     }
 
-    /// What was decided and still holds: approvals from `approved_since` on, people kept on `today`.
+    /// What was decided and still holds: approvals from `approved_since` on, people kept on `today`. Whose approval is older waits as before.
     pub fn decided(
         &self,
         target: &Target,
@@ -240,9 +240,10 @@ impl Store {
         }
         let mut select = connection.prepare_cached(
             "SELECT p.hr_id, p.reason, p.cause FROM held_person p JOIN hold h ON h.id = p.hold
-             WHERE h.target = ?1 AND h.scope = 'people' AND p.state = 'waits' AND p.cause IS NOT NULL ORDER BY p.hold",
+             WHERE h.target = ?1 AND h.scope = 'people' AND p.cause IS NOT NULL
+               AND (p.state = 'waits' OR (p.state = 'approved' AND coalesce(p.decided_at, '') < ?2)) ORDER BY p.hold",
         )?;
-        let mut rows = select.query([target.as_str()])?;
+        let mut rows = select.query([target.as_str(), &since])?;
         while let Some(row) = rows.next()? {
             let (hr_id, reason, cause): (String, String, String) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -300,21 +301,24 @@ impl Store {
             }
             for hold in &update.plans_over {
                 transaction.execute("UPDATE hold SET state = 'over' WHERE id = ?1", [hold])?;
-                transaction.execute("UPDATE held_person SET state = 'over' WHERE hold = ?1", [hold])?;
+                transaction.execute(
+                    "UPDATE held_person SET state = 'over' WHERE hold = ?1",
+                    [hold],
+                )?;
             }
-            for hold in &update.wait_again {
-                transaction.execute(
-                    "UPDATE held_person SET state = 'waits', decided_at = NULL WHERE hold = ?1 AND state IN ('approved', 'excepted')",
-                    [hold],
-                )?;
-                transaction.execute(
-                    "UPDATE hold SET state = 'open', decided_at = NULL WHERE id = ?1 AND state = 'approved'",
-                    [hold],
-                )?;
+            for (hold, hr_ids) in &update.wait_again {
+                wait_again(transaction, *hold, hr_ids)?;
             }
             let mut opened = Vec::new();
             for hold in &update.open {
-                opened.push(open(transaction, self.clock.now(), target, integration, run, hold)?);
+                opened.push(open(
+                    transaction,
+                    self.clock.now(),
+                    target,
+                    integration,
+                    run,
+                    hold,
+                )?);
             }
             self.note(transaction, &notes(&opened))?;
             Ok(opened)
@@ -322,7 +326,7 @@ impl Store {
     }
 
     /// Records a decision on a hold. `named` are the people it is about: with [`Verb::Approve`] those who stay out of it, else nobody in particular.
-    /// Returns the people whose standing it changed, sorted; none where there was nothing to decide.
+    /// Returns the people whose standing it changed, sorted; `None` of a hold that is over, and then nothing is recorded.
     pub fn decide(
         &self,
         id: u64,
@@ -330,9 +334,13 @@ impl Store {
         except: &BTreeSet<HrId>,
         decision: &Decision<'_>,
         notes: impl FnOnce(&[HrId]) -> Notes,
-    ) -> Result<Vec<HrId>, StoreError> {
+    ) -> Result<Option<Vec<HrId>>, StoreError> {
         self.write(|transaction| {
             let hold = one(transaction, id)?.ok_or(StoreError::Unreadable("a hold"))?;
+            // A run may have ended it since somebody looked.
+            if hold.state == HoldState::Over {
+                return Ok(None);
+            }
             let now = self.clock.now().to_rfc3339();
             let mut touched = Vec::new();
             let mut left = false;
@@ -374,7 +382,7 @@ impl Store {
             };
             self.keep_decision(transaction, (&hold.target, &hold.integration), Some(id), kind, decision, &touched, None)?;
             self.note(transaction, &notes(&touched))?;
-            Ok(touched)
+            Ok(Some(touched))
         })
     }
 
@@ -442,6 +450,41 @@ impl Store {
         )?;
         Ok(transaction.last_insert_rowid())
     }
+}
+
+/// Ends the approval of these people of a hold, or of all of them where none is named.
+fn wait_again(transaction: &Transaction<'_>, hold: u64, hr_ids: &[HrId]) -> Result<(), StoreError> {
+    let sql = "UPDATE held_person SET state = 'waits', decided_at = NULL
+               WHERE hold = ?1 AND hr_id = coalesce(?2, hr_id) AND state IN ('approved', 'excepted')";
+    let mut update = transaction.prepare_cached(sql)?;
+    if hr_ids.is_empty() {
+        update.execute(params![hold, None::<&str>])?;
+    }
+    for hr_id in hr_ids {
+        update.execute(params![hold, hr_id.as_str()])?;
+    }
+    transaction.execute(
+        "UPDATE hold SET state = 'open', decided_at = NULL WHERE id = ?1 AND state = 'approved'",
+        [hold],
+    )?;
+    Ok(())
+}
+
+/// Ends every approval of a target: its people wait again. Returns the numbers of the holds.
+pub(super) fn void_approvals(
+    transaction: &Transaction<'_>,
+    target: &Target,
+) -> Result<Vec<u64>, StoreError> {
+    let mut select = transaction.prepare_cached(
+        "SELECT id FROM hold h WHERE target = ?1 AND (state = 'approved' OR EXISTS
+             (SELECT 1 FROM held_person WHERE hold = h.id AND state IN ('approved', 'excepted'))) ORDER BY id",
+    )?;
+    let ids = select.query_map([target.as_str()], |row| row.get(0))?;
+    let ids = ids.collect::<Result<Vec<u64>, _>>()?;
+    for id in &ids {
+        wait_again(transaction, *id, &[])?;
+    }
+    Ok(ids)
 }
 
 fn close_if_empty(transaction: &Transaction<'_>, hold: u64) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Target;
@@ -14,6 +14,10 @@ use crate::digest::sha256;
 #[derive(Debug)]
 pub struct RunLock {
     _file: File,
+}
+
+fn path_of(folder: &Path, target: &Target) -> PathBuf {
+    folder.join(format!("run-{}.lock", &sha256(target.as_str())[..16]))
 }
 
 /// Why the lock was not taken.
@@ -40,6 +44,12 @@ pub enum LockTaken {
 }
 
 impl RunLock {
+    /// Whether somebody holds the lock of a target now. Looks without waiting, and takes nothing for longer than the look; what cannot be opened, nobody holds.
+    pub fn is_taken(folder: &Path, target: &Target) -> bool {
+        let held = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        File::open(path_of(folder, target)).is_ok_and(held)
+    }
+
     /// Takes the lock of a target, which `integration` names in messages, waiting at most `patience`; `waiting` is called once if there is something to wait for.
     pub async fn take(
         folder: &Path,
@@ -54,7 +64,7 @@ impl RunLock {
             cause,
         };
         super::make_folder(folder).map_err(|error| failed(io::Error::other(error)))?;
-        let path = folder.join(format!("run-{}.lock", &sha256(target.as_str())[..16]));
+        let path = path_of(folder, target);
         let file = OpenOptions::new()
             .read(true)
             .write(true)

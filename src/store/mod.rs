@@ -8,6 +8,7 @@ mod holds;
 mod ledger;
 mod lock;
 mod outbox;
+mod person;
 mod pieces;
 mod push;
 mod runs;
@@ -30,6 +31,7 @@ pub use holds::{
 pub use ledger::Ledger;
 pub use lock::{LockTaken, RunLock};
 pub use outbox::{Note, Notes};
+pub use person::{DecisionRecord, Left, Remembered};
 pub use push::{Prepared, PushState, Settled, Unsettled};
 pub use snapshot::rules_mark;
 pub use sources::{Delivered, SourceState, pieces_of};

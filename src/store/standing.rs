@@ -252,14 +252,15 @@ impl Store {
         })
     }
 
-    /// Takes over from another installation: its syncIds count as ours from now on, and a restored state is ours again.
+    /// Takes over from another installation: its syncIds count as ours from now on, and a restored state is ours again. Approvals were given of a state of things that is no
+    /// more, so their people wait again; `notes` is told the numbers of those holds.
     pub fn adopt(
         &self,
         target: &Target,
         integration: &str,
         sync_ids: &[String],
         decision: &Decision<'_>,
-        notes: &Notes,
+        notes: impl FnOnce(&[u64]) -> Notes,
     ) -> Result<(), StoreError> {
         let mut adopted: Vec<String> = self.fact(target, Fact::Adopted)?.unwrap_or_default();
         adopted.extend(sync_ids.iter().cloned());
@@ -276,13 +277,19 @@ impl Store {
                 &[],
                 None,
             )?;
-            self.note(transaction, notes)
+            clear_restored(transaction, target)?;
+            let void = super::holds::void_approvals(transaction, target)?;
+            self.note(transaction, &notes(&void))
         })
     }
 
     /// Whether the state was restored from a backup and is not adopted yet.
-    pub fn restored(&self, _target: &Target) -> Result<bool, StoreError> {
-        Ok(false)
+    pub fn restored(&self, target: &Target) -> Result<bool, StoreError> {
+        Ok(self.lock().query_row(
+            "SELECT EXISTS (SELECT 1 FROM fact WHERE name = 'restored:' || ?1)",
+            [target.as_str()],
+            |row| row.get(0),
+        )?)
     }
 
     /// Whether a push of this store, or of an installation that was adopted, had this syncId.
@@ -295,6 +302,15 @@ impl Store {
         )?;
         Ok(pushed || adopted.iter().any(|ours| ours == sync_id))
     }
+}
+
+/// A state that was restored from a backup is that of this installation again.
+fn clear_restored(transaction: &Transaction<'_>, target: &Target) -> Result<(), StoreError> {
+    transaction.execute(
+        "DELETE FROM fact WHERE name = 'restored:' || ?1",
+        [target.as_str()],
+    )?;
+    Ok(())
 }
 
 fn write_fact<T: Serialize>(

@@ -14,14 +14,14 @@ use crate::drift::{Difference, compare};
 use crate::guard::Approved;
 use crate::jobticket::{Receipt, There};
 use crate::plan::Known;
-use crate::roster::{Employee, HrId};
-use crate::store::{Fact, StoreError};
+use crate::roster::HrId;
+use crate::store::{Fact, Store, StoreError, Target};
 
 /// A push of which JobTicket did not show everything yet.
 #[derive(Debug, Serialize, Deserialize)]
-struct Unconfirmed {
-    sync_id: String,
-    since: DateTime<Utc>,
+pub(super) struct Unconfirmed {
+    pub(super) sync_id: String,
+    pub(super) since: DateTime<Utc>,
     /// People without a link to this integration, by JobTicket's number: whether they had a ticket before the push.
     others: BTreeMap<u64, bool>,
 }
@@ -89,7 +89,8 @@ impl Run<'_> {
         let before = before.unwrap_or_default();
         self.tickets_lost(receipt.sync_id(), &there, &before, report)?;
         let people = approved.entries().iter().map(|entry| &entry.employee);
-        let differences = compare(people, receipt.sync_id(), &there);
+        let offboarded = offboarded(self.context.store, &self.target, &there)?;
+        let differences = compare(people, receipt.sync_id(), &there, &offboarded);
         let confirmed = differences.is_empty();
         let result = if confirmed {
             "confirmed".to_owned()
@@ -237,13 +238,28 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Where JobTicket differs from the snapshot.
     fn differences(&self, sync_id: &str, there: &There) -> Result<Vec<Difference>, StoreError> {
-        let store = self.context.store;
-        let keys = off(|| store.snapshot(&self.target))?.unwrap_or_default();
-        let hr_ids: Vec<HrId> = keys.into_iter().map(|(hr_id, _)| hr_id).collect();
-        let people = off(|| store.acknowledged(&self.target, &hr_ids))?;
-        let people: Vec<&Employee> = people.values().map(|(_, employee)| employee).collect();
-        Ok(compare(people.into_iter(), sync_id, there))
+        differences(self.context.store, &self.target, sync_id, there)
     }
+}
+
+/// Of the people whom JobTicket shows, those whom we offboarded.
+fn offboarded(store: &Store, target: &Target, there: &There) -> Result<Vec<HrId>, StoreError> {
+    let linked: Vec<HrId> = there.with_ticket().cloned().collect();
+    off(|| store.offboarded(target, &linked))
+}
+
+/// Where JobTicket differs from the snapshot.
+pub(super) fn differences(
+    store: &Store,
+    target: &Target,
+    sync_id: &str,
+    there: &There,
+) -> Result<Vec<Difference>, StoreError> {
+    let keys = off(|| store.snapshot(target))?.unwrap_or_default();
+    let hr_ids: Vec<HrId> = keys.into_iter().map(|(hr_id, _)| hr_id).collect();
+    let people = off(|| store.acknowledged(target, &hr_ids))?;
+    let people = people.values().map(|(_, employee)| employee);
+    let offboarded = offboarded(store, target, there)?;
+    Ok(compare(people, sync_id, there, &offboarded))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::people::Stage;
 use super::{Run, RunReport, Stop, off};
 use crate::audit::Event;
-use crate::guard::{Cause, Judgement, Question, Stopped};
+use crate::guard::{Cause, Decided, Judgement, Question, Stopped};
 use crate::jobticket::There;
 use crate::plan::{Known, Plan, What};
 use crate::roster::HrId;
@@ -25,7 +25,45 @@ impl Run<'_> {
         let today = self.selection().today;
         self.decided = off(|| store.decided(&self.target, since, today))?;
         self.holds = off(|| store.holds(Some(&self.target), false))?;
+        self.expire();
         Ok(())
+    }
+
+    /// Approvals that are too old count as none: their people wait in the hold in which they stand.
+    fn expire(&mut self) {
+        let Decided {
+            approvals, plans, ..
+        } = &self.decided;
+        self.expired.clear();
+        for hold in &mut self.holds {
+            let id = hold.id;
+            if hold.scope == Scope::Plan {
+                let approved = hold.state == HoldState::Approved;
+                if approved && !plans.iter().any(|plan| plan.hold == id) {
+                    hold.state = HoldState::Open;
+                    for person in &mut hold.people {
+                        person.state = HeldState::Waits;
+                    }
+                    self.expired.push((id, Vec::new()));
+                }
+                continue;
+            }
+            let valid = |person: &HeldPerson| {
+                let of_person = approvals.get(&person.change.hr_id);
+                of_person.is_some_and(|all| all.iter().any(|approval| approval.hold == id))
+            };
+            let mut expired = Vec::new();
+            for person in &mut hold.people {
+                if person.state == HeldState::Approved && !valid(person) {
+                    person.state = HeldState::Waits;
+                    expired.push(person.change.hr_id.clone());
+                }
+            }
+            if !expired.is_empty() {
+                hold.state = HoldState::Open;
+                self.expired.push((id, expired));
+            }
+        }
     }
 
     /// Whether somebody in question does not stand in an open hold yet, so that a new one will be opened.
@@ -170,22 +208,20 @@ impl Run<'_> {
                 Some(Stopped::NotOurs { .. } | Stopped::Restored)
             )
         });
-        for hold in &self.holds {
-            let approved = hold
-                .people
-                .iter()
-                .any(|person| person.state == HeldState::Approved)
-                || hold.state == HoldState::Approved;
-            let holds_still = self.decided.plans.iter().any(|plan| plan.hold == hold.id)
-                || self
-                    .decided
-                    .approvals
-                    .values()
-                    .flatten()
-                    .any(|approval| approval.hold == hold.id);
-            if approved && (void || !holds_still) {
-                update.wait_again.push(hold.id);
-            }
+        let expired = self.expired.iter().cloned();
+        let over = &update.plans_over;
+        update
+            .wait_again
+            .extend(expired.filter(|(id, _)| !over.contains(id)));
+        if void {
+            let approved = self.holds.iter().filter(|hold| {
+                let mut people = hold.people.iter();
+                let stands = !over.contains(&hold.id);
+                let any = people.any(|person| person.state == HeldState::Approved);
+                stands && (any || hold.state == HoldState::Approved)
+            });
+            let all = approved.map(|hold| (hold.id, Vec::new()));
+            update.wait_again.extend(all);
         }
     }
 
@@ -214,8 +250,13 @@ impl Run<'_> {
                     };
                     notes.push(event.into());
                 }
-                if update.wait_again.contains(&hold.id) {
-                    notes.push(Event::ApprovalVoid { hold: hold.id }.into());
+                let again = update.wait_again.iter().filter(|(id, _)| *id == hold.id);
+                for (hold, hr_ids) in again {
+                    let event = Event::ApprovalVoid {
+                        hold: *hold,
+                        hr_ids: hr_ids.iter().map(ToString::to_string).collect(),
+                    };
+                    notes.push(event.into());
                 }
             }
             for (hold, id) in update.open.iter().zip(opened) {

@@ -8,6 +8,7 @@ mod ahead;
 mod archive;
 mod confirm;
 mod connect;
+mod drift;
 mod failures;
 mod holds;
 mod hrid_map;
@@ -30,6 +31,7 @@ use people::{Doubt, Doubtful, Stage};
 
 pub use ahead::forecast;
 pub use connect::{ConnectError, Link, Secrets, connect};
+pub use drift::{DriftReport, drift};
 pub(crate) use hrid_map::{Numbers, numbers};
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
 
@@ -40,7 +42,7 @@ use crate::exit::Exit;
 use crate::guard::{Decided, Judgement, Unaccounted};
 use crate::jobticket::{CallError, There};
 use crate::plan::{Counts, Known, Plan};
-use crate::roster::Selection;
+use crate::roster::{HrId, Selection};
 use crate::store::{HoldRecord, LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
 
 /// What a run needs besides its integration.
@@ -299,6 +301,8 @@ struct Run<'c> {
     decided: Decided,
     /// The holds that are not over.
     holds: Vec<HoldRecord>,
+    /// Approvals that are too old: the hold, and its people who wait again; without names, all of them.
+    expired: Vec<(u64, Vec<HrId>)>,
     /// Whom JobTicket has, once it was read.
     there: Option<There>,
     /// That JobTicket refused the credential, in words.
@@ -327,6 +331,7 @@ impl<'c> Run<'c> {
             silent: false,
             decided: Decided::default(),
             holds: Vec::new(),
+            expired: Vec::new(),
             there: None,
             refused_credential: None,
         }
@@ -568,7 +573,7 @@ impl<'c> Run<'c> {
 }
 
 fn verdict(verdict: &str, plan_hash: &str, judged: &Judgement) -> Note {
-    let names = |hr_ids: &mut dyn Iterator<Item = &crate::roster::HrId>| -> Vec<String> {
+    let names = |hr_ids: &mut dyn Iterator<Item = &HrId>| -> Vec<String> {
         hr_ids.map(ToString::to_string).collect()
     };
     let asked = &mut judged

@@ -10,7 +10,7 @@ use crate::plan::{Collision, Counts};
 /// At most so many lines of a kind on a terminal; all of them are in the audit log and in `--output json`.
 const MOST_LINES: usize = 40;
 
-fn lines<T: fmt::Display>(
+pub(super) fn lines<T: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
     what: &str,
     items: impl ExactSizeIterator<Item = T>,

@@ -1,0 +1,143 @@
+//! Making this installation the one that writes, after another one has pushed, or after its state was restored from a backup.
+//!
+//! It reads back whom JobTicket has, so that whoever answers knows what they take over, and records the syncId that JobTicket shows as one of ours. It pushes
+//! nothing: the next run plans against everyone who is linked there.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::{Desk, NotDecided, Said, Words, refused};
+use crate::audit::Event;
+use crate::config::Integration;
+use crate::exit::Exit;
+use crate::jobticket::There;
+use crate::sync::{Secrets, connect, target_of};
+
+/// Steps off the async threads for something that blocks.
+fn off<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
+}
+
+/// Makes this installation the one that writes.
+pub async fn adopt(
+    desk: &Desk<'_>,
+    name: &str,
+    yes: bool,
+    words: Words<'_>,
+) -> Result<Said, NotDecided> {
+    words.check()?;
+    let integration = desk.chosen.iter().find(|one| one.name == name);
+    let Some(integration) = integration.copied() else {
+        let names: Vec<&str> = desk.chosen.iter().map(|one| one.name.as_str()).collect();
+        return refused(format!(
+            "There is no integration {name}; there are: {}",
+            names.join(", ")
+        ));
+    };
+    let secrets = match Secrets::read(integration) {
+        Ok(secrets) => secrets,
+        Err(wrong) => {
+            let mut all = desk.config.integrations.iter();
+            let position = all.position(|one| one.name == name).unwrap_or(0);
+            let wrong = wrong.into_iter().map(|(key, error)| (position, key, error));
+            return refused(desk.config.wrong(wrong.collect()).to_string());
+        }
+    };
+    let there = there(desk, integration, &secrets).await?;
+    off(|| decide(desk, integration, &there, yes, words))
+}
+
+async fn there(
+    desk: &Desk<'_>,
+    integration: &Integration,
+    secrets: &Secrets,
+) -> Result<There, NotDecided> {
+    let sandbox = desk.config.state_dir.join("sandbox");
+    let link = connect(
+        desk.config,
+        integration,
+        secrets,
+        desk.clock,
+        Some(&sandbox),
+    )
+    .await?;
+    let there = link.client().there().await;
+    link.close().await;
+    Ok(there?)
+}
+
+fn decide(
+    desk: &Desk<'_>,
+    integration: &Integration,
+    there: &There,
+    yes: bool,
+    words: Words<'_>,
+) -> Result<Said, NotDecided> {
+    let (store, name) = (desk.store, &integration.name);
+    let target = target_of(integration);
+    let restored = store.restored(&target)?;
+    let last = there.last_sync_id.as_deref();
+    let foreign = match last {
+        Some(sync_id) if !store.is_ours(&target, sync_id)? => Some(sync_id),
+        _ => None,
+    };
+    if foreign.is_none() && !restored {
+        let what = match last {
+            Some(sync_id) => format!("JobTicket's last sync ({sync_id}) is of this installation"),
+            None => "JobTicket shows no sync of another installation".to_owned(),
+        };
+        return Ok(Said {
+            text: format!("{name}: {what}; there is nothing to adopt\n"),
+            json: json!({ "integration": name, "adopted": [], "exitCode": Exit::Done }),
+            exit: Exit::Done,
+        });
+    }
+    let snapshot = store.snapshot(&target)?;
+    let ours = snapshot.iter().flatten();
+    let both = ours
+        .filter(|(hr_id, _)| there.linked.contains_key(hr_id))
+        .count();
+    let mut summary = format!("{name}: {}\n", integration.jobticket.environment_name());
+    let _ = match foreign {
+        Some(sync_id) => writeln!(
+            summary,
+            "  JobTicket's last sync ({sync_id}) is none of this installation"
+        ),
+        None => writeln!(
+            summary,
+            "  this state was restored from a backup, and JobTicket's last sync is one that it knows"
+        ),
+    };
+    let _ = writeln!(
+        summary,
+        "  linked there: {}; of them in our snapshot: {both} of {}",
+        there.linked.len(),
+        snapshot.as_ref().map_or(0, Vec::len)
+    );
+    summary += "  From now on this installation is the one that writes; no other may push any more. The next run plans against everyone who is linked there\n";
+    desk.confirm(yes, &summary, "Adopt it?")?;
+    let sync_ids: Vec<String> = foreign.map(str::to_owned).into_iter().collect();
+    let notes = |void: &[u64]| {
+        let mut told = words.event("adopt", desk.user);
+        told.sync_ids.clone_from(&sync_ids);
+        let mut events: Vec<Event> = vec![told.into()];
+        events.extend(void.iter().map(|hold| Event::ApprovalVoid {
+            hold: *hold,
+            hr_ids: Vec::new(),
+        }));
+        desk.notes(integration, events)
+    };
+    store.adopt(&target, name, &sync_ids, &words.decision(desk.user), notes)?;
+    desk.log()?;
+    let mut text = if yes { summary } else { String::new() };
+    text += "Adopted; approvals given before hold no longer. The next run acts on it\n";
+    Ok(Said {
+        text,
+        json: json!({
+            "decision": "adopt", "integration": name, "adopted": sync_ids, "linked": there.linked.len(),
+            "linkedInSnapshot": both, "exitCode": Exit::Done,
+        }),
+        exit: Exit::Done,
+    })
+}
