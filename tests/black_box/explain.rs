@@ -65,7 +65,7 @@ fn an_explanation_as_json_names_fields_and_masks_values() {
 
 #[test]
 fn people_who_are_counted_kept_or_not_usable_are_told_why() {
-    let scene = limited(20, "    limits: {first_push: allow}\n");
+    let scene = limited(20, "    limits: {first_push: allow, missing_days: 3}\n");
     let mut staff = without_last(20, 1);
     staff[0].born = "?".to_owned();
     staff.push(person("00099"));

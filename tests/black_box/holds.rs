@@ -81,6 +81,7 @@ fn a_hold_as_json_has_the_same_facts() {
 /// A company that asks before its first push.
 fn newcomer(jobticket: &JobTicket) -> Company {
     let mut company = Company::at(jobticket);
+    company.asks.clear();
     company.integration = "    limits: {missing_days: 1}\n".to_owned();
     company
 }

@@ -204,10 +204,17 @@ impl Company {
         );
         // The tests play at a first push, and on few days; what waits for those has tests of its own.
         let limits = "    limits: {";
-        if text.contains(limits) {
-            text = text.replace(limits, &format!("{limits}{}, ", self.asks));
+        let is_new = |ask: &&str| {
+            let key = ask.split_once(':').map(|(key, _)| key);
+            key.is_some_and(|key| !text.contains(key))
+        };
+        let asks: Vec<&str> = self.asks.split(", ").filter(is_new).collect();
+        let asks = asks.join(", ");
+        if asks.is_empty() {
+        } else if text.contains(limits) {
+            text = text.replace(limits, &format!("{limits}{asks}, "));
         } else if !text.contains("    limits:") {
-            writeln!(text, "{limits}{}}}", self.asks).unwrap();
+            writeln!(text, "{limits}{asks}}}").unwrap();
         }
         for (from, to) in &self.edits {
             assert!(text.contains(from), "the configuration has no {from}");
