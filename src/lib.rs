@@ -37,7 +37,10 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(not(feature = "test-hooks"))]
 mod crash;
+#[cfg(feature = "test-hooks")]
+pub mod crash;
 mod digest;
 pub mod exit;
 pub mod guard;
