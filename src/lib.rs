@@ -40,7 +40,10 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(not(feature = "test-hooks"))]
 mod crash;
+#[cfg(feature = "test-hooks")]
+pub mod crash;
 pub mod decisions;
 mod digest;
 pub mod drift;

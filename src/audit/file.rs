@@ -8,6 +8,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
 use super::line::Line;
 use crate::digest::sha256;
 
@@ -173,9 +175,15 @@ struct End {
     torn: Option<Vec<u8>>,
 }
 
+/// The one member that is looked at; the others are only known to be JSON.
+#[derive(Deserialize)]
+struct Numbered {
+    seq: u64,
+}
+
 fn seq_of(line: &[u8]) -> Option<u64> {
-    let value: serde_json::Value = serde_json::from_slice(line).ok()?;
-    value.get("seq")?.as_u64()
+    let line: Numbered = serde_json::from_slice(line).ok()?;
+    Some(line.seq)
 }
 
 #[cfg(test)]
