@@ -373,6 +373,8 @@ integrations:
     fn end_well(&mut self) -> Result<(), String> {
         self.say("the end: HR is in order, delivers everything, and JobTicket works");
         self.jobticket.behave();
+        // Whoever was kept until a day is kept no longer.
+        self.pass(20 * 24 * 60);
         let days = self.rules.missing_days + 1;
         let mut last = 0;
         for _ in 0..days {
