@@ -106,3 +106,115 @@ pub fn compare<'e>(
     found.sort_by(|a, b| a.hr_id.cmp(&b.hr_id));
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobticket::Linked;
+    use crate::plan::tests::person;
+
+    fn linked(employee: Employee, active: Option<bool>, sync_id: Option<&str>) -> (HrId, Linked) {
+        let person = Linked {
+            id: 1,
+            active,
+            last_sync_id: sync_id.map(ToOwned::to_owned),
+            employee,
+        };
+        (person.employee.hr_id.clone(), person)
+    }
+
+    fn drift(acknowledged: &[Employee], linked: Vec<(HrId, Linked)>) -> Vec<String> {
+        let there = There {
+            linked: linked.into_iter().collect(),
+            ..There::default()
+        };
+        let found = compare(acknowledged.iter(), "sync-2", &there);
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn whoever_is_linked_with_the_acknowledged_values_by_the_last_sync_is_no_difference() {
+        let people = [person("1", "A"), person("2", "A"), person("3", "A")];
+        let there = vec![
+            linked(people[0].clone(), Some(true), Some("sync-2")),
+            linked(people[1].clone(), None, None),
+            linked(people[2].clone(), Some(false), Some("sync-2")),
+        ];
+        assert!(drift(&people, there).is_empty());
+    }
+
+    #[test]
+    fn whoever_is_in_the_snapshot_alone_is_not_linked() {
+        assert_eq!(
+            drift(&[person("1", "A")], Vec::new()),
+            ["1 is in the snapshot but not linked at JobTicket"]
+        );
+    }
+
+    #[test]
+    fn whoever_is_linked_alone_is_not_in_the_snapshot_unless_their_ticket_is_over() {
+        let there = vec![
+            linked(person("1", "A"), Some(true), Some("sync-2")),
+            linked(person("2", "A"), None, None),
+            linked(person("3", "A"), Some(false), Some("sync-2")),
+        ];
+        assert_eq!(
+            drift(&[], there),
+            [
+                "1 is linked at JobTicket but not in the snapshot",
+                "2 is linked at JobTicket but not in the snapshot"
+            ]
+        );
+    }
+
+    #[test]
+    fn another_sync_is_named_before_other_values() {
+        let there = vec![
+            linked(person("1", "B"), Some(true), Some("sync-1")),
+            linked(person("2", "A"), Some(true), Some("sync-9")),
+        ];
+        assert_eq!(
+            drift(&[person("1", "A"), person("2", "A")], there),
+            [
+                "1 was last named by the sync sync-1",
+                "2 was last named by the sync sync-9"
+            ]
+        );
+    }
+
+    #[test]
+    fn values_differ_only_in_the_fields_that_jobticket_shows() {
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 6, 1);
+        let mut ours = person("1", "A");
+        ours.start_date = day;
+        ours.termination_date = day;
+        ours.auto_sync_employee = Some(true);
+        let mut theirs = person("1", "A");
+        theirs.email = "P1@EXAMPLE.com".into();
+        let there = vec![linked(theirs.clone(), Some(true), Some("sync-2"))];
+        assert!(drift(std::slice::from_ref(&ours), there).is_empty());
+        theirs.last_name = "B".into();
+        theirs.date_of_birth = day;
+        let there = vec![linked(theirs, Some(true), None)];
+        assert_eq!(
+            drift(&[ours], there),
+            ["1 has other values at JobTicket: lastName, dateOfBirth"]
+        );
+    }
+
+    #[test]
+    fn differences_are_sorted_by_hr_id_and_hold_no_personal_value() {
+        let there = vec![
+            linked(person("3", "Geheim"), Some(true), Some("sync-2")),
+            linked(person("1", "Geheim"), Some(true), None),
+        ];
+        let ours = [person("4", "A"), person("3", "A"), person("2", "A")];
+        let lines = drift(&ours, there);
+        let firsts: Vec<char> = lines
+            .iter()
+            .filter_map(|line| line.chars().next())
+            .collect();
+        assert_eq!(firsts, ['1', '2', '3', '4']);
+        assert!(lines.iter().all(|line| !line.contains("Geheim")));
+    }
+}

@@ -1,3 +1,7 @@
+mod apart;
+mod known;
+mod pairs;
+
 use proptest::prelude::*;
 
 use super::*;
