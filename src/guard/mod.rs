@@ -56,7 +56,7 @@ pub fn judge(plan: &Plan, facts: &Facts<'_>) -> Judgement {
     if facts.stopped.is_none()
         && let Some(approval) = facts.decided.plan(&plan.hash)
     {
-        whole_plan_approved(plan, approval, &mut judged);
+        whole_plan_approved(plan, approval, facts, &mut judged);
         return judged;
     }
     let paired = pairs(plan, facts, &mut judged);
@@ -99,10 +99,18 @@ pub fn judge(plan: &Plan, facts: &Facts<'_>) -> Judgement {
     judged
 }
 
-/// Exactly this plan was approved: all of it goes but the people who were excepted.
-fn whole_plan_approved(plan: &Plan, approval: &PlanApproval, judged: &mut Judgement) {
+/// Exactly this plan was approved: all of it goes but the people who were excepted, and those who are kept until a day.
+fn whole_plan_approved(
+    plan: &Plan,
+    approval: &PlanApproval,
+    facts: &Facts<'_>,
+    judged: &mut Judgement,
+) {
     for change in &plan.changes {
-        if approval.except.contains(&change.hr_id) {
+        let leaves = matches!(change.what, What::Leaves(_));
+        if leaves && facts.decided.is_kept(&change.hr_id, facts.today) {
+            judged.keep(change);
+        } else if approval.except.contains(&change.hr_id) {
             judged.ask(plan, change, Cause::Excepted);
         } else {
             judged.let_go(

@@ -263,6 +263,19 @@ fn whoever_was_excepted_from_an_approved_plan_waits() {
 }
 
 #[test]
+fn whoever_is_kept_stays_in_an_approved_plan_too() {
+    let mut case = Case::leavers(60);
+    case.decided.plans = vec![approved_plan(&case, &[])];
+    case.decided.kept.insert(id("00007"), day(15));
+    assert_eq!(case.judge().kept, [id("00007")]);
+    let gone = case.gone();
+    assert_eq!(gone.len(), 59);
+    assert!(!gone.contains(&id("00007")));
+    case.today = day(16);
+    assert_eq!(case.gone().len(), 60);
+}
+
+#[test]
 fn nothing_of_an_approved_plan_goes_while_something_stops_everything() {
     let stops = [
         Stopped::NotOurs {
