@@ -132,35 +132,48 @@ fn pairs(plan: &Plan, facts: &Facts<'_>, judged: &mut Judgement) -> HashSet<HrId
             .binary_search_by(|change| change.hr_id.cmp(hr_id));
         place.ok().map(|place| &plan.changes[place])
     };
+    let (mut approved, mut kept) = (Vec::new(), Vec::new());
     for pair in facts.pairs {
         let (Some(old), Some(new)) = (of(&pair.old), of(&pair.new)) else {
             continue;
         };
-        let approved = |change: &Change| facts.decided.approval(change, &plan.reason(change));
-        if let (Some(one), Some(_), false) = (
-            approved(old),
-            approved(new),
-            facts.decided.is_kept(&pair.old, facts.today),
-        ) && one.key_change
-        {
-            judged.let_go(old, Grounds::Approved { hold: one.hold });
-            judged.let_go(new, Grounds::Approved { hold: one.hold });
-        } else if facts.decided.is_rejected(old, &plan.reason(old))
-            || facts.decided.is_kept(&pair.old, facts.today)
-        {
-            judged.keep(old);
-            judged.keep(new);
-        } else {
-            let other = |hr_id: &HrId| Cause::NewNumber {
-                other: hr_id.clone(),
-            };
-            judged.ask(plan, old, other(&pair.new));
-            judged.ask(plan, new, other(&pair.old));
-            judged.new_numbers.push(pair.clone());
-        }
         dealt.extend([pair.old.clone(), pair.new.clone()]);
+        let approval = |change: &Change| facts.decided.approval(change, &plan.reason(change));
+        let is_kept = facts.decided.is_kept(&pair.old, facts.today);
+        let both = approval(old).zip(approval(new)).map(|(of_old, _)| of_old);
+        if let Some(of_old) = both.filter(|of_old| of_old.key_change && !is_kept) {
+            approved.push((pair, old, new, of_old.hold));
+        } else if is_kept || facts.decided.is_rejected(old, &plan.reason(old)) {
+            kept.push((old, new));
+        } else {
+            ask_pair(plan, pair, (old, new), judged);
+        }
+    }
+    for (pair, old, new, hold) in approved {
+        // Two old numbers may have become one: while that is in question for one of them, the other would go without the new number.
+        if judged.stays().contains(&new.hr_id) {
+            ask_pair(plan, pair, (old, new), judged);
+        } else {
+            judged.let_go(old, Grounds::Approved { hold });
+            judged.let_go(new, Grounds::Approved { hold });
+        }
+    }
+    for (old, new) in kept {
+        judged.keep(old);
+        if judged.grounds(&new.hr_id).is_none() {
+            judged.keep(new);
+        }
     }
     dealt
+}
+
+fn ask_pair(plan: &Plan, pair: &Pair, (old, new): (&Change, &Change), judged: &mut Judgement) {
+    let other = |hr_id: &HrId| Cause::NewNumber {
+        other: hr_id.clone(),
+    };
+    judged.ask(plan, old, other(&pair.new));
+    judged.ask(plan, new, other(&pair.old));
+    judged.new_numbers.push(pair.clone());
 }
 
 /// Deals with what was decided or waits whatever the limits say; the rest is left to them.

@@ -224,6 +224,58 @@ fn both_of_a_pair_stay_as_they_are_while_the_old_number_is_kept() {
     assert_eq!(case.gone().len(), 1);
 }
 
+/// Two old numbers of one person, and one new one.
+fn twice_renumbered() -> Case {
+    let mut case = Case::new(
+        &people(0..9, "A"),
+        &[people(2..9, "A"), people(90..91, "A")].concat(),
+    );
+    let pair = |old: &str| Pair {
+        old: id(old),
+        new: id("00090"),
+    };
+    case.pairs = vec![pair("00000"), pair("00001")];
+    case
+}
+
+#[test]
+fn of_two_old_numbers_of_one_person_neither_goes_while_one_of_them_is_in_question() {
+    for (approved, waits) in [("00000", "00001"), ("00001", "00000")] {
+        let mut case = twice_renumbered();
+        case.approve(4, approved, true);
+        case.approve(4, "00090", true);
+        assert!(
+            case.gone().is_empty(),
+            "{approved} stays while {waits} is asked about"
+        );
+        let judged = case.judge();
+        assert_eq!(judged.questions.len(), 3);
+        assert_eq!(judged.new_numbers.len(), 2);
+        assert!(judged.grounds(&id("00090")).is_none());
+    }
+    let mut case = twice_renumbered();
+    for hr_id in ["00000", "00001", "00090"] {
+        case.approve(4, hr_id, true);
+    }
+    assert_eq!(case.gone(), BTreeSet::from([id("00000"), id("00001")]));
+    let judged = case.judge();
+    assert!(case.without_waiting(&judged).entry(&id("00090")).is_some());
+}
+
+#[test]
+fn of_two_old_numbers_of_one_person_one_may_be_rejected_and_the_other_go() {
+    for (goes, stays) in [("00000", "00001"), ("00001", "00000")] {
+        let mut case = twice_renumbered();
+        case.approve(4, goes, true);
+        case.approve(4, "00090", true);
+        case.reject(stays);
+        assert_eq!(case.gone(), BTreeSet::from([id(goes)]));
+        let judged = case.judge();
+        assert_eq!(judged.kept, [id(stays)]);
+        assert!(case.without_waiting(&judged).entry(&id("00090")).is_some());
+    }
+}
+
 #[test]
 fn an_approved_plan_goes_whole_whatever_limits_trip() {
     let new = [people(60..100, "B"), people(200..300, "A")].concat();
