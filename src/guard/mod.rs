@@ -272,9 +272,9 @@ impl Undecided<'_> {
             trips.tripped.push(trip);
         }
         for window in &limits.windows {
-            let in_window = |day: &&NaiveDate| {
-                (facts.today - **day).num_days() < i64::from(window.days) && **day <= facts.today
-            };
+            // A day that lies ahead, after a clock or a time zone was corrected, counts too.
+            let in_window =
+                |day: &&NaiveDate| (facts.today - **day).num_days() < i64::from(window.days);
             let before = facts.left.iter().filter(in_window).count();
             let allowed = window.limit.allowed(of as u64);
             if !self.unexplained.is_empty() && (before + self.unexplained.len()) as u64 > allowed {

@@ -103,6 +103,11 @@ fn a_window_of_several_days_begins_so_many_days_ago_today_among_them() {
     assert_eq!(case(1, day(14)), 1, "yesterday is not");
     assert_eq!(case(7, day(9)), 0, "the seventh day is in a week");
     assert_eq!(case(7, day(8)), 1, "the eighth is not");
+    assert_eq!(
+        case(1, day(16)),
+        0,
+        "a day that lies ahead is in every window"
+    );
 }
 
 #[test]
