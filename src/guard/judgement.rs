@@ -100,12 +100,18 @@ pub struct Judgement {
 
 /// The plan is not what was judged. This is an error of the program, and nothing is pushed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "The plan changes {hr_id}, whom the guard did not let go; nothing was pushed. Please report this"
-)]
-pub struct Unaccounted {
-    /// Who.
-    pub hr_id: HrId,
+pub enum Unaccounted {
+    /// It changes somebody whom the guard did not let go.
+    #[error(
+        "The plan changes {hr_id}, whom the guard did not let go; nothing was pushed. Please report this"
+    )]
+    Changes {
+        /// Who.
+        hr_id: HrId,
+    },
+    /// The whole plan waits for a decision.
+    #[error("The whole plan waits for a decision; nothing was pushed. Please report this")]
+    Waits,
 }
 
 impl Judgement {
@@ -158,16 +164,17 @@ impl Judgement {
     /// # Errors
     /// Somebody would change whom this judgement did not let go, or the whole plan waits.
     pub fn approve(&self, plan: Plan) -> Result<Approved, Unaccounted> {
+        if self.whole.is_some() {
+            return Err(Unaccounted::Waits);
+        }
         let wrong = plan.changes.iter().find(|change| {
             let hr_id = &change.hr_id;
             let leaves = matches!(change.what, What::Leaves(_));
-            self.whole.is_some()
-                || self.stay.contains(hr_id)
-                || (leaves && !self.gone.contains_key(hr_id))
+            self.stay.contains(hr_id) || (leaves && !self.gone.contains_key(hr_id))
         });
         if let Some(change) = wrong {
             let hr_id = change.hr_id.clone();
-            return Err(Unaccounted { hr_id });
+            return Err(Unaccounted::Changes { hr_id });
         }
         let Plan {
             changes,
