@@ -161,6 +161,8 @@ impl Judgement {
 
     /// Lets a plan through from which everything that waits was taken: each leaver must have been let go, and nobody who stays may change.
     ///
+    /// Who was carried forward with the values of a push that was never answered is no change, although they join what is acknowledged.
+    ///
     /// # Errors
     /// Somebody would change whom this judgement did not let go, or the whole plan waits.
     pub fn approve(&self, plan: Plan) -> Result<Approved, Unaccounted> {
@@ -169,8 +171,11 @@ impl Judgement {
         }
         let wrong = plan.changes.iter().find(|change| {
             let hr_id = &change.hr_id;
-            let leaves = matches!(change.what, What::Leaves(_));
-            self.stay.contains(hr_id) || (leaves && !self.gone.contains_key(hr_id))
+            match change.what {
+                What::Leaves(_) => self.stay.contains(hr_id) || !self.gone.contains_key(hr_id),
+                What::Joins => self.stay.contains(hr_id) && !is_carried_forward(&plan, hr_id),
+                What::Changes { .. } => self.stay.contains(hr_id),
+            }
         });
         if let Some(change) = wrong {
             let hr_id = change.hr_id.clone();
@@ -189,4 +194,9 @@ impl Judgement {
             hash,
         })
     }
+}
+
+/// Only people whom JobTicket has or may have are carried forward.
+fn is_carried_forward(plan: &Plan, hr_id: &HrId) -> bool {
+    plan.entry(hr_id).is_some_and(|entry| entry.line == 0)
 }
