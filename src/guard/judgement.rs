@@ -95,6 +95,7 @@ pub struct Judgement {
     /// The limits that tripped.
     pub trips: Vec<Trip>,
     gone: BTreeMap<HrId, Grounds>,
+    leave: BTreeSet<HrId>,
     stay: BTreeSet<HrId>,
 }
 
@@ -140,6 +141,9 @@ impl Judgement {
     pub(super) fn let_go(&mut self, change: &Change, grounds: Grounds) {
         if !self.stay.contains(&change.hr_id) {
             self.gone.insert(change.hr_id.clone(), grounds);
+            if matches!(change.what, What::Leaves(_)) {
+                self.leave.insert(change.hr_id.clone());
+            }
         }
     }
 
@@ -172,7 +176,7 @@ impl Judgement {
         let wrong = plan.changes.iter().find(|change| {
             let hr_id = &change.hr_id;
             match change.what {
-                What::Leaves(_) => self.stay.contains(hr_id) || !self.gone.contains_key(hr_id),
+                What::Leaves(_) => self.stay.contains(hr_id) || !self.leave.contains(hr_id),
                 What::Joins => self.stay.contains(hr_id) && !is_carried_forward(&plan, hr_id),
                 What::Changes { .. } => self.stay.contains(hr_id),
             }

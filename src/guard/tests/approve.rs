@@ -31,6 +31,18 @@ fn a_plan_that_lacks_somebody_who_was_never_judged_is_refused() {
 }
 
 #[test]
+fn a_plan_that_lacks_somebody_whose_change_was_approved_is_refused() {
+    let new = [people(0..1, "B"), people(1..9, "A")].concat();
+    let mut case = Case::new(&people(0..9, "A"), &new);
+    case.approve(4, "00000", false);
+    let judged = case.judge();
+    let mut entries = case.plan().entries;
+    entries.remove(0);
+    let error = judged.approve(case.plan_of(entries)).unwrap_err();
+    assert_eq!(error, Unaccounted::Changes { hr_id: id("00000") });
+}
+
+#[test]
 fn a_plan_that_changes_or_admits_somebody_who_stays_is_refused() {
     let new = [people(0..1, "B"), people(1..9, "A"), people(20..21, "A")].concat();
     let mut case = Case::new(&people(0..9, "A"), &new);
