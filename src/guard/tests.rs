@@ -2,6 +2,7 @@
 
 mod approve;
 mod decisions;
+mod laws;
 mod limits;
 mod waits;
 mod whole;
