@@ -253,18 +253,4 @@ impl Staff {
             }
         }
     }
-
-    /// Where more would leave than may at once, the others are back, for then no push would ever go out.
-    pub(crate) fn bring_back(&mut self, held: &BTreeSet<String>, most: usize, today: NaiveDate) {
-        let people = self.people.iter();
-        let stay = people.filter(|one| one.is_entitled(today) && held.contains(&one.number));
-        let mut leave = held.len() - stay.count();
-        for person in &mut self.people {
-            if leave > most && held.contains(&person.number) && !person.is_entitled(today) {
-                (person.gone, person.excluded, person.end) = (false, false, None);
-                person.email = format!("person{}@example.com", person.number);
-                leave -= 1;
-            }
-        }
-    }
 }
