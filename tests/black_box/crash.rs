@@ -23,8 +23,16 @@ const POINTS: [&str; 12] = [
     "appended:2",
 ];
 
-/// Crash points that need a run of another kind.
-const OTHERS: [&str; 2] = ["migrating", "settled"];
+/// Crash points that need a run of another kind, or a command.
+const OTHERS: [&str; 7] = [
+    "migrating",
+    "settled",
+    "restore_decided",
+    "restore_aside",
+    "restore_store",
+    "restore_log",
+    "restore_done",
+];
 
 fn killed_at(company: &mut Company, point: &str) -> Ran {
     let variable = ("JOBTICKET_SYNC_TEST_CRASH".to_owned(), point.to_owned());
