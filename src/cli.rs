@@ -70,6 +70,28 @@ pub enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Write the store, the audit log and the configuration to one file, also while a run is in progress; it holds personal data
+    Backup {
+        /// The file to write (a gzip-compressed tar archive), for its owner alone
+        file: PathBuf,
+
+        /// Replace the file if it is there already
+        #[arg(long)]
+        force: bool,
+    },
+    /// Put the store and the audit log of a backup in place; no run counts on them until a person has adopted each integration
+    Restore {
+        /// A file that the command backup has written
+        file: PathBuf,
+
+        /// Move a store and an audit log that are there already aside, to a folder replaced-<time> in the state folder
+        #[arg(long)]
+        force: bool,
+
+        /// Also write the configuration of the backup beside the current one, as <config>.restored
+        #[arg(long)]
+        with_config: bool,
+    },
     /// Serve the imitation of the JobTicket API alone, on a loopback address, until it is stopped
     Sandbox(SandboxArgs),
 }
@@ -128,6 +150,10 @@ Examples:
       What would a run do? Pushes nothing.
   jobticket-sync --config config.yaml --run-now --integration acme --output json
       One run over one integration; the result as JSON.
+  jobticket-sync --config config.yaml backup /var/backups/jobticket-sync.tar.gz --force
+      A consistent copy of store, audit log and configuration, while runs go on. It holds personal data.
+  jobticket-sync --config config.yaml restore /var/backups/jobticket-sync.tar.gz
+      Store and audit log of the backup, checked first, to where the configuration says.
   jobticket-sync sandbox --listen 127.0.0.1:8090
       The JobTicket API imitated on this machine, for trying things out.
 

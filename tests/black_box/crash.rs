@@ -24,9 +24,14 @@ const POINTS: [&str; 12] = [
 ];
 
 /// Crash points that need a run of another kind, or a command.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 12] = [
     "migrating",
     "settled",
+    "backup_copied",
+    "backup_packed",
+    "backup_named",
+    "restore_unpacked",
+    "restore_marked",
     "restore_decided",
     "restore_aside",
     "restore_store",
