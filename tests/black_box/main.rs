@@ -16,6 +16,7 @@ mod api_secrets;
 mod api_statuses;
 mod api_support;
 mod archive;
+mod backup;
 mod bad_deliveries;
 mod bad_files;
 mod configuration;
