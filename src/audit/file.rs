@@ -39,6 +39,7 @@ pub enum Gap {
 }
 
 /// The file, opened and locked for one append.
+#[derive(Debug)]
 pub struct Locked {
     file: File,
 }
@@ -123,6 +124,14 @@ impl Locked {
         self.file.write_all(text.as_bytes())?;
         self.file.sync_data()?;
         Ok(gaps)
+    }
+
+    /// Lets the next process append, and hands the file out for reading, with its length until now: whatever comes later stands behind that.
+    pub fn release(mut self) -> io::Result<(File, u64)> {
+        let length = self.file.seek(SeekFrom::End(0))?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.unlock()?;
+        Ok((self.file, length))
     }
 
     /// How the file ends, with all of its lines that may be those from number `from` on.
