@@ -359,7 +359,7 @@ proptest! {
                 prop_assert!(trip.number as u64 > trip.allowed);
             }
             if trip.limit != Which::Window {
-                prop_assert_eq!(trip.number, trip.hr_ids.len());
+                prop_assert!(trip.number >= trip.hr_ids.len());
             }
         }
     }
