@@ -297,7 +297,7 @@ impl Store {
                     "UPDATE held_person SET state = 'over' WHERE hold = ?1 AND hr_id = ?2",
                     params![hold, hr_id.as_str()],
                 )?;
-                close_if_empty(transaction, *hold)?;
+                restate(transaction, *hold)?;
             }
             for hold in &update.plans_over {
                 transaction.execute("UPDATE hold SET state = 'over' WHERE id = ?1", [hold])?;
@@ -343,16 +343,12 @@ impl Store {
             }
             let now = self.clock.now().to_rfc3339();
             let mut touched = Vec::new();
-            let mut left = false;
             for person in &hold.people {
                 let excepted = except.contains(&person.change.hr_id);
                 let to = match (verb, person.state, hold.scope) {
                     (_, HeldState::Over, _) => continue,
                     (Verb::Approve { .. }, _, Scope::Plan) if excepted => HeldState::Excepted,
-                    (Verb::Approve { .. }, _, Scope::People) if excepted => {
-                        left |= person.state == HeldState::Waits;
-                        continue;
-                    }
+                    (Verb::Approve { .. }, _, Scope::People) if excepted => continue,
                     (Verb::Approve { .. }, ..) => HeldState::Approved,
                     (Verb::Reject, ..) => HeldState::Rejected,
                     (Verb::Reopen, ..) => HeldState::Waits,
@@ -367,14 +363,15 @@ impl Store {
                 )?;
             }
             let state = match verb {
-                Verb::Approve { .. } if !left => HoldState::Approved,
-                Verb::Approve { .. } | Verb::Reopen => HoldState::Open,
+                Verb::Approve { .. } => HoldState::Approved,
+                Verb::Reopen => HoldState::Open,
                 Verb::Reject => HoldState::Rejected,
             };
             transaction.execute(
                 "UPDATE hold SET state = ?2, decided_at = ?3 WHERE id = ?1",
                 params![id, state.name(), now],
             )?;
+            restate(transaction, id)?;
             let kind = match verb {
                 Verb::Approve { .. } => "approve",
                 Verb::Reject => "reject",
@@ -487,15 +484,16 @@ pub(super) fn void_approvals(
     Ok(ids)
 }
 
-fn close_if_empty(transaction: &Transaction<'_>, hold: u64) -> Result<(), StoreError> {
+/// Says of a hold where it stands, from its people: one of people is what they are, and one of a whole plan is over with the last of them.
+fn restate(transaction: &Transaction<'_>, hold: u64) -> Result<(), StoreError> {
     transaction.execute(
-        "UPDATE hold SET state = 'over' WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM held_person WHERE hold = ?1 AND state <> 'over')",
-        [hold],
-    )?;
-    // Whoever is left may all be decided already.
-    transaction.execute(
-        "UPDATE hold SET state = CASE WHEN EXISTS (SELECT 1 FROM held_person WHERE hold = ?1 AND state = 'approved') THEN 'approved' ELSE 'rejected' END
-         WHERE id = ?1 AND state = 'open' AND scope = 'people' AND NOT EXISTS (SELECT 1 FROM held_person WHERE hold = ?1 AND state = 'waits')",
+        "UPDATE hold SET state = CASE
+             WHEN NOT EXISTS (SELECT 1 FROM held_person WHERE hold = ?1 AND state <> 'over') THEN 'over'
+             WHEN scope = 'plan' THEN state
+             WHEN EXISTS (SELECT 1 FROM held_person WHERE hold = ?1 AND state = 'waits') THEN 'open'
+             WHEN EXISTS (SELECT 1 FROM held_person WHERE hold = ?1 AND state = 'approved') THEN 'approved'
+             ELSE 'rejected' END
+         WHERE id = ?1",
         [hold],
     )?;
     Ok(())

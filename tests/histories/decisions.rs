@@ -34,6 +34,8 @@ pub(crate) struct Hold {
     leavers: BTreeSet<String>,
     /// Whether it is about new numbers, which need a word of their own.
     key_change: bool,
+    /// Whether it is about people whom JobTicket refuses: an approval leaves them out although they are employed.
+    refused: bool,
     /// The sync of another host, where that is what it is about.
     foreign: Option<String>,
     target: Target,
@@ -44,6 +46,8 @@ pub(crate) struct Hold {
 pub(crate) struct Decided {
     pub(crate) people: BTreeSet<String>,
     pub(crate) hours: i64,
+    /// Whether it leaves them out although they are employed.
+    pub(crate) refused: bool,
 }
 
 /// `limits.approval_hours`.
@@ -87,6 +91,7 @@ impl Hold {
         let people = record.people.iter().filter(|person| stands(person.state));
         Self {
             id: record.id,
+            refused: record.kind == Cause::Refused.kind(),
             leavers: people
                 .clone()
                 .filter(|person| matches!(person.change.what, What::Leaves(_)))
@@ -153,5 +158,6 @@ pub(crate) fn decide(
     Some(Decided {
         people: hold.leavers.iter().filter(named).cloned().collect(),
         hours: HOURS,
+        refused: hold.refused,
     })
 }

@@ -82,6 +82,8 @@ impl Rules {
 pub(crate) struct Approval {
     pub(crate) people: BTreeSet<String>,
     pub(crate) until: DateTime<Utc>,
+    /// Whether it leaves them out although they are employed, for JobTicket refuses them.
+    pub(crate) refused: bool,
 }
 
 /// Why somebody may be missing.
@@ -155,6 +157,12 @@ impl Law {
             .approvals
             .iter()
             .any(|approval| approval.until >= case.now && approval.people.contains(number));
+        let left_out = self.approvals.iter().any(|approval| {
+            approval.refused && approval.until >= case.now && approval.people.contains(number)
+        });
+        if left_out {
+            return Ok(Reason::Approved);
+        }
         let mut kindest = Vec::new();
         for (source, reading) in case.readings.iter().enumerate() {
             let says = reading.among.iter().map(|one| one.says(number, case.today));

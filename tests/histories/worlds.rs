@@ -402,8 +402,11 @@ integrations:
         let config = self.config();
         if let Some(decided) = decisions::decide(&config, &self.clock, hold, decision) {
             let until = self.clock.now() + TimeDelta::hours(decided.hours);
-            let people = decided.people;
-            self.law.approvals.push(Approval { people, until });
+            self.law.approvals.push(Approval {
+                people: decided.people,
+                until,
+                refused: decided.refused,
+            });
         }
     }
 
