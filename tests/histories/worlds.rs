@@ -15,7 +15,7 @@ use crate::back_ends::{BackEnd, Came, Order, scratch};
 use crate::decisions::{Decision, Desk, desk};
 use crate::deliveries::{Drop, Feed, Reading};
 use crate::jobticket::{INTEGRATION, JobTicket, KEY_ID, KEY_SECRET, Record};
-use crate::law::{Approval, Case, Law, Limit, Rules};
+use crate::law::{Approval, Case, Law, Leavers, Limit, Rules};
 use crate::people::Staff;
 use crate::stories::{Runs, Step, Story, Trouble};
 use crate::whole::Whole;
@@ -405,8 +405,12 @@ integrations:
                 today: day(now),
                 now,
             };
-            self.law
-                .judge(&self.rules, &case, &push.offboarded, known)?;
+            let leavers = Leavers {
+                offboarded: &push.offboarded,
+                renumbered: &push.renumbered,
+                known,
+            };
+            self.law.judge(&self.rules, &case, &leavers)?;
             self.whole.read_audit()?;
             self.whole.is_on_record(&push)?;
         }
@@ -424,8 +428,8 @@ integrations:
         let mut last = 0;
         for _ in 0..days {
             self.pass(24 * 60);
-            let keep_new = self.desk.is_open();
-            self.staff.put_in_order(&self.jobticket.held, keep_new);
+            let mailboxes = self.jobticket.mailboxes();
+            self.staff.put_in_order(&mailboxes, self.desk.is_open());
             if !self.desk.is_open() {
                 let today = self.today();
                 self.staff
