@@ -50,7 +50,7 @@ pub(crate) enum Form {
 }
 
 /// What a delivery says of somebody on a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Says {
     Current,
     Ended(NaiveDate),

@@ -25,6 +25,8 @@ pub(crate) struct JobTicket<'r> {
     seen: usize,
     /// The body of every syncId.
     bodies: BTreeMap<String, Vec<Record>>,
+    /// The mailbox that everybody had in the last accepted push.
+    emails: BTreeMap<String, String>,
     /// SyncIds in the order in which they came.
     order: Vec<String>,
     /// Whether a refusal is one of the named records alone.
@@ -40,6 +42,8 @@ pub(crate) struct Accepted {
     pub(crate) whole: bool,
     /// Who was held before and is no more.
     pub(crate) offboarded: BTreeSet<String>,
+    /// Those of them whose mailbox somebody has in this push whom no push ever named before.
+    pub(crate) renumbered: BTreeSet<String>,
 }
 
 /// The values of one person of a push, and of the snapshot.
@@ -123,6 +127,7 @@ impl<'r> JobTicket<'r> {
             accepted: Vec::new(),
             seen: 0,
             bodies: BTreeMap::new(),
+            emails: BTreeMap::new(),
             order: Vec::new(),
             takes_parts,
         }
@@ -164,6 +169,7 @@ impl<'r> JobTicket<'r> {
         for push in &state.pushes[self.seen..] {
             let shown: Shown = self.get(&format!("pushes/{}", push.number));
             let body = shown.body.ok_or("a push that is not readable")?;
+            let named_before: BTreeSet<String> = self.named_before(&body.sync_id);
             self.check_order(&body)?;
             if !push.processed {
                 continue;
@@ -178,7 +184,7 @@ impl<'r> JobTicket<'r> {
                 }
                 other => return Err(format!("JobTicket answered a push with {other:?}")),
             };
-            news.extend(self.take(body, named));
+            news.extend(self.take(body, named, &named_before));
         }
         self.seen = state.pushes.len();
         if state.pending == 0 {
@@ -219,7 +225,12 @@ impl<'r> JobTicket<'r> {
     }
 
     /// What an accepted push does to whom. `None` where it does nothing, as the refusal of a whole roster.
-    fn take(&mut self, body: Body, named: Option<&str>) -> Option<Accepted> {
+    fn take(
+        &mut self,
+        body: Body,
+        named: Option<&str>,
+        named_before: &BTreeSet<String>,
+    ) -> Option<Accepted> {
         let sent: BTreeSet<String> = body.employees.iter().map(|one| one.hr_id.clone()).collect();
         let mut now = sent;
         if let Some(named) = named {
@@ -230,14 +241,35 @@ impl<'r> JobTicket<'r> {
                 now.remove(named);
             }
         }
-        let offboarded = self.held.difference(&now).cloned().collect();
+        let offboarded: BTreeSet<String> = self.held.difference(&now).cloned().collect();
         self.held = now;
+        let new = body
+            .employees
+            .iter()
+            .filter(|one| !named_before.contains(&one.hr_id));
+        let mailboxes: BTreeSet<&String> = new.map(|one| &one.email).collect();
+        let is_renumbered = |number: &&String| {
+            let email = self.emails.get(*number);
+            email.is_some_and(|email| mailboxes.contains(email))
+        };
+        let renumbered = offboarded.iter().filter(is_renumbered).cloned().collect();
+        for one in &body.employees {
+            self.emails.insert(one.hr_id.clone(), one.email.clone());
+        }
         Some(Accepted {
             sync_id: body.sync_id,
             records: body.employees,
             whole: named.is_none(),
             offboarded,
+            renumbered,
         })
+    }
+
+    /// Everybody whom a push before this one has named, accepted or not.
+    fn named_before(&self, sync_id: &str) -> BTreeSet<String> {
+        let others = self.bodies.iter().filter(|(known, _)| *known != sync_id);
+        let people = others.flat_map(|(_, people)| people);
+        people.map(|one| one.hr_id.clone()).collect()
     }
 
     /// Checks the most requests that ever came within a minute.
@@ -272,6 +304,15 @@ impl<'r> JobTicket<'r> {
             ));
         }
         Ok(())
+    }
+
+    /// The mailboxes of the people who are held.
+    pub(crate) fn mailboxes(&self) -> BTreeMap<String, String> {
+        let emails = self.emails.iter();
+        emails
+            .filter(|(number, _)| self.held.contains(*number))
+            .map(|(number, email)| (number.clone(), email.clone()))
+            .collect()
     }
 
     /// How many pushes have come so far, accepted or not.

@@ -1,5 +1,6 @@
 //! The law, as an oracle of its own: who may be missing from a push, judged by what the sources delivered, and never by what the program says of its plan.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -35,6 +36,8 @@ pub(crate) struct Rules {
     pub(crate) explained: Limit,
     /// Unexplained leavers of so many calendar days.
     pub(crate) windows: Vec<(i64, Limit)>,
+    /// Whether a new number with the mailbox of somebody who is missing keeps that person in.
+    pub(crate) key_drift: bool,
     /// An end that is told later than so many days explains nothing.
     pub(crate) late_days: i64,
 }
@@ -72,6 +75,7 @@ impl Rules {
                     },
                 ),
             ],
+            key_drift: true,
             late_days: 62,
         }
     }
@@ -105,6 +109,16 @@ pub(crate) struct Case<'c> {
     pub(crate) now: DateTime<Utc>,
 }
 
+/// Who left by one accepted push.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leavers<'l> {
+    pub(crate) offboarded: &'l BTreeSet<String>,
+    /// Those of them whose mailbox somebody new has in the same push.
+    pub(crate) renumbered: &'l BTreeSet<String>,
+    /// How many people JobTicket had.
+    pub(crate) known: usize,
+}
+
 /// What was judged so far.
 #[derive(Debug, Default)]
 pub(crate) struct Law {
@@ -114,19 +128,28 @@ pub(crate) struct Law {
 }
 
 impl Law {
-    /// Judges the leavers of one accepted push. `known` is how many people JobTicket had.
+    /// Judges the leavers of one accepted push.
     pub(crate) fn judge(
         &mut self,
         rules: &Rules,
         case: &Case<'_>,
-        offboarded: &BTreeSet<String>,
-        known: usize,
+        leavers: &Leavers<'_>,
     ) -> Result<(), String> {
+        let Leavers {
+            offboarded,
+            renumbered,
+            known,
+        } = *leavers;
         let (mut explained, mut unexplained) = (0, 0);
         for number in offboarded {
             match self.reason(rules, case, number)? {
                 Reason::Explained => explained += 1,
                 Reason::Approved => {}
+                Reason::Unexplained if rules.key_drift && renumbered.contains(number) => {
+                    return Err(format!(
+                        "{number} lost the ticket and somebody new has the mailbox"
+                    ));
+                }
                 Reason::Unexplained => unexplained += 1,
             }
         }
@@ -171,8 +194,13 @@ impl Law {
                 .chain(absent)
                 .filter(|one| *one != Says::Current)
                 .collect();
-            // In the order of the reasons: an end, a value, nothing.
-            let Some(best) = says.into_iter().min() else {
+            // In the order of the reasons: an end, the latest of them first; a value; nothing.
+            let kindness = |says: &Says| match says {
+                Says::Ended(end) => (0, Some(Reverse(*end))),
+                Says::Excluded => (1, None),
+                Says::Absent | Says::Current => (2, None),
+            };
+            let Some(best) = says.into_iter().min_by_key(kindness) else {
                 return Err(format!(
                     "{number} lost the ticket, and source {source} has them as a current employee"
                 ));
@@ -286,7 +314,12 @@ mod tests {
             now: at(28),
         };
         let lost = lost.iter().map(|number| (*number).to_owned()).collect();
-        Law::default().judge(rules, &case, &lost, 20).is_ok()
+        let leavers = Leavers {
+            offboarded: &lost,
+            renumbered: &BTreeSet::new(),
+            known: 20,
+        };
+        Law::default().judge(rules, &case, &leavers).is_ok()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! HR's truth: invented people, and what happens to them. What a source delivers of it is another matter, in `deliveries`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 
@@ -63,6 +63,10 @@ pub(crate) enum Change {
     Transfer(usize),
     /// Leaves without a word, and a successor gets the mailbox.
     Reuse(usize),
+    /// Leaves with a last day that has passed, and a successor gets the mailbox.
+    HandOver(usize),
+    /// Two people swap their mailboxes.
+    Swap(usize, usize),
     Spoil(usize, Wrong),
     Correct(usize),
     /// Somebody who was deleted, or whose end had come, is back.
@@ -135,17 +139,23 @@ impl Staff {
     /// Lets something happen. Where nobody is there for it, nothing does.
     pub(crate) fn happen(&mut self, change: &Change, today: NaiveDate) {
         let here = |person: &Person| !person.gone;
+        // A source without anybody fails, so one person of each stays.
+        let stays: Vec<String> = (0..self.sources)
+            .filter_map(|source| self.people.iter().find(|person| person.home == source))
+            .map(|person| person.email.clone())
+            .collect();
+        let may_go = |person: &Person| !person.gone && !stays.contains(&person.email);
         match *change {
             Change::Join(home) => self.join(home % self.sources, today, None),
             Change::JoinsLater(home, days) => {
                 self.join(home % self.sources, today + Days::new(days), None);
             }
-            Change::Leave(who) => self.edit(who, here, |person| person.gone = true),
+            Change::Leave(who) => self.edit(who, may_go, |person| person.gone = true),
             Change::End(who, days) => {
                 let end = today + chrono::TimeDelta::days(days);
-                self.edit(who, here, |person| person.end = Some(end));
+                self.edit(who, may_go, |person| person.end = Some(end));
             }
-            Change::Exclude(who) => self.edit(who, here, |person| person.excluded = true),
+            Change::Exclude(who) => self.edit(who, may_go, |person| person.excluded = true),
             Change::Include(who) => {
                 let which = |person: &Person| !person.gone && person.excluded;
                 self.edit(who, which, |person| person.excluded = false);
@@ -160,18 +170,29 @@ impl Staff {
             }
             Change::Transfer(who) => {
                 let sources = self.sources;
-                self.edit(who, here, |person| {
+                self.edit(who, may_go, |person| {
                     person.home = (person.home + 1) % sources;
                 });
             }
-            Change::Reuse(who) => {
-                let Some(position) = self.one(who, here) else {
+            Change::Reuse(who) | Change::HandOver(who) => {
+                let Some(position) = self.one(who, may_go) else {
                     return;
                 };
                 let person = &mut self.people[position];
-                person.gone = true;
+                if matches!(change, Change::Reuse(_)) {
+                    person.gone = true;
+                } else {
+                    person.end = Some(today - Days::new(1));
+                }
                 let (home, email) = (person.home, person.email.clone());
                 self.join(home, today, Some(email));
+            }
+            Change::Swap(one, other) => {
+                if let (Some(one), Some(other)) = (self.one(one, may_go), self.one(other, may_go)) {
+                    let email = self.people[one].email.clone();
+                    self.people[one].email =
+                        std::mem::replace(&mut self.people[other].email, email);
+                }
             }
             Change::Spoil(who, how) => self.edit(who, here, |person| person.wrong = Some(how)),
             Change::Correct(who) => {
@@ -186,8 +207,8 @@ impl Staff {
                     .map(|person| person.email.clone())
                     .collect();
                 let which = |person: &Person| {
-                    (person.gone && !has_mailbox.contains(&person.email))
-                        || (!person.gone && person.end.is_some())
+                    let gone = person.gone && !has_mailbox.contains(&person.email);
+                    gone || (!person.gone && person.end.is_some())
                 };
                 self.edit(who, which, |person| {
                     person.gone = false;
@@ -229,27 +250,29 @@ impl Staff {
         Some(self.people[position].number.clone())
     }
 
-    /// HR puts in order what no run can decide: senseless values, people with new numbers (unless `renumbered` may stay), and mailboxes of two people. `held` are the
-    /// numbers that JobTicket knows.
-    pub(crate) fn put_in_order(&mut self, held: &BTreeSet<String>, renumbered: bool) {
+    /// HR puts in order what no run can decide: senseless values, and, unless a person can say so, people with new numbers and mailboxes that had another owner.
+    /// `mailboxes` are those of the people whom JobTicket has, by number.
+    pub(crate) fn put_in_order(&mut self, mailboxes: &BTreeMap<String, String>, said: bool) {
         for person in &mut self.people {
             person.wrong = None;
             person.end = person.end.filter(|end| *end >= person.start);
-            let known = person
-                .numbers_before
-                .iter()
-                .find(|number| held.contains(*number));
+            let mut before = person.numbers_before.iter();
+            let known = before.find(|number| mailboxes.contains_key(*number));
             if let Some(known) = known
-                && !renumbered
-                && !held.contains(&person.number)
+                && !said
+                && !mailboxes.contains_key(&person.number)
             {
                 person.number = known.clone();
             }
         }
-        let mut taken = BTreeSet::new();
-        for person in &mut self.people {
+        let here = self.people.iter().filter(|person| !person.gone);
+        let here: BTreeSet<&String> = here.map(|person| &person.number).collect();
+        let others = mailboxes.iter();
+        let others = others.filter(|(number, _)| !said && !here.contains(number));
+        let mut taken: BTreeSet<String> = others.map(|(_, mailbox)| mailbox.clone()).collect();
+        for person in self.people.iter_mut().filter(|person| !person.gone) {
             if !taken.insert(person.email.clone()) {
-                person.email = format!("person{}@example.com", person.number);
+                person.email = format!("person{}.new@example.com", person.number);
             }
         }
     }

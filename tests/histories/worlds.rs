@@ -15,7 +15,7 @@ use crate::back_ends::{BackEnd, Came, Order, scratch};
 use crate::decisions::{self, Decision, Hold};
 use crate::deliveries::{Drop, Feed, Reading};
 use crate::jobticket::{INTEGRATION, JobTicket, KEY_ID, KEY_SECRET, Record};
-use crate::law::{Approval, Case, Law, Rules};
+use crate::law::{Approval, Case, Law, Leavers, Rules};
 use crate::people::Staff;
 use crate::stories::{Runs, Step, Story, Trouble};
 use crate::whole::Whole;
@@ -361,8 +361,12 @@ integrations:
                 today: day(now),
                 now,
             };
-            self.law
-                .judge(&self.rules, &case, &push.offboarded, known)?;
+            let leavers = Leavers {
+                offboarded: &push.offboarded,
+                renumbered: &push.renumbered,
+                known,
+            };
+            self.law.judge(&self.rules, &case, &leavers)?;
             self.whole.read_audit()?;
             self.whole.is_on_record(&push)?;
         }
@@ -379,7 +383,8 @@ integrations:
         let mut last = 0;
         for _ in 0..days {
             self.pass(24 * 60);
-            self.staff.put_in_order(&self.jobticket.held, true);
+            let mailboxes = self.jobticket.mailboxes();
+            self.staff.put_in_order(&mailboxes, true);
             for source in 0..self.feeds.len() {
                 self.deliver(source, &Drop::Good);
             }
