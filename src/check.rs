@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::jobticket::{CallError, Outcome};
 use crate::plan::Counts;
 use crate::source::{self, RuleCount};
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::sync::{Context, Ending, RejectedRow, Secrets, connect, forecast, numbers};
 
 /// What was found of one integration.
@@ -108,7 +108,7 @@ fn hrid_map(integration: &Integration, found: &mut Checked) -> bool {
 
 /// The store, or an empty one in memory where there is none yet.
 fn store(config: &Config, clock: &Clock, found: &mut Checked) -> Option<Store> {
-    let opened = match config.state_dir.join(store::FILE).try_exists() {
+    let opened = match Store::is_in(&config.state_dir) {
         Ok(false) => {
             found
                 .facts

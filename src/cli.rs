@@ -149,6 +149,28 @@ pub enum Command {
     },
     /// Compare JobTicket's employees with the snapshot; changes nothing but the request ledger and the audit log
     Drift,
+    /// Write the store, the audit log and the configuration to one file, also while a run is in progress; it holds personal data
+    Backup {
+        /// The file to write (a gzip-compressed tar archive), for its owner alone
+        file: PathBuf,
+
+        /// Replace the file if it is there already
+        #[arg(long)]
+        force: bool,
+    },
+    /// Put the store and the audit log of a backup in place; no run counts on them until a person has adopted each integration
+    Restore {
+        /// A file that the command backup has written
+        file: PathBuf,
+
+        /// Move a store and an audit log that are there already aside, to a folder replaced-<time> in the state folder
+        #[arg(long)]
+        force: bool,
+
+        /// Also write the configuration of the backup beside the current one, as <config>.restored
+        #[arg(long)]
+        with_config: bool,
+    },
     /// Serve the imitation of the JobTicket API alone, on a loopback address, until it is stopped
     Sandbox(SandboxArgs),
 }
@@ -251,6 +273,10 @@ Examples:
       Let them go, one of them aside. `reject` keeps them; `keep 00123 --until 2026-12-31` keeps one by name.
   jobticket-sync --config config.yaml explain 00123
       Everything that is known about one person.
+  jobticket-sync --config config.yaml backup /var/backups/jobticket-sync.tar.gz --force
+      A consistent copy of store, audit log and configuration, while runs go on. It holds personal data.
+  jobticket-sync --config config.yaml restore /var/backups/jobticket-sync.tar.gz
+      Store and audit log of the backup, checked first, to where the configuration says.
   jobticket-sync sandbox --listen 127.0.0.1:8090
       The JobTicket API imitated on this machine, for trying things out.
 

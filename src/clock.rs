@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio::time::Instant;
 
 /// The time of day, and waiting.
@@ -45,6 +45,16 @@ impl Clock {
         }
     }
 
+    /// A clock beside this one that was set to `now`, right or wrong: time passes on both alike, skipped waits too.
+    #[must_use]
+    pub fn set_to(&self, now: DateTime<Utc>) -> Self {
+        let skipped = TimeDelta::from_std(self.skipped()).unwrap_or(TimeDelta::MAX);
+        Self {
+            began: Some((now - skipped, Instant::now())),
+            skipped: self.skipped.clone(),
+        }
+    }
+
     /// The clock of this process: the system's. With the feature `test-hooks`, the variable
     /// `JOBTICKET_SYNC_TEST_NOW` (RFC 3339) sets another time, on which waits take none.
     pub fn of_process() -> Self {
@@ -62,8 +72,8 @@ impl Clock {
         let Some((wall, instant)) = self.began else {
             return Utc::now();
         };
-        let passed = chrono::Duration::from_std(instant.elapsed() + self.skipped())
-            .unwrap_or(chrono::Duration::MAX);
+        let passed =
+            TimeDelta::from_std(instant.elapsed() + self.skipped()).unwrap_or(TimeDelta::MAX);
         wall.checked_add_signed(passed)
             .unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
@@ -93,5 +103,26 @@ impl Clock {
     fn skipped(&self) -> Duration {
         let millis = self.skipped.as_ref();
         Duration::from_millis(millis.map_or(0, |millis| millis.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_set_to_another_time_goes_on_with_the_one_it_was_made_from() {
+        let start: DateTime<Utc> = "2026-11-23T05:15:00Z".parse().unwrap();
+        let right = Clock::starting_at(start).skipping_waits();
+        right.sleep(Duration::from_secs(100)).await;
+        let wrong = right.set_to(start - TimeDelta::days(3));
+        assert_eq!(wrong.now(), start - TimeDelta::days(3));
+        let before = right.now();
+        wrong.sleep(Duration::from_secs(50)).await;
+        assert_eq!(
+            right.now() - before,
+            wrong.now() - (start - TimeDelta::days(3))
+        );
+        assert!(right.now() - before >= TimeDelta::seconds(50));
     }
 }

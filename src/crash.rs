@@ -1,23 +1,15 @@
-//! Named crash points: with the feature `test-hooks`, the program kills itself at one of them, as if the power had failed. Without it they are nothing.
+//! Named crash points: with the feature `test-hooks`, the program dies at one of them, as if the power had failed. Without it they are nothing.
+//!
+//! A process kills itself, as `JOBTICKET_SYNC_TEST_CRASH` says. A test that makes its runs in its own process cannot be killed; there the future that was given to
+//! [`crashing_at`] unwinds with [`Crashed`], which leaves behind what a kill would: open transactions are rolled back, locks are free.
 
-/// Passes the crash point `name`. `JOBTICKET_SYNC_TEST_CRASH=name` kills the process here; `name:2` at the second pass.
+#[cfg(feature = "test-hooks")]
+pub use hooks::{Crashed, crashing_at};
+
+/// Passes the crash point `name`. `JOBTICKET_SYNC_TEST_CRASH=name` kills the process here; `name:2` at the second pass, `*:7` at the seventh point of any name.
 #[cfg(feature = "test-hooks")]
 pub(crate) fn point(name: &str) {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    static PASSES: AtomicU32 = AtomicU32::new(0);
-    let Ok(wanted) = std::env::var("JOBTICKET_SYNC_TEST_CRASH") else {
-        return;
-    };
-    let (wanted, nth) = wanted
-        .split_once(':')
-        .map_or((wanted.as_str(), 1), |(wanted, nth)| {
-            (wanted, nth.parse().unwrap_or(1))
-        });
-    if wanted == name && PASSES.fetch_add(1, Ordering::Relaxed) + 1 == nth {
-        nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::SIGKILL)
-            .expect("a process may kill itself");
-    }
+    hooks::pass(name);
 }
 
 /// Fails as a mistake in the program would, where the tests want to see what becomes of it: `JOBTICKET_SYNC_TEST_PANIC=name`.
@@ -34,3 +26,107 @@ pub(crate) fn mistake(_: &str) {}
 /// Passes a crash point, of which there are none in this build.
 #[cfg(not(feature = "test-hooks"))]
 pub(crate) fn point(_: &str) {}
+
+#[cfg(feature = "test-hooks")]
+mod hooks {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    tokio::task_local! {
+        /// Of the task alone, so that one test's crash is no other's.
+        static OF_TASK: Wanted;
+    }
+
+    /// Of the process.
+    static OF_PROCESS: LazyLock<Option<Wanted>> = LazyLock::new(|| {
+        let text = std::env::var("JOBTICKET_SYNC_TEST_CRASH").ok()?;
+        Some(Wanted::read(&text))
+    });
+
+    /// What unwinds in place of a kill.
+    #[derive(Debug)]
+    pub struct Crashed {
+        /// The point.
+        pub point: String,
+    }
+
+    /// Which pass of which point is the last.
+    struct Wanted {
+        point: String,
+        nth: u32,
+        passes: AtomicU32,
+    }
+
+    impl Wanted {
+        fn read(text: &str) -> Self {
+            let (point, nth) = text.split_once(':').map_or((text, 1), |(point, nth)| {
+                let nth = nth.parse().expect("a crash is wanted at the n-th pass");
+                (point, nth)
+            });
+            Self {
+                point: point.to_owned(),
+                nth,
+                passes: AtomicU32::new(0),
+            }
+        }
+
+        fn is_here(&self, name: &str) -> bool {
+            (self.point == name || self.point == "*")
+                && self.passes.fetch_add(1, Ordering::Relaxed) + 1 == self.nth
+        }
+    }
+
+    /// Runs a future that unwinds with [`Crashed`] at this point, which is written as in `JOBTICKET_SYNC_TEST_CRASH`. Tasks that it spawns pass all points unharmed.
+    pub async fn crashing_at<F: Future>(point: &str, run: F) -> F::Output {
+        OF_TASK.scope(Wanted::read(point), run).await
+    }
+
+    pub(super) fn pass(name: &str) {
+        if let Ok(here) = OF_TASK.try_with(|wanted| wanted.is_here(name)) {
+            if here {
+                let point = name.to_owned();
+                // Not a panic: no hook prints it.
+                std::panic::resume_unwind(Box::new(Crashed { point }));
+            }
+        } else if OF_PROCESS
+            .as_ref()
+            .is_some_and(|wanted| wanted.is_here(name))
+        {
+            nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::SIGKILL)
+                .expect("a process may kill itself");
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+
+        use super::*;
+
+        fn crash(point: &str) -> Option<String> {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            let run = async {
+                for name in ["begun", "pulled", "pulled", "ended"] {
+                    pass(name);
+                    tokio::task::yield_now().await;
+                }
+            };
+            let run = || runtime.block_on(crashing_at(point, run));
+            let crashed = catch_unwind(AssertUnwindSafe(run)).err()?;
+            Some(crashed.downcast::<Crashed>().unwrap().point)
+        }
+
+        #[test]
+        fn a_task_unwinds_at_the_pass_that_was_wanted_and_at_no_other() {
+            assert_eq!(crash("pulled").as_deref(), Some("pulled"));
+            assert_eq!(crash("pulled:2").as_deref(), Some("pulled"));
+            assert_eq!(crash("*:4").as_deref(), Some("ended"));
+            assert_eq!(crash("pulled:3"), None);
+            assert_eq!(crash("*:5"), None);
+            // Nothing of it is left behind.
+            pass("pulled");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use jobticket_sync::exit::Exit;
 use jobticket_sync::explain::explain;
 use jobticket_sync::roster::HrId;
 use jobticket_sync::source::chain;
-use jobticket_sync::store::{self, Store, StoreError};
+use jobticket_sync::store::{Store, StoreError};
 use jobticket_sync::sync::{Context, Secrets, drift};
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ impl Called<'_> {
 
     /// The store, or an empty one in memory where there is none yet: then there is nothing to look at and nothing to decide, and nothing is made for that.
     fn store(&self, lasts: bool) -> Result<Store, StoreError> {
-        match self.config.state_dir.join(store::FILE).try_exists() {
+        match Store::is_in(&self.config.state_dir) {
             Ok(false) if !lasts => Store::in_memory(self.clock.clone()),
             // What cannot be looked at is told by the attempt to open it.
             Ok(_) | Err(_) => Store::open(&self.config.state_dir, self.clock.clone()),
@@ -122,6 +122,8 @@ impl Called<'_> {
             }
             Command::Check { .. }
             | Command::Sandbox(_)
+            | Command::Backup { .. }
+            | Command::Restore { .. }
             | Command::Explain { .. }
             | Command::Drift => unreachable!("these are dispatched elsewhere"),
         };

@@ -23,11 +23,12 @@
 //! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock` |
 //! | `drift` | where JobTicket differs from the snapshot | `jobticket`, `plan`, `roster` |
 //! | `audit` | the audit log: events, masking, hash chain, the file | `plan`, `guard`, `config`, `roster`, `drift`, `digest` |
-//! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
+//! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock, copying and replacing it; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
 //! | `sandbox` | the JobTicket API imitated on loopback | `jobticket`, `clock` |
 //! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `drift`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `sandbox`, `source`, `store` |
 //! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |
+//! | `backup` | the commands `backup` and `restore` | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `store`, `sync`, `user` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
@@ -36,11 +37,15 @@
 //! configuration; `audit` names fields of `roster`; and the cross-cutting `clock` and `digest` stand apart because every layer needs them.
 
 pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(not(feature = "test-hooks"))]
 mod crash;
+#[cfg(feature = "test-hooks")]
+pub mod crash;
 pub mod decisions;
 mod digest;
 pub mod drift;

@@ -3,6 +3,7 @@
 mod dispatch;
 mod logging;
 
+use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use jobticket_sync::audit::AuditFile;
+use jobticket_sync::backup::{self, Restore};
 use jobticket_sync::check::check;
 use jobticket_sync::cli::{Cli, Command, Output, SandboxArgs};
 use jobticket_sync::clock::Clock;
@@ -97,7 +99,11 @@ async fn dispatch(cli: Cli) -> Exit {
         Ok(config) => config,
         Err(error) => return say(Exit::Configuration, &chain(&error)),
     };
-    // Before another user is taken on: the audit log names who asked.
+    // Before another user is taken on: root may read what that user may not, and the audit log names who asked.
+    let opened = match opened(&cli) {
+        Ok(opened) => opened,
+        Err(message) => return say(Exit::Configuration, &message),
+    };
     let user = user::login_name();
     if let Err(error) = user::become_owner_of(&config.state_dir) {
         let folder = config.state_dir.display();
@@ -133,6 +139,14 @@ async fn dispatch(cli: Cli) -> Exit {
     }
     let progress = Progress::new(std::io::stderr().is_terminal());
     logging::start(config.log, progress.clone());
+    if let Some(file) = opened {
+        let context = backup::Context {
+            config: &config,
+            clock: &clock,
+            user: &user,
+        };
+        return back_up_or_restore(&cli, &context, file).await;
+    }
     match &cli.command {
         Some(Command::Check { offline }) => {
             checked(&cli, &config, &chosen, *offline, &clock, &progress).await
@@ -191,6 +205,52 @@ async fn checked(
         text,
     );
     exit
+}
+
+/// The file that `backup` or `restore` reads: the configuration, or a backup.
+fn opened(cli: &Cli) -> Result<Option<File>, String> {
+    let path = match &cli.command {
+        Some(Command::Backup { .. }) => &cli.config,
+        Some(Command::Restore { file, .. }) => file,
+        _ => return Ok(None),
+    };
+    if cli.integration.is_some() {
+        return Err("A backup holds all integrations; leave --integration out".to_owned());
+    }
+    let opened = File::open(path).map(Some);
+    opened.map_err(|error| format!("{} cannot be read ({error})", path.display()))
+}
+
+async fn back_up_or_restore(cli: &Cli, context: &backup::Context<'_>, file: File) -> Exit {
+    let done = match &cli.command {
+        Some(Command::Backup { file: path, force }) => {
+            tokio::task::block_in_place(|| backup::write(context, path, *force, file))
+        }
+        Some(Command::Restore {
+            file: path,
+            force,
+            with_config,
+        }) => {
+            let mut beside = cli.config.clone().into_os_string();
+            beside.push(".restored");
+            let task = Restore {
+                path,
+                file,
+                force: *force,
+                configuration: with_config.then(|| beside.into()),
+            };
+            backup::restore(context, task).await
+        }
+        _ => return Exit::Done,
+    };
+    match done {
+        Ok(report) => {
+            let json = serde_json::json!({ "backup": report, "exitCode": Exit::Done });
+            print(cli.output, &json, || report.to_string());
+            Exit::Done
+        }
+        Err(error) => say_as(cli.output, error.exit(), &chain(&error)),
+    }
 }
 
 async fn run(

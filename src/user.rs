@@ -25,6 +25,11 @@ pub fn login_name() -> String {
     name_of(getuid())
 }
 
+/// The user that the process works as.
+pub(crate) fn name() -> String {
+    name_of(geteuid())
+}
+
 fn name_of(uid: Uid) -> String {
     match User::from_uid(uid) {
         Ok(Some(user)) => user.name,

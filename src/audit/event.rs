@@ -255,6 +255,23 @@ pub enum Event {
         file: String,
         error: String,
     },
+    /// The store, this log and the configuration were written to a backup, which holds personal data.
+    BackupWritten {
+        user: String,
+        file: String,
+        bytes: u64,
+        lines: u64,
+    },
+    /// The store and this log came from a backup; `replaced` is the folder of those that were here.
+    Restored {
+        user: String,
+        file: String,
+        backup_time: String,
+        backup_version: String,
+        lines: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaced: Option<String>,
+    },
     /// A crash had torn the last line of this file; it was ended and left as it is.
     TornLineSealed { bytes: u64, sha256: String },
     /// This file already ended with a later line than the store knows of: the store was replaced by an older or a new one.

@@ -8,6 +8,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
 use super::line::Line;
 use crate::digest::sha256;
 
@@ -37,6 +39,7 @@ pub enum Gap {
 }
 
 /// The file, opened and locked for one append.
+#[derive(Debug)]
 pub struct Locked {
     file: File,
 }
@@ -123,6 +126,14 @@ impl Locked {
         Ok(gaps)
     }
 
+    /// Lets the next process append, and hands the file out for reading, with its length until now: whatever comes later stands behind that.
+    pub fn release(mut self) -> io::Result<(File, u64)> {
+        let length = self.file.seek(SeekFrom::End(0))?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.unlock()?;
+        Ok((self.file, length))
+    }
+
     /// How the file ends, with all of its lines that may be those from number `from` on.
     fn end(&mut self, from: u64) -> io::Result<End> {
         let length = self.file.seek(SeekFrom::End(0))?;
@@ -173,9 +184,15 @@ struct End {
     torn: Option<Vec<u8>>,
 }
 
+/// The one member that is looked at; the others are only known to be JSON.
+#[derive(Deserialize)]
+struct Numbered {
+    seq: u64,
+}
+
 fn seq_of(line: &[u8]) -> Option<u64> {
-    let value: serde_json::Value = serde_json::from_slice(line).ok()?;
-    value.get("seq")?.as_u64()
+    let line: Numbered = serde_json::from_slice(line).ok()?;
+    Some(line.seq)
 }
 
 #[cfg(test)]

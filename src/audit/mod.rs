@@ -10,6 +10,6 @@ mod line;
 mod mask;
 
 pub use event::{Event, Values};
-pub use file::{AuditFile, Gap};
+pub use file::{AuditFile, Gap, Locked};
 pub use line::{Head, Line, compose};
 pub use mask::{mask, mask_text, parts};

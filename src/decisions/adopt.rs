@@ -76,7 +76,7 @@ fn decide(
 ) -> Result<Said, NotDecided> {
     let (store, name) = (desk.store, &integration.name);
     let target = target_of(integration);
-    let restored = store.restored(&target)?;
+    let restored = store.restored(&target)?.is_some();
     let last = there.last_sync_id.as_deref();
     let foreign = match last {
         Some(sync_id) if !store.is_ours(&target, sync_id)? => Some(sync_id),

@@ -95,6 +95,7 @@ pub struct Judgement {
     /// The limits that tripped.
     pub trips: Vec<Trip>,
     gone: BTreeMap<HrId, Grounds>,
+    leave: BTreeSet<HrId>,
     stay: BTreeSet<HrId>,
 }
 
@@ -140,6 +141,9 @@ impl Judgement {
     pub(super) fn let_go(&mut self, change: &Change, grounds: Grounds) {
         if !self.stay.contains(&change.hr_id) {
             self.gone.insert(change.hr_id.clone(), grounds);
+            if matches!(change.what, What::Leaves(_)) {
+                self.leave.insert(change.hr_id.clone());
+            }
         }
     }
 
@@ -161,6 +165,8 @@ impl Judgement {
 
     /// Lets a plan through from which everything that waits was taken: each leaver must have been let go, and nobody who stays may change.
     ///
+    /// Who was carried forward with the values of a push that was never answered is no change, although they join what is acknowledged.
+    ///
     /// # Errors
     /// Somebody would change whom this judgement did not let go, or the whole plan waits.
     pub fn approve(&self, plan: Plan) -> Result<Approved, Unaccounted> {
@@ -169,8 +175,11 @@ impl Judgement {
         }
         let wrong = plan.changes.iter().find(|change| {
             let hr_id = &change.hr_id;
-            let leaves = matches!(change.what, What::Leaves(_));
-            self.stay.contains(hr_id) || (leaves && !self.gone.contains_key(hr_id))
+            match change.what {
+                What::Leaves(_) => self.stay.contains(hr_id) || !self.leave.contains(hr_id),
+                What::Joins => self.stay.contains(hr_id) && !is_carried_forward(&plan, hr_id),
+                What::Changes { .. } => self.stay.contains(hr_id),
+            }
         });
         if let Some(change) = wrong {
             let hr_id = change.hr_id.clone();
@@ -189,4 +198,9 @@ impl Judgement {
             hash,
         })
     }
+}
+
+/// Only people whom JobTicket has or may have are carried forward.
+fn is_carried_forward(plan: &Plan, hr_id: &HrId) -> bool {
+    plan.entry(hr_id).is_some_and(|entry| entry.line == 0)
 }

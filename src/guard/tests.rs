@@ -72,6 +72,8 @@ fn with_limits(mut case: Case, limits: Limits) -> Case {
 #[derive(Debug, Clone)]
 struct Case {
     old: Vec<Employee>,
+    /// People of a push that was never answered, who are not among the old.
+    doubtful: Vec<Employee>,
     new: Vec<Employee>,
     ended: Vec<(HrId, bool)>,
     removed: Vec<HrId>,
@@ -97,6 +99,7 @@ impl Case {
         let leavers = ids(old).into_iter().filter(|hr_id| !stay.contains(hr_id));
         Self {
             old: old.to_vec(),
+            doubtful: Vec::new(),
             new: new.to_vec(),
             ended: Vec::new(),
             removed: Vec::new(),
@@ -124,13 +127,13 @@ impl Case {
     fn known(&self) -> Known {
         Known {
             snapshot: Some(keyed(&self.old)),
-            doubtful: None,
+            doubtful: (!self.doubtful.is_empty()).then(|| keyed(&self.doubtful)),
             linked: Vec::new(),
         }
     }
 
     fn values(&self) -> HashMap<HrId, Employee> {
-        let old = self.old.iter();
+        let old = self.old.iter().chain(&self.doubtful);
         old.map(|person| (person.hr_id.clone(), person.clone()))
             .collect()
     }
@@ -238,13 +241,17 @@ impl Case {
     }
 
     fn approve(&mut self, hold: u64, hr_id: &str, key_change: bool) {
-        let approval = Approval {
-            hold,
-            reason: self.reason(hr_id),
-            key_change,
-        };
+        let reason = self.reason(hr_id);
+        self.approve_for(reason, hold, hr_id, key_change);
+    }
+
+    fn approve_for(&mut self, reason: String, hold: u64, hr_id: &str, key_change: bool) {
         let of_person = self.decided.approvals.entry(id(hr_id)).or_default();
-        of_person.push(approval);
+        of_person.push(Approval {
+            hold,
+            reason,
+            key_change,
+        });
     }
 
     fn reject(&mut self, hr_id: &str) {

@@ -105,6 +105,7 @@ async fn state(State(server): Shared) -> Json<Value> {
         "employees": employees.collect::<Vec<_>>(),
         "pending": inner.world.pending.len(),
         "pushes": inner.records.pushes(),
+        "mostPushesAtOnce": inner.records.most_pushes_at_once(),
         "requests": inner.records.requests(),
     }))
 }

@@ -147,6 +147,8 @@ impl Desk {
         body: Bytes,
         fault: Option<FaultKind>,
     ) -> Result<Response, Closed> {
+        let _under_way = api::is_sync(&parts.method, parts.uri.path())
+            .then(|| self.server.lock().records.mark_push());
         let push = self.note_push(&parts, &body).await;
         let canned = match &fault {
             Some(FaultKind::DropBefore) => return Err(Closed),
@@ -172,6 +174,10 @@ impl Desk {
         if let Some(FaultKind::Delay { ms }) = fault {
             self.server.clock.sleep(Duration::from_millis(ms)).await;
         }
+        let body = match &fault {
+            Some(FaultKind::SpoilRecord { hr_id }) => fault::spoil(body, hr_id),
+            _ => body,
+        };
         let page = query_number(&parts.uri, "page").unwrap_or(1);
         let mut request = Request::from_parts(parts, Body::from(body));
         if fault == Some(FaultKind::RepeatPage) {

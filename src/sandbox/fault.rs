@@ -1,7 +1,11 @@
 //! Faults on demand: what tests ask the sandbox to do wrong, and to which requests.
 
+use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::api;
 
 /// A fault that waits for its requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +82,12 @@ pub enum FaultKind {
     /// Answers the page before the one asked for, under the number asked for. Hits requests of page 2
     /// and later only.
     RepeatPage,
+    /// Empties the first name of one person of a push, so that the request is judged as one that holds a value that is refused. A push
+    /// without this person goes through. Hits pushes only.
+    SpoilRecord {
+        /// Whose record.
+        hr_id: String,
+    },
     /// Answers 200 with a web page, as a proxy or a sign-in portal does; the request is not processed.
     #[serde(rename = "html_200")]
     Html200,
@@ -123,6 +133,7 @@ impl Fault {
         fits && match self.kind {
             FaultKind::LieTotal { .. } => method == Method::GET && is_list(path),
             FaultKind::RepeatPage => method == Method::GET && is_list(path) && page > 1,
+            FaultKind::SpoilRecord { .. } => api::is_sync(method, path),
             _ => true,
         }
     }
@@ -139,6 +150,19 @@ fn is_list(path: &str) -> bool {
 /// The code of a fault as a status; [`Fault::check`] keeps out what is none.
 pub(crate) fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// The body of a push with an empty first name in the record of this person; what is no such body stays as it is.
+pub(crate) fn spoil(body: Bytes, hr_id: &str) -> Bytes {
+    let Ok(mut request) = serde_json::from_slice::<Value>(&body) else {
+        return body;
+    };
+    let mut records = request["employees"].as_array_mut().into_iter().flatten();
+    let Some(record) = records.find(|record| record["hrId"] == hr_id) else {
+        return body;
+    };
+    record["firstName"] = Value::from("");
+    request.to_string().into()
 }
 
 /// The faults that wait, in the order they were asked for.

@@ -1,6 +1,7 @@
 //! What the sandbox saw, for tests to look at: requests and pushes. Kept in memory, bounded, gone with the sandbox.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, USER_AGENT};
@@ -60,6 +61,9 @@ pub(crate) struct Records {
     pushes: VecDeque<SeenPush>,
     forgotten_pushes: usize,
     push_bytes: usize,
+    /// One of these for each push that came in and is not answered yet, and this one.
+    under_way: Arc<()>,
+    most_pushes_at_once: usize,
     /// Arrivals of the last window, oldest first.
     window: VecDeque<DateTime<Utc>>,
     most_in_window: usize,
@@ -155,6 +159,19 @@ impl Records {
         &self.requests
     }
 
+    /// A push is under way for as long as its mark is kept.
+    pub(crate) fn mark_push(&mut self) -> Arc<()> {
+        let mark = self.under_way.clone();
+        let at_once = Arc::strong_count(&self.under_way) - 1;
+        self.most_pushes_at_once = self.most_pushes_at_once.max(at_once);
+        mark
+    }
+
+    /// The largest number of pushes that were under way at one time.
+    pub(crate) fn most_pushes_at_once(&self) -> usize {
+        self.most_pushes_at_once
+    }
+
     /// The largest number of requests that came in any window of 60 seconds; the health check is none.
     pub(crate) fn most_in_window(&self) -> usize {
         self.most_in_window
@@ -191,6 +208,17 @@ mod tests {
         }
         records.arrived(request(201), false);
         assert_eq!(records.most_in_window(), 4);
+    }
+
+    #[test]
+    fn pushes_are_under_way_until_their_mark_is_gone() {
+        let mut records = Records::default();
+        drop(records.mark_push());
+        drop(records.mark_push());
+        assert_eq!(records.most_pushes_at_once(), 1);
+        let _first = records.mark_push();
+        drop(records.mark_push());
+        assert_eq!(records.most_pushes_at_once(), 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! transaction; events for the audit log are part of it. The snapshot moves only with a [`Receipt`](crate::jobticket::Receipt). All of this blocks: callers keep it off the
 //! async threads. WAL does not work on network file systems, so what `journal_mode` answers is checked.
 
+mod copy;
 mod holds;
 mod ledger;
 mod lock;
@@ -11,13 +12,16 @@ mod outbox;
 mod person;
 mod pieces;
 mod push;
+mod replace;
+mod restored;
 mod runs;
 mod schema;
 mod snapshot;
 mod sources;
 mod standing;
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,6 +29,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+pub(crate) use copy::{Copied, Holding, version_of};
 pub use holds::{
     Decision, HeldPerson, HeldState, HoldRecord, HoldState, HoldsUpdate, NewHold, Scope, Verb,
 };
@@ -33,6 +38,7 @@ pub use lock::{LockTaken, RunLock};
 pub use outbox::{Note, Notes};
 pub use person::{DecisionRecord, Left, Remembered};
 pub use push::{Prepared, PushState, Settled, Unsettled};
+pub(crate) use replace::Alone;
 pub use snapshot::rules_mark;
 pub use sources::{Delivered, SourceState, pieces_of};
 pub use standing::{Fact, Missing, Origin};
@@ -70,7 +76,7 @@ pub enum StoreError {
     },
     /// The file is a database of another program.
     #[error(
-        "state.db in the state folder is not a store of jobticket-sync; set state_dir to a folder of its own"
+        "state.db in the state folder is not a store of jobticket-sync; set state_dir to a folder of its own, or go on from a backup if this is the right one and it is damaged"
     )]
     NotOurs,
     /// The file was written by a newer version of this program.
@@ -88,6 +94,9 @@ pub enum StoreError {
         "The state folder is on a file system without shared memory (journal mode {0}), such as NFS; use a local disk"
     )]
     NoWal(String),
+    /// Another process is putting a backup in place.
+    #[error("A restore is in progress in the state folder; try again when it is over")]
+    BeingReplaced,
     /// The audit log cannot be written, so nothing may be done.
     #[error("The audit log {path} cannot be written ({cause}); nothing is done without it")]
     Audit {
@@ -142,18 +151,27 @@ impl Target {
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     clock: Clock,
+    /// Keeps a restore from moving the files away from under us; a store without a file needs none.
+    _in_use: Option<Arc<File>>,
 }
 
 impl Store {
     /// Opens the store in `folder`, and makes both where they are not there yet.
     pub fn open(folder: &Path, clock: Clock) -> Result<Self, StoreError> {
         make_folder(folder)?;
+        let in_use = replace::share(folder)?;
         let path = folder.join(FILE);
         let connection = Self::prepare_connection(&path).map_err(|error| error.named(&path))?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
             clock,
+            _in_use: Some(Arc::new(in_use)),
         })
+    }
+
+    /// Whether there is a store in `folder`, or one that a restore has still to put there.
+    pub fn is_in(folder: &Path) -> io::Result<bool> {
+        Ok(folder.join(FILE).try_exists()? || replace::is_pending(folder)?)
     }
 
     /// Nothing is written before it is known that the file is whole and ours.
@@ -185,6 +203,7 @@ impl Store {
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
             clock,
+            _in_use: None,
         })
     }
 

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Store, StoreError};
-use crate::audit::{AuditFile, Event, Gap, Head, Line, Values, compose};
+use crate::audit::{AuditFile, Event, Gap, Head, Line, Locked, Values, compose};
 
 /// An event with the personal values that stand beside it.
 #[derive(Clone)]
@@ -91,13 +91,24 @@ impl Store {
         if self.pending(1)?.is_empty() {
             return Ok(());
         }
-        let mut locked = file.lock().map_err(failed)?;
+        self.flush_locked(&mut file.lock().map_err(failed)?, file)
+    }
+
+    /// The same, where the caller has locked the file already.
+    pub(super) fn flush_locked(
+        &self,
+        locked: &mut Locked,
+        file: &AuditFile,
+    ) -> Result<(), StoreError> {
         loop {
             let lines = self.pending(5_000)?;
             let Some(last) = lines.last() else {
                 return Ok(());
             };
-            let gaps = locked.append(&lines).map_err(failed)?;
+            let gaps = locked.append(&lines).map_err(|cause| StoreError::Audit {
+                path: file.path().to_owned(),
+                cause,
+            })?;
             crate::crash::point("appended");
             self.write(|transaction| {
                 transaction.execute("DELETE FROM audit_outbox WHERE seq <= ?1", [last.seq])?;

@@ -277,19 +277,10 @@ impl Store {
                 &[],
                 None,
             )?;
-            clear_restored(transaction, target)?;
+            super::restored::clear_restored(transaction, target)?;
             let void = super::holds::void_approvals(transaction, target)?;
             self.note(transaction, &notes(&void))
         })
-    }
-
-    /// Whether the state was restored from a backup and is not adopted yet.
-    pub fn restored(&self, target: &Target) -> Result<bool, StoreError> {
-        Ok(self.lock().query_row(
-            "SELECT EXISTS (SELECT 1 FROM fact WHERE name = 'restored:' || ?1)",
-            [target.as_str()],
-            |row| row.get(0),
-        )?)
     }
 
     /// Whether a push of this store, or of an installation that was adopted, had this syncId.
@@ -302,15 +293,6 @@ impl Store {
         )?;
         Ok(pushed || adopted.iter().any(|ours| ours == sync_id))
     }
-}
-
-/// A state that was restored from a backup is that of this installation again.
-fn clear_restored(transaction: &Transaction<'_>, target: &Target) -> Result<(), StoreError> {
-    transaction.execute(
-        "DELETE FROM fact WHERE name = 'restored:' || ?1",
-        [target.as_str()],
-    )?;
-    Ok(())
 }
 
 fn write_fact<T: Serialize>(

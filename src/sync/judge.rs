@@ -70,7 +70,7 @@ impl Run<'_> {
     /// What stops everything, whatever the plan is.
     fn stopped(&self, there: Option<&There>) -> Result<Option<Stopped>, StoreError> {
         let store = self.context.store;
-        if off(|| store.restored(&self.target))? {
+        if off(|| store.restored(&self.target))?.is_some() {
             return Ok(Some(Stopped::Restored));
         }
         let lost: Option<Vec<u64>> = off(|| store.fact(&self.target, Fact::TicketsLost))?;

@@ -421,7 +421,7 @@ impl<'c> Run<'c> {
         if plan.entries.is_empty() {
             return self.refuse_empty(&plan, report);
         }
-        let restored = off(|| store.restored(&self.target))?;
+        let restored = off(|| store.restored(&self.target))?.is_some();
         let nothing_to_end = self.holds.is_empty() || stage.failed;
         if plan.is_empty() && !resync && nothing_to_end && !restored {
             return self.unchanged(&plan, &stage, report);

@@ -23,8 +23,22 @@ const POINTS: [&str; 12] = [
     "appended:2",
 ];
 
-/// Crash points that need a run of another kind.
-const OTHERS: [&str; 3] = ["held", "migrating", "settled"];
+/// Crash points that need a run of another kind, or a command.
+const OTHERS: [&str; 13] = [
+    "held",
+    "migrating",
+    "settled",
+    "backup_copied",
+    "backup_packed",
+    "backup_named",
+    "restore_unpacked",
+    "restore_marked",
+    "restore_decided",
+    "restore_aside",
+    "restore_store",
+    "restore_log",
+    "restore_done",
+];
 
 fn killed_at(company: &mut Company, point: &str) -> Ran {
     let variable = ("JOBTICKET_SYNC_TEST_CRASH".to_owned(), point.to_owned());

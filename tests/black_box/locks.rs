@@ -13,9 +13,10 @@ fn run_lock(company: &Company) -> std::path::PathBuf {
     let entries = std::fs::read_dir(company.path("state"))
         .unwrap()
         .map(Result::unwrap);
-    let mut locks = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|end| end == "lock"));
+    let mut locks = entries.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("run-") && name.ends_with(".lock")
+    });
     locks.next().expect("a run made the lock")
 }
 

@@ -144,3 +144,32 @@ fn nobody_is_asked_about_twice_and_whoever_stays_is_not_let_go() {
     assert_eq!(judged.stays().len(), 2);
     assert!(judged.nothing_goes(&plan));
 }
+
+/// Nine people, and somebody of a push that was never answered.
+fn in_doubt(new: &[Employee]) -> Case {
+    let mut case = Case::new(&people(0..9, "A"), new);
+    case.doubtful = people(20..21, "A");
+    case
+}
+
+#[test]
+fn whoever_stays_with_the_values_of_a_push_that_was_never_answered_is_let_through() {
+    let leaver = in_doubt(&people(0..9, "A"));
+    let judged = leaver.judge();
+    assert_eq!(judged.counting, [(id("00020"), 0)]);
+    let sent = leaver.without_waiting(&judged);
+    assert_eq!(sent.changes[0].to_string(), "+ 00020 joins");
+    assert!(judged.approve(sent).is_ok());
+    assert!(judged.approve(leaver.plan()).is_err());
+    // The same where their row has other values, and they wait for the limit on joiners.
+    let new = [people(0..9, "A"), people(20..21, "B")].concat();
+    let mut joiner = in_doubt(&new);
+    joiner.limits.joiners = exactly(0);
+    let judged = joiner.judge();
+    assert_eq!(asked(&judged), [("00020", "joiners")]);
+    let sent = joiner.without_waiting(&judged);
+    let stays = &sent.entry(&id("00020")).unwrap().employee;
+    assert_eq!(*stays, person("00020", "A"));
+    assert!(judged.approve(sent).is_ok());
+    assert!(judged.approve(joiner.plan()).is_err());
+}

@@ -234,3 +234,20 @@ async fn faults_can_be_taken_back_and_impossible_ones_are_refused() {
         assert_eq!(bench.control("faults", &json!([{"kind": kind}])).await, 400);
     }
 }
+
+#[tokio::test]
+async fn a_spoilt_record_is_refused_by_name_and_pushes_without_it_go_through() {
+    let bench = Bench::new().await;
+    let behaviour = json!({"refusal": "named_records"});
+    assert_eq!(bench.control("behaviour", &behaviour).await, 204);
+    assert_eq!(bench.push("one", &people(3)).await.status(), 204);
+    let kind = json!({"spoil_record": {"hr_id": "p001"}});
+    bench.fault(json!({"times": 9, "kind": kind})).await;
+    assert_eq!(bench.status("/employees").await, 200);
+    let response = bench.push("two", &people(2)).await;
+    assert_eq!(response.status(), 422);
+    assert!(read(response).await["errors"]["employees.1.firstName"].is_array());
+    assert_eq!(bench.statuses().await, [ACTIVE, ACTIVE, "cancelled"]);
+    assert_eq!(bench.push("three", &people(1)).await.status(), 204);
+    assert_eq!(bench.statuses().await, [ACTIVE, "cancelled", "cancelled"]);
+}

@@ -1,0 +1,242 @@
+//! Puts a backup in place.
+//!
+//! The order, and why it is safe: the backup is read to its end and compared with its manifest before anything on this machine changes. Then all run locks are taken, and the store for this process
+//! alone. The new store and audit log are unpacked under other names; the store is checked, brought to this version and marked as restored, with the event that tells of it in its outbox. Only when
+//! all of that is on disk does the store's own [`Alone`] exchange store and audit log: killed before its intent, everything is as it was; killed after it, whoever opens the store next
+//! finishes the exchange. The store knows of one line that the log does not hold yet, its outbox; the next to flush it appends it, so the chain goes on.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::archive::read;
+use super::part::{Part, folder_of};
+use super::write::lock;
+use super::{BackupError, CONFIGURATION, Context, Done, LOG, Manifest, Report, STORE};
+use crate::audit::{AuditFile, Event};
+use crate::store::{Alone, Holding, Notes, RunLock, Store, StoreError, version_of};
+use crate::sync::target_of;
+
+/// What is to be restored, and how.
+#[derive(Debug)]
+pub struct Restore<'r> {
+    /// The backup.
+    pub path: &'r Path,
+    /// The backup, opened.
+    pub file: File,
+    /// Move aside what is there.
+    pub force: bool,
+    /// Write the configuration of the backup here.
+    pub configuration: Option<PathBuf>,
+}
+
+/// Puts a backup in place.
+pub async fn restore(context: &Context<'_>, task: Restore<'_>) -> Result<Report, BackupError> {
+    tokio::task::block_in_place(|| verify(&task))?;
+    let state = &context.config.state_dir;
+    let mut running = Vec::new();
+    for integration in &context.config.integrations {
+        let (target, name) = (target_of(integration), &integration.name);
+        let waiting = || {};
+        let lock = RunLock::take(state, &target, name, Duration::ZERO, context.clock, waiting);
+        running.push(lock.await?);
+    }
+    tokio::task::block_in_place(|| put(context, &task))
+}
+
+/// Reads all of it, and keeps nothing.
+fn verify(task: &Restore<'_>) -> Result<Manifest, BackupError> {
+    read(task.path, rewound(task)?, |_, _| Ok(io::sink()))
+}
+
+fn rewound<'t>(task: &'t Restore<'_>) -> Result<&'t File, BackupError> {
+    let mut file = &task.file;
+    file.rewind().map_err(|cause| BackupError::Read {
+        path: task.path.to_owned(),
+        cause,
+    })?;
+    Ok(file)
+}
+
+fn put(context: &Context<'_>, task: &Restore<'_>) -> Result<Report, BackupError> {
+    let state = &context.config.state_dir;
+    let audit = context.config.audit_file();
+    let _lock = lock(state)?;
+    let in_use = || BackupError::InUse {
+        path: state.clone(),
+    };
+    let alone = Alone::take(state)?.ok_or_else(in_use)?;
+    let failed = |cause| BackupError::Unpack { cause };
+    let log_there = fs::metadata(&audit).is_ok_and(|log| log.len() > 0);
+    let occupied = Store::is_in(state).map_err(failed)? || log_there;
+    if occupied && !task.force {
+        return Err(BackupError::Occupied {
+            path: state.clone(),
+        });
+    }
+    let aside = occupied.then(|| free_name(context));
+    let mut staged = Staged {
+        folder: alone.stage()?,
+        log: Alone::staged_audit(&audit),
+        alone: &alone,
+        keep: false,
+    };
+    let manifest = staged.unpack(task)?;
+    crate::crash::point("restore_unpacked");
+    let holds = staged.mark(context, task, &manifest, aside.as_deref())?;
+    crate::crash::point("restore_marked");
+    if let Some(to) = &task.configuration {
+        write_configuration(task, to)?;
+    }
+    let audit = std::path::absolute(audit).map_err(failed)?;
+    let folder = aside.clone().unwrap_or_else(|| free_name(context));
+    alone.decide(&folder, &audit)?;
+    staged.keep = true;
+    alone.carry_out().map_err(BackupError::Unfinished)?;
+    drop(staged);
+    drop(alone);
+    // The line that tells of it is in the store's outbox; should this fail, the next run appends it.
+    Store::open(state, context.clock.clone())
+        .and_then(|store| store.flush(&AuditFile::new(audit)))
+        .map_err(BackupError::Unfinished)?;
+    let done = Done::Restored {
+        replaced: aside.map(|aside| state.join(aside)),
+        configuration: task.configuration.clone(),
+    };
+    Ok(Report::new(
+        context.config,
+        task.path,
+        manifest,
+        holds,
+        done,
+    ))
+}
+
+/// A folder for what was there before; several may come in one second.
+fn free_name(context: &Context<'_>) -> String {
+    let name = format!("replaced-{}", context.clock.now().format("%Y%m%dT%H%M%SZ"));
+    let taken = |name: &String| context.config.state_dir.join(name).exists();
+    let numbered = (2..).map(|number| format!("{name}.{number}"));
+    std::iter::once(name.clone())
+        .chain(numbered)
+        .find(|name| !taken(name))
+        .expect("the numbers have no end")
+}
+
+/// What is unpacked and has no final name yet. Dropped, it is removed, unless it is needed.
+struct Staged<'a> {
+    folder: PathBuf,
+    log: PathBuf,
+    alone: &'a Alone,
+    keep: bool,
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = self.alone.clear();
+            let _ = fs::remove_file(&self.log);
+        }
+    }
+}
+
+impl Staged<'_> {
+    fn unpack(&self, task: &Restore<'_>) -> Result<Manifest, BackupError> {
+        let failed = |cause| BackupError::Unpack { cause };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder_of(&self.log))
+            .map_err(failed)?;
+        let target = |_: &Manifest, name: &str| -> Result<Box<dyn io::Write>, BackupError> {
+            let path = match name {
+                STORE => self.folder.join(STORE),
+                LOG => self.log.clone(),
+                _ => return Ok(Box::new(io::sink())),
+            };
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(path);
+            Ok(Box::new(file.map_err(failed)?))
+        };
+        read(task.path, rewound(task)?, target)
+    }
+
+    /// Checks the store, brings it to this version and marks it.
+    fn mark(
+        &self,
+        context: &Context<'_>,
+        task: &Restore<'_>,
+        manifest: &Manifest,
+        aside: Option<&str>,
+    ) -> Result<Vec<Holding>, BackupError> {
+        let path = self.folder.join(STORE);
+        let unusable = |error| match error {
+            StoreError::Newer { .. } => BackupError::Newer {
+                path: task.path.to_owned(),
+                version: manifest.version.clone(),
+            },
+            error => BackupError::Content(error),
+        };
+        let version = version_of(&path).map_err(unusable)?;
+        if version != manifest.schema {
+            return Err(BackupError::Damaged {
+                path: task.path.to_owned(),
+                detail: "its store has another version than the manifest says".to_owned(),
+            });
+        }
+        let event = Event::Restored {
+            user: context.user.to_owned(),
+            file: super::file_name(task.path),
+            backup_time: manifest.time.to_rfc3339(),
+            backup_version: manifest.version.clone(),
+            lines: manifest.lines,
+            replaced: aside.map(str::to_owned),
+        };
+        let notes = Notes {
+            notes: vec![event.into()],
+            ..Notes::default()
+        };
+        let store = Store::open(&self.folder, context.clock.clone()).map_err(unusable)?;
+        store.mark_restored(&notes)?;
+        let holds = store.holdings()?;
+        store.close_as_one_file()?;
+        let on_disk = || {
+            File::open(&path)?.sync_all()?;
+            File::open(&self.log)?.sync_all()?;
+            File::open(&self.folder)?.sync_all()?;
+            File::open(folder_of(&self.log))?.sync_all()
+        };
+        on_disk().map_err(|cause| BackupError::Unpack { cause })?;
+        Ok(holds)
+    }
+}
+
+/// Writes the configuration of the backup beside the current one, where it replaces nothing.
+fn write_configuration(task: &Restore<'_>, to: &Path) -> Result<(), BackupError> {
+    let failed = |cause| BackupError::Configuration {
+        path: to.to_owned(),
+        cause,
+    };
+    if fs::symlink_metadata(to).is_ok() {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    let part = Part::begin(to).map_err(failed)?;
+    let part = part.ok_or_else(|| failed(io::ErrorKind::ResourceBusy.into()))?;
+    let target = |_: &Manifest, name: &str| -> Result<Box<dyn io::Write>, BackupError> {
+        let file = part.file().try_clone().map_err(failed)?;
+        Ok(if name == CONFIGURATION {
+            Box::new(file)
+        } else {
+            Box::new(io::sink())
+        })
+    };
+    read(task.path, rewound(task)?, target)?;
+    part.sync().map_err(failed)?;
+    part.finish().map_err(failed)
+}
