@@ -704,8 +704,8 @@ fn killed_anywhere_a_restore_was_done_or_not_begun() {
 
 #[test]
 fn killed_anywhere_a_backup_leaves_the_old_file_or_the_new_one() {
-    let jobticket = JobTicket::start();
     for point in BACKUP_POINTS {
+        let jobticket = JobTicket::start();
         let mut company = with_backup(&jobticket);
         company.run_now().exits(0);
         let before = fs::read(backup_file(&company)).unwrap();

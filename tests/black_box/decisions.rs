@@ -345,10 +345,7 @@ fn a_decision_waits_for_no_run() {
         .company
         .deliver_people("20261121", &without_last(20, 3));
     scene.company.run_now().exits(3);
-    let state = std::fs::read_dir(scene.company.path("state")).unwrap();
-    let mut files = state.map(|entry| entry.unwrap().path());
-    let lock = files.find(|path| path.extension().is_some_and(|end| end == "lock"));
-    let lock = File::create(lock.unwrap()).unwrap();
+    let lock = File::create(crate::locks::run_lock(&scene.company)).unwrap();
     lock.lock().unwrap();
     approved(&scene.company, "1", &[]);
     decided(&scene.company, &["keep", "00001", "--until", "2026-12-01"]);

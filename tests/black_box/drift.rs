@@ -178,10 +178,7 @@ fn a_run_in_progress_is_said_and_waited_for_by_nobody() {
         "{}",
         ran.stdout
     );
-    let state = std::fs::read_dir(scene.company.path("state")).unwrap();
-    let mut files = state.map(|entry| entry.unwrap().path());
-    let lock = files.find(|path| path.extension().is_some_and(|end| end == "lock"));
-    let lock = File::create(lock.unwrap()).unwrap();
+    let lock = File::create(crate::locks::run_lock(&scene.company)).unwrap();
     lock.lock().unwrap();
     let ran = scene.company.run(&["drift"]).exits(0);
     ran.says("A run is or was in progress meanwhile");

@@ -9,7 +9,7 @@ use crate::api_support::{later, tried};
 use crate::support::{Company, JobTicket, NOW, people};
 
 /// The file that keeps two runs of the integration apart; the first run makes it.
-fn run_lock(company: &Company) -> std::path::PathBuf {
+pub(crate) fn run_lock(company: &Company) -> std::path::PathBuf {
     let entries = std::fs::read_dir(company.path("state"))
         .unwrap()
         .map(Result::unwrap);
