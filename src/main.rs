@@ -149,27 +149,7 @@ async fn dispatch(cli: Cli) -> Exit {
     }
     match &cli.command {
         Some(Command::Check { offline }) => {
-            let mut all = Vec::new();
-            for (position, integration) in chosen {
-                progress.stage(&format!("checking {}", integration.name));
-                all.push(check(&config, position, *offline, &clock).await);
-            }
-            progress.end();
-            let exit = all
-                .iter()
-                .fold(Exit::Done, |exit, found| exit.and(found.exit_code));
-            let text = || {
-                all.iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            };
-            print(
-                cli.output,
-                &serde_json::json!({ "checks": all, "exitCode": exit }),
-                text,
-            );
-            exit
+            checked(&cli, &config, &chosen, *offline, &clock, &progress).await
         }
         Some(command) => {
             let called = dispatch::Called {
@@ -194,6 +174,37 @@ async fn dispatch(cli: Cli) -> Exit {
         }
         None => run(&cli, &config, &chosen, &clock, &user, &progress).await,
     }
+}
+
+async fn checked(
+    cli: &Cli,
+    config: &Config,
+    chosen: &[(usize, &Integration)],
+    offline: bool,
+    clock: &Clock,
+    progress: &Progress,
+) -> Exit {
+    let mut all = Vec::new();
+    for (position, integration) in chosen {
+        progress.stage(&format!("checking {}", integration.name));
+        all.push(check(config, *position, offline, clock).await);
+    }
+    progress.end();
+    let exit = all
+        .iter()
+        .fold(Exit::Done, |exit, found| exit.and(found.exit_code));
+    let text = || {
+        all.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    print(
+        cli.output,
+        &serde_json::json!({ "checks": all, "exitCode": exit }),
+        text,
+    );
+    exit
 }
 
 /// The file that `backup` or `restore` reads: the configuration, or a backup.

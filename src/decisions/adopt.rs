@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::{Desk, NotDecided, Said, Words, refused};
+use super::{Desk, NotDecided, Said, Words, notes, refused};
 use crate::audit::Event;
 use crate::config::Integration;
 use crate::exit::Exit;
@@ -118,17 +118,17 @@ fn decide(
     summary += "  From now on this installation is the one that writes; no other may push any more. The next run plans against everyone who is linked there\n";
     desk.confirm(yes, &summary, "Adopt it?")?;
     let sync_ids: Vec<String> = foreign.map(str::to_owned).into_iter().collect();
-    let notes = |void: &[u64]| {
-        let mut told = words.event("adopt", desk.user);
-        told.sync_ids.clone_from(&sync_ids);
-        let mut events: Vec<Event> = vec![told.into()];
+    let told = |void: &[u64]| {
+        let mut adopted = words.event("adopt", desk.user);
+        adopted.sync_ids.clone_from(&sync_ids);
+        let mut events: Vec<Event> = vec![adopted.into()];
         events.extend(void.iter().map(|hold| Event::ApprovalVoid {
             hold: *hold,
             hr_ids: Vec::new(),
         }));
-        desk.notes(integration, events)
+        notes(integration, events)
     };
-    store.adopt(&target, name, &sync_ids, &words.decision(desk.user), notes)?;
+    store.adopt(&target, name, &sync_ids, &words.decision(desk.user), told)?;
     desk.log()?;
     let mut text = if yes { summary } else { String::new() };
     text += "Adopted; approvals given before hold no longer. The next run acts on it\n";

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::text::{Tally, named, people_with_new_numbers};
-use super::{Desk, NotDecided, Said, Words, over, refused};
+use super::{Desk, NotDecided, Said, Words, notes, over, refused};
 use crate::exit::Exit;
 use crate::guard::Cause;
 use crate::plan::What;
@@ -106,7 +106,7 @@ pub fn approve(
             told.hr_ids = texts(touched);
             told.except = except.iter().map(ToString::to_string).collect();
             told.key_change = approval.accept_key_change && renumbered > 0;
-            desk.notes(integration, vec![told.into()])
+            notes(integration, vec![told.into()])
         })?;
     let touched = told.ok_or_else(|| NotDecided::Refused(over(id)))?;
     desk.log()?;
@@ -139,8 +139,20 @@ fn excepted(hold: &HoldRecord, except: &[String]) -> Result<BTreeSet<HrId>, NotD
             continue;
         };
         found.insert(person.change.hr_id.clone());
-        if let Some(Cause::NewNumber { other }) = &person.cause {
-            found.insert(other.clone());
+    }
+    // Several old numbers may have become one, so this goes on until nobody is added.
+    loop {
+        let before = found.len();
+        for person in &hold.people {
+            if let Some(Cause::NewNumber { other }) = &person.cause {
+                let pair = [&person.change.hr_id, other];
+                if pair.iter().any(|hr_id| found.contains(*hr_id)) {
+                    found.extend(pair.map(HrId::clone));
+                }
+            }
+        }
+        if found.len() == before {
+            break;
         }
     }
     if !unknown.is_empty() {
@@ -209,7 +221,7 @@ fn simple(
             let mut told = words.event(name, desk.user);
             told.hold = Some(id);
             told.hr_ids = texts(touched);
-            desk.notes(integration, vec![told.into()])
+            notes(integration, vec![told.into()])
         },
     )?;
     let touched = told.ok_or_else(|| NotDecided::Refused(over(id)))?;

@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveDate};
 use serde_json::json;
 
-use super::{Desk, NotDecided, Said, Words, refused};
+use super::{Desk, NotDecided, Said, Words, notes, refused};
 use crate::config::Integration;
 use crate::exit::Exit;
 use crate::roster::HrId;
@@ -47,14 +47,14 @@ pub fn keep(
     let mut told = words.event("keep", desk.user);
     told.hr_ids = vec![hr_id.to_string()];
     told.until = Some(until.to_string());
-    let notes = desk.notes(integration, vec![told.into()]);
+    let told = notes(integration, vec![told.into()]);
     desk.store.keep(
         &target_of(integration),
         &integration.name,
         &hr_id,
         until,
         &words.decision(desk.user),
-        &notes,
+        &told,
     )?;
     desk.log()?;
     Ok(Said {

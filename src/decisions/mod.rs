@@ -254,17 +254,18 @@ impl Desk<'_> {
         }
     }
 
-    fn notes(&self, integration: &Integration, told: Vec<Event>) -> Notes {
-        Notes {
-            integration: Some(integration.name.clone()),
-            run: None,
-            notes: told.into_iter().map(Into::into).collect(),
-        }
-    }
-
     /// Writes the lines that tell of a decision to the audit log.
     fn log(&self) -> Result<(), NotDecided> {
         self.store.flush(self.audit).map_err(NotDecided::NotLogged)
+    }
+}
+
+/// The lines of the audit log that tell of a decision.
+fn notes(integration: &Integration, told: Vec<Event>) -> Notes {
+    Notes {
+        integration: Some(integration.name.clone()),
+        run: None,
+        notes: told.into_iter().map(Into::into).collect(),
     }
 }
 

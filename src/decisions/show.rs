@@ -1,5 +1,6 @@
 //! Which holds there are, and everything about one.
 
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
@@ -7,11 +8,13 @@ use serde_json::{Value, json};
 
 use super::text::{Tally, people_with_new_numbers};
 use super::{Desk, NotDecided, Said, refused};
+use crate::config::Integration;
 use crate::exit::Exit;
 use crate::guard::Cause;
 use crate::plan::What;
+use crate::roster::{HrId, HrIdMap, render_hrid_map};
 use crate::store::{DecisionRecord, HeldPerson, HeldState, HoldRecord, HoldState, Scope};
-use crate::sync::target_of;
+use crate::sync::{Numbers, numbers, target_of};
 
 fn when(at: DateTime<Utc>) -> impl std::fmt::Display {
     at.format("%Y-%m-%d %H:%M UTC")
@@ -67,7 +70,7 @@ pub fn list(desk: &Desk<'_>, all: bool) -> Result<Said, NotDecided> {
         }
     }
     if items.is_empty() {
-        text = "Nobody waits for a decision\n".to_owned();
+        text.push_str("Nobody waits for a decision\n");
     } else {
         let _ = writeln!(text, "More with: {} holds show NUMBER", desk.program);
     }
@@ -85,28 +88,53 @@ fn found(desk: &Desk<'_>, id: u64) -> Result<HoldRecord, NotDecided> {
     }
 }
 
-/// The file for `hrid_map` that keeps people under the numbers that JobTicket knows: first the HR system's new number, then the known one.
+/// The file for `hrid_map` that keeps people under the numbers that JobTicket knows: first the HR system's new number, then the known one. What the configured map says of others
+/// stays in it.
 pub fn pairs(desk: &Desk<'_>, id: u64) -> Result<String, NotDecided> {
     let hold = found(desk, id)?;
-    let mut table = csv::Writer::from_writer(Vec::new());
-    let mut rows = vec![("hrId".to_owned(), "jobticketHrId".to_owned())];
+    let mut known_by_new: BTreeMap<&HrId, Vec<&HrId>> = BTreeMap::new();
     for person in standing(&hold) {
         if let (Some(Cause::NewNumber { other }), What::Leaves(_)) =
             (&person.cause, &person.change.what)
         {
-            rows.push((other.to_string(), person.change.hr_id.to_string()));
+            let known = known_by_new.entry(other).or_default();
+            known.push(&person.change.hr_id);
         }
     }
-    if rows.len() == 1 {
+    if known_by_new.is_empty() {
         return refused(format!("Hold {id} is about nobody with a new number"));
     }
-    for (new, known) in rows {
-        table
-            .write_record([new, known])
-            .expect("memory takes every record of two fields");
+    let numbers = match of_target(desk, &hold) {
+        Some(integration) => numbers(integration).map_err(NotDecided::Refused)?,
+        None => Numbers::default(),
+    };
+    let given: HashSet<&HrId> = known_by_new.values().flatten().copied().collect();
+    let mut lines = numbers.map.lines();
+    lines.retain(|(new, known)| !known_by_new.contains_key(new) && !given.contains(known));
+    for (new, known) in &known_by_new {
+        if let [one] = known[..] {
+            lines.push((*new, one));
+        } else {
+            let number = known.len();
+            tracing::warn!(
+                "{new} has {number} numbers at JobTicket, of which a map can name one only; it is left out, so add the line that is right"
+            );
+        }
     }
-    let bytes = table.into_inner().expect("memory is always flushed");
-    Ok(String::from_utf8(bytes).expect("made of text"))
+    let text = render_hrid_map(lines);
+    match HrIdMap::parse(text.as_bytes()) {
+        Ok(_) => Ok(text),
+        Err(error) => refused(format!(
+            "These pairs make no map that could be used: line {}: {}",
+            error.line, error.what
+        )),
+    }
+}
+
+/// The integration to whose state a hold belongs, if it is still configured.
+fn of_target<'d>(desk: &Desk<'d>, hold: &HoldRecord) -> Option<&'d Integration> {
+    let mut integrations = desk.config.integrations.iter();
+    integrations.find(|integration| target_of(integration).as_str() == hold.target)
 }
 
 /// Everything about one hold.
@@ -247,11 +275,8 @@ fn told(text: &mut String, decisions: &[DecisionRecord]) {
 fn next(desk: &Desk<'_>, hold: &HoldRecord) -> Vec<String> {
     let Desk { program, .. } = desk;
     let id = hold.id;
-    let is_of = |target: &str| {
-        let mut integrations = desk.config.integrations.iter();
-        integrations.find(|integration| target_of(integration).as_str() == target)
-    };
-    let Some(integration) = is_of(&hold.target).filter(|_| hold.state != HoldState::Over) else {
+    let configured = of_target(desk, hold).filter(|_| hold.state != HoldState::Over);
+    let Some(integration) = configured else {
         return Vec::new();
     };
     if matches!(hold.kind.as_str(), "not ours" | "restored") {

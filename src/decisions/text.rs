@@ -84,14 +84,16 @@ impl fmt::Display for Tally {
 
 /// The first hrIds of each kind, a line a kind.
 pub(super) fn named(people: &[&HeldPerson]) -> String {
-    let kinds: [(&str, fn(&What) -> bool); 3] = [
-        ("-", |what| matches!(what, What::Leaves(_))),
-        ("+", |what| matches!(what, What::Joins)),
-        ("~", |what| matches!(what, What::Changes { .. })),
-    ];
+    let sign_of = |what: &What| match what {
+        What::Leaves(_) => "-",
+        What::Joins => "+",
+        What::Changes { .. } => "~",
+    };
     let mut text = String::new();
-    for (sign, is) in kinds {
-        let of_kind = people.iter().filter(|person| is(&person.change.what));
+    for sign in ["-", "+", "~"] {
+        let of_kind = people
+            .iter()
+            .filter(|person| sign_of(&person.change.what) == sign);
         let names: Vec<&str> = of_kind.map(|person| person.change.hr_id.as_str()).collect();
         if names.is_empty() {
             continue;

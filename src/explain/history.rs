@@ -1,6 +1,7 @@
 //! What the audit log tells of one person: the lines that name them.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 
@@ -169,10 +170,10 @@ fn in_words(event: &str, line: &Value, hr_id: &str) -> String {
                 told += ", and excepted";
             }
             if let Some(hold) = line["hold"].as_u64() {
-                told += &format!(" of hold {hold}");
+                let _ = write!(told, " of hold {hold}");
             }
             if let Some(until) = line["until"].as_str() {
-                told += &format!(" until {until}");
+                let _ = write!(told, " until {until}");
             }
             format!("{told} by {}: {}", text("user"), text("reason"))
         }

@@ -1,7 +1,7 @@
 //! The command `explain`: everything the program knows about one person of one integration.
 //!
 //! The last row of each source, the snapshot, days of missing, what the audit log tells, holds and decisions, and what a run would do now. It reads the store, the audit log and
-//! the sources, and asks JobTicket nothing; it changes nothing. HrIds and names of fields stand in it, and values only as far as `audit.values` shows them.
+//! the sources, and asks JobTicket nothing; it changes nothing. Names of fields stand in it, and values only as far as `audit.values` shows them.
 
 mod history;
 mod now;
@@ -20,7 +20,7 @@ use crate::config::{AuditValues, Integration};
 use crate::roster::{Employee, Field, HrId, Row, Unselected};
 use crate::source::Taken;
 use crate::store::{DecisionRecord, HoldRecord, Left, StoreError, Target};
-use crate::sync::{Context, forecast, target_of};
+use crate::sync::{Context, forecast, numbers, target_of};
 
 /// Everything that is known about one person.
 #[derive(Debug, Serialize)]
@@ -183,10 +183,13 @@ fn last_records(
     let store = context.store;
     let values = context.config.audit.values;
     let mut records = Vec::new();
+    // A map that cannot be read is told by what would happen now.
+    let numbers = numbers(integration).unwrap_or_default();
     for source in &integration.sources {
         let taken = store.source(target, &source.name)?;
         let taken = taken.and_then(|state| Taken::from_text(&state.taken));
         let mut delivery = store.source_rows(target, &source.name)?;
+        numbers.map.apply(&mut delivery);
         let theirs = |row: &&Row| row.employee.hr_id == *hr_id;
         let rows = delivery.rows.iter().filter(theirs).map(|row| LastRow {
             row: row.line,

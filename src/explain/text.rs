@@ -119,12 +119,11 @@ impl Explained {
                 "would go out, unless JobTicket shows something that this look ahead does not ask for"
             }
             "waits" => "waits for a decision",
+            "collides" => "waits",
             "held" => "waits, for the whole plan does",
-            "counting" => "stays in",
-            "kept" => "stays in",
+            "counting" | "kept" => "stays in",
             "rejected" => "the row cannot be used",
             "incomplete" => "cannot be sent yet",
-            "collides" => "waits",
             "failed" => "nothing, for the run would fail",
             "not_in_roster" => "nothing; not in the roster",
             _ => "nothing changes",

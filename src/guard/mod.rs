@@ -271,8 +271,6 @@ struct Trips {
     leavers: bool,
     explained: bool,
     joiners: bool,
-    /// Whether the limits on leavers and on joiners both trip, those aside who were approved.
-    both: bool,
 }
 
 fn names(changes: &[&Change]) -> Vec<String> {
@@ -344,13 +342,6 @@ impl Undecided<'_> {
                 .tripped
                 .extend(over(limits.changed, Which::Changed, &self.changed, 0));
         }
-        let alone =
-            |limit: Limit, people: &[&Change]| people.len() as u64 > limit.allowed(of as u64);
-        let windows = trips.tripped.iter().any(|trip| trip.limit == Which::Window);
-        trips.both = trips.leavers
-            && trips.joiners
-            && (windows || alone(limits.leavers, &self.unexplained))
-            && alone(limits.joiners, &self.joiners);
         trips
     }
 
@@ -404,7 +395,14 @@ impl Trips {
                 names(&undecided.leavers),
             ));
         }
-        self.both.then(|| {
+        // Those aside who were approved.
+        let over =
+            |limit: Limit, people: &[&Change]| people.len() as u64 > limit.allowed(facts.of as u64);
+        let mut tripped = self.tripped.iter();
+        let leavers = over(limits.leavers, &undecided.unexplained)
+            || tripped.any(|trip| trip.limit == Which::Window);
+        let joiners = self.joiners && over(limits.joiners, &undecided.joiners);
+        (leavers && joiners).then(|| {
             let both: Vec<&Change> = undecided
                 .unexplained
                 .iter()

@@ -225,8 +225,8 @@ impl Case {
         let approved = judged
             .approve(plan)
             .expect("a plan without those who wait goes");
-        let leaves = |change: &&Change| matches!(change.what, What::Leaves(_));
-        let leavers = approved.changes().iter().filter(leaves);
+        let is_out = |change: &&Change| matches!(change.what, What::Leaves(_));
+        let leavers = approved.changes().iter().filter(is_out);
         leavers.map(|change| change.hr_id.clone()).collect()
     }
 

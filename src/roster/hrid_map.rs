@@ -126,6 +126,13 @@ impl HrIdMap {
         self.0.is_empty()
     }
 
+    /// Its lines, sorted: the hrId of the sources, and that of JobTicket.
+    pub fn lines(&self) -> Vec<(&HrId, &HrId)> {
+        let mut lines: Vec<_> = self.0.iter().collect();
+        lines.sort();
+        lines
+    }
+
     /// The hrId by which JobTicket knows somebody.
     pub fn get<'m>(&'m self, hr_id: &'m HrId) -> &'m HrId {
         self.0.get(hr_id).unwrap_or(hr_id)

@@ -39,10 +39,10 @@ pub fn pseudonym(employee: &Employee) -> Employee {
         let first = NaiveDate::from_ymd_opt(year, 1, 1)?;
         first.checked_add_days(Days::new(number(at) % most))
     };
-    let key: String = digest[8..14]
+    let number_of_six = digest[8..14]
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let key = format!("{number_of_six:012x}");
     Employee {
         hr_id: employee.hr_id.clone(),
         first_name: pick(FIRST_NAMES, 0).into(),

@@ -146,11 +146,11 @@ impl Store {
             sources,
             day,
         } = prepared;
-        let leaves = |change: &&Change| matches!(change.what, What::Leaves(_));
+        let is_out = |change: &&Change| matches!(change.what, What::Leaves(_));
         let leavers: Vec<Leaver> = approved
             .changes()
             .iter()
-            .filter(leaves)
+            .filter(is_out)
             .map(|change| Leaver {
                 unasked: matches!(
                     approved.grounds(&change.hr_id),

@@ -36,7 +36,7 @@ pub struct Origin {
 /// What of an integration is remembered under a name; a name each is one kind of value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {
-    /// SyncIds of other installations that `adopt` took over.
+    /// Syncs of other installations that `adopt` took over, by their `syncId`.
     Adopted,
     /// JobTicket's numbers of people who lost their tickets by a push that was not about them.
     TicketsLost,

@@ -183,6 +183,23 @@ fn record(
     })
 }
 
+/// The kinds of differences, in words and in the order in which they are told.
+const KINDS: [&str; 4] = [
+    "in the snapshot but not linked",
+    "linked but not in the snapshot",
+    "last named by another sync",
+    "with other values",
+];
+
+fn in_words(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::NotLinked => KINDS[0],
+        Kind::NotInSnapshot => KINDS[1],
+        Kind::OtherSync { .. } => KINDS[2],
+        Kind::Fields { .. } => KINDS[3],
+    }
+}
+
 impl fmt::Display for DriftReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.integration, self.environment)?;
@@ -204,25 +221,11 @@ impl fmt::Display for DriftReport {
             "  JobTicket: {} linked, {} without a link to this integration",
             self.linked, self.without_link
         )?;
-        let kinds: [(&str, fn(&Kind) -> bool); 4] = [
-            ("in the snapshot but not linked", |kind| {
-                *kind == Kind::NotLinked
-            }),
-            ("linked but not in the snapshot", |kind| {
-                *kind == Kind::NotInSnapshot
-            }),
-            ("last named by another sync", |kind| {
-                matches!(kind, Kind::OtherSync { .. })
-            }),
-            ("with other values", |kind| {
-                matches!(kind, Kind::Fields { .. })
-            }),
-        ];
-        for (what, is) in kinds {
+        for what in KINDS {
             let of_kind: Vec<&Difference> = self
                 .differences
                 .iter()
-                .filter(|difference| is(&difference.kind))
+                .filter(|difference| in_words(&difference.kind) == what)
                 .collect();
             if !of_kind.is_empty() {
                 writeln!(f, "  {} {what}:", of_kind.len())?;

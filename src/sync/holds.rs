@@ -183,7 +183,8 @@ impl Run<'_> {
                 let still = judged.whole.as_ref().is_some_and(|whole| {
                     whole.kind() == hold.kind && hold.plan_hash.as_deref() == Some(&whole.plan_hash)
                 });
-                if !still && !(same && hold.state == HoldState::Approved) {
+                let used = same && hold.state == HoldState::Approved;
+                if !still && !used {
                     update.plans_over.push(hold.id);
                 }
                 continue;

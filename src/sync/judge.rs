@@ -173,6 +173,10 @@ impl Run<'_> {
     }
 
     /// Takes out of a plan everything that waits: leavers stay in and changed people as they were acknowledged, joiners stay out. Then no two e-mails are the same.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what the stages before have made"
+    )]
     pub(super) fn without_waiting(
         &self,
         plan: Plan,

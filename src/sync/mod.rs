@@ -438,17 +438,16 @@ impl<'c> Run<'c> {
                 judged = Some(provisional);
             }
         }
-        let judged = match judged {
-            Some(judged) => judged,
-            None => {
-                self.read_back_before(&mut known, report).await?;
-                stage.entries = plan.entries;
-                let there = self.there.take();
-                plan = self.plan(&mut stage, &known, &doubtful, there.as_ref())?;
-                let judged = self.judge(&plan, &stage, &known, there.as_ref())?;
-                self.there = there;
-                judged
-            }
+        let judged = if let Some(judged) = judged {
+            judged
+        } else {
+            self.read_back_before(&mut known, report).await?;
+            stage.entries = plan.entries;
+            let there = self.there.take();
+            plan = self.plan(&mut stage, &known, &doubtful, there.as_ref())?;
+            let judged = self.judge(&plan, &stage, &known, there.as_ref())?;
+            self.there = there;
+            judged
         };
         self.decide(plan, &judged, &mut stage, &known, &doubtful, resync, report)
             .await

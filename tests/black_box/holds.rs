@@ -351,6 +351,34 @@ fn many_people_with_new_numbers_hold_the_whole_plan() {
 }
 
 #[test]
+fn the_pairs_of_a_hold_are_the_map_that_ends_it() {
+    let mut scene = acknowledged(20);
+    let mut staff = people(20);
+    for (letter, held) in [("E", "1"), ("F", "2")] {
+        for one in &mut staff {
+            one.number = format!("{letter}-{}", &one.number[one.number.len() - 5..]);
+        }
+        // Of the second change a few keep the number of the first.
+        if letter == "F" {
+            staff[0].number = "E-00001".to_owned();
+        }
+        let day = if held == "1" { "20261121" } else { "20261122" };
+        scene.company.deliver_people(day, &staff);
+        scene.company.run_now().exits(3).says("HELD");
+        let pairs = ["holds", "show", held, "--pairs"];
+        let table = scene.company.run(&pairs).exits(0).stdout;
+        assert_eq!(table.lines().count(), 21, "{table}");
+        std::fs::write(scene.company.path("map.csv"), table).unwrap();
+        scene.company.integration = format!("{AT_ONCE}    hrid_map: map.csv\n");
+        scene.company.run_now().exits(0).says("Nothing changed");
+        assert!(holds(&scene.company).is_empty());
+    }
+    assert_eq!(scene.jobticket.pushes().len(), 1);
+    let ran = scene.company.run(&["explain", "00002"]).exits(0);
+    ran.says("roster_20261122.csv of").says("row 3: hrId 00002");
+}
+
+#[test]
 fn a_hold_about_nobody_with_a_new_number_has_no_pairs() {
     let scene = acknowledged(20);
     scene

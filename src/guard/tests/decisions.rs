@@ -52,6 +52,13 @@ fn approved_leavers_use_up_the_limit_for_whoever_comes_on_top_of_them() {
 }
 
 #[test]
+fn approved_joiners_use_up_the_limit_on_joiners() {
+    let mut case = Case::new(&people(0..9, "A"), &people(0..15, "A"));
+    case.approve(4, "00009", false);
+    assert_eq!(case.judge().questions.len(), 5);
+}
+
+#[test]
 fn an_approval_lets_somebody_go_before_they_were_missing_for_long_enough() {
     let mut case = Case::leavers(1);
     case.missing = HashMap::from([(id("00000"), 1)]);

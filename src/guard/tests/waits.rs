@@ -56,9 +56,9 @@ fn whoever_lost_the_value_of_an_emptied_column_waits_and_the_field_is_named() {
     case.emptied = BTreeMap::from([(id("00000"), Field::StartDate)]);
     let judged = case.judge();
     assert_eq!(asked(&judged), [("00000", "emptied column")]);
-    let cause = &judged.questions[0].cause;
+    let why = &judged.questions[0].cause;
     assert_eq!(
-        cause.to_string(),
+        why.to_string(),
         "startDate is now empty for many who had it"
     );
     let sent = case.without_waiting(&judged);
