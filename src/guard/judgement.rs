@@ -113,6 +113,9 @@ pub enum Unaccounted {
     /// The whole plan waits for a decision.
     #[error("The whole plan waits for a decision; nothing was pushed. Please report this")]
     Waits,
+    /// It leaves nobody in.
+    #[error("The roster would be empty; nothing was pushed. Please report this")]
+    Empty,
 }
 
 impl Judgement {
@@ -168,10 +171,13 @@ impl Judgement {
     /// Who was carried forward with the values of a push that was never answered is no change, although they join what is acknowledged.
     ///
     /// # Errors
-    /// Somebody would change whom this judgement did not let go, or the whole plan waits.
+    /// Somebody would change whom this judgement did not let go, the whole plan waits, or nobody would be left.
     pub fn approve(&self, plan: Plan) -> Result<Approved, Unaccounted> {
         if self.whole.is_some() {
             return Err(Unaccounted::Waits);
+        }
+        if plan.entries.is_empty() {
+            return Err(Unaccounted::Empty);
         }
         let wrong = plan.changes.iter().find(|change| {
             let hr_id = &change.hr_id;

@@ -419,7 +419,7 @@ impl<'c> Run<'c> {
         let resync = self.resync_due()?;
         let mut plan = self.plan(&mut stage, &known, &doubtful, None)?;
         if plan.entries.is_empty() {
-            return self.refuse_empty(&plan, report);
+            return self.refuse_empty(&plan, &stage, &Judgement::default(), report);
         }
         let restored = off(|| store.restored(&self.target))?.is_some();
         let nothing_to_end = self.holds.is_empty() || stage.failed;
@@ -489,6 +489,9 @@ impl<'c> Run<'c> {
         if plan.is_empty() && !resync {
             return self.unchanged(&plan, stage, report);
         }
+        if plan.entries.is_empty() {
+            return self.refuse_empty(&plan, stage, judged, report);
+        }
         self.note_rows(report)?;
         self.note_plan(&plan, &stage.old, judged)?;
         crate::crash::point("planned");
@@ -518,14 +521,20 @@ impl<'c> Run<'c> {
         Ok(())
     }
 
-    fn refuse_empty(&mut self, plan: &Plan, report: &mut RunReport) -> Result<(), Stop> {
+    /// A push of nobody would offboard everybody, and no decision lets it out.
+    fn refuse_empty(
+        &mut self,
+        plan: &Plan,
+        stage: &Stage,
+        judged: &Judgement,
+        report: &mut RunReport,
+    ) -> Result<(), Stop> {
         report.counts = plan.counts();
         report.changes.clone_from(&plan.changes);
         self.note_rows(report)?;
-        let none = Judgement::default();
-        self.note_plan(plan, &std::collections::HashMap::new(), &none)?;
+        self.note_plan(plan, &stage.old, judged)?;
         crate::crash::point("planned");
-        self.record(vec![verdict("empty roster refused", &plan.hash, &none)])?;
+        self.record(vec![verdict("empty roster refused", &plan.hash, judged)])?;
         report.ending = Ending::EmptyRoster;
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::digest::sha256;
 use crate::guard::{Approved, Cause, Judgement, Question};
 use crate::jobticket::{GateClosed, Outcome, Push, PushError, Receipt, There, named_records};
 use crate::plan::{self, Change, Known, Leaving, Plan, What};
-use crate::roster::HrId;
+use crate::roster::{Entry, HrId};
 use crate::store::{Prepared, Settled};
 
 /// So often a push is amended and sent again where JobTicket refuses single records.
@@ -25,6 +25,23 @@ pub(super) struct Amend<'a> {
     pub(super) known: &'a Known,
     pub(super) doubtful: &'a Doubtful,
     pub(super) there: Option<&'a There>,
+}
+
+/// Old numbers of people whose new number JobTicket refuses: without either they would lose their ticket.
+fn renumbered(
+    entries: &[Entry],
+    known: &Known,
+    stage: &Stage,
+    refused: &BTreeSet<HrId>,
+) -> Vec<HrId> {
+    let explained = |hr_id: &HrId| stage.reasons.of(hr_id).is_explained();
+    let comparison = plan::compare(known, entries);
+    let pairs = plan::new_numbers(&comparison, entries, known, &stage.old, explained);
+    let pairs = pairs.into_iter();
+    pairs
+        .filter(|pair| refused.contains(&pair.new))
+        .map(|pair| pair.old)
+        .collect()
 }
 
 impl Run<'_> {
@@ -162,16 +179,22 @@ impl Run<'_> {
                 .filter(|hr_id| !known.contains(hr_id))
                 .map(ToString::to_string)
                 .collect();
+            let mut kept = renumbered(approved.entries(), known, stage, &refused);
+            kept.extend(known_ones);
             let mut entries = approved.into_entries();
             entries.retain(|entry| !refused.contains(&entry.employee.hr_id));
+            if entries.is_empty() && kept.is_empty() {
+                // Without the refused nobody is left, and a push of nobody never goes out.
+                return Ok(());
+            }
             let event = Event::PushAmended {
                 sync_id: format!("sync-{}", self.id),
-                carried_forward: super::pull::names(&known_ones),
+                carried_forward: super::pull::names(&kept),
                 left_out: left_out.clone(),
             };
             self.record(vec![event.into()])?;
             report.refused_rows.extend(refused.iter().cloned());
-            self.carry_forward(known_ones, doubtful, there, &mut entries, &mut stage.old)?;
+            self.carry_forward(kept, doubtful, there, &mut entries, &mut stage.old)?;
             let collisions = plan::keep_apart(&mut entries, known, &stage.old).map_err(|(one, other)| {
                 Stop::Collides(format!(
                     "{one} and {other} are both kept and have the same e-mail; correct one of them in the HR system"

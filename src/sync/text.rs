@@ -307,7 +307,7 @@ impl RunReport {
             Ending::Held { hold } => self.held(f, hold),
             Ending::EmptyRoster => writeln!(
                 f,
-                "  REFUSED: the roster is empty, which would offboard everybody; nothing was pushed. Check the file and the include and exclude rules"
+                "  REFUSED: the roster is empty, which would offboard everybody; nothing was pushed. Check the file, the include and exclude rules, and whoever waits"
             ),
             Ending::SourceFailed => {
                 writeln!(

@@ -83,6 +83,40 @@ fn more_missing_people_than_the_limit_are_named_and_kept() {
 }
 
 #[test]
+fn a_roster_of_which_only_people_who_wait_are_left_is_refused_as_empty() {
+    let scene = Scene::of(
+        1,
+        |company| {
+            "    limits: {joiners: {percent: 10, at_least: 0}}\n"
+                .clone_into(&mut company.integration);
+        },
+        plain,
+    );
+    let mut gone = person("00001");
+    "20.11.2026".clone_into(&mut gone.end);
+    scene
+        .company
+        .deliver_people("20261121", &[gone, person("00002")]);
+    let pushes = scene.jobticket.pushes().len();
+    for arguments in [&["--run-now", "--dry-run"][..], &["--run-now"]] {
+        scene
+            .company
+            .run(arguments)
+            .exits(4)
+            .says("? + 00002 joins: waits")
+            .says("REFUSED: the roster is empty");
+    }
+    assert_eq!(scene.jobticket.pushes().len(), pushes);
+    assert_eq!(scene.jobticket.active().len(), 1);
+    scene
+        .company
+        .run(&["approve", "1", "--yes", "--reason", "known"])
+        .exits(0);
+    scene.company.run_now().exits(0);
+    assert_eq!(scene.jobticket.active(), ["00002"]);
+}
+
+#[test]
 fn as_many_missing_people_as_the_limit_leave() {
     let scene = Scene::of(20, |_| {}, plain);
     let staff = without(&people(20), &[2, 5]);

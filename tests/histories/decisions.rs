@@ -76,12 +76,12 @@ pub(crate) fn holds(config: &Path, clock: &Clock) -> Vec<Hold> {
     let waits = |hold: &HoldRecord| hold.state != HoldState::Approved;
     all.into_iter()
         .filter(waits)
-        .map(|hold| Hold::of(hold, &target))
+        .map(|hold| Hold::of(&hold, &target))
         .collect()
 }
 
 impl Hold {
-    fn of(record: HoldRecord, target: &Target) -> Self {
+    fn of(record: &HoldRecord, target: &Target) -> Self {
         let foreign = (record.kind == "not ours").then(|| {
             let why = &record.why[0];
             let sync_id = why.split(['(', ')']).nth(1);

@@ -140,8 +140,8 @@ fn row(person: &Person) -> ([String; 8], Row) {
     ];
     match person.wrong {
         None => {}
-        Some(Wrong::Email) => cells[3] = "nobody".to_owned(),
-        Some(Wrong::Birth) => cells[4] = "31.02.1980".to_owned(),
+        Some(Wrong::Email) => "nobody".clone_into(&mut cells[3]),
+        Some(Wrong::Birth) => "31.02.1980".clone_into(&mut cells[4]),
         Some(Wrong::NoName) => cells[2].clear(),
         Some(Wrong::EndsBeforeStart) => {
             cells[6] = date(person.start - TimeDelta::days(3));

@@ -23,11 +23,11 @@ pub(crate) struct JobTicket<'r> {
     /// Every accepted push.
     pub(crate) accepted: Vec<Accepted>,
     seen: usize,
-    /// The body of every syncId.
+    /// The body of every `syncId`.
     bodies: BTreeMap<String, Vec<Record>>,
     /// The mailbox that everybody had in the last accepted push.
     emails: BTreeMap<String, String>,
-    /// SyncIds in the order in which they came.
+    /// The `syncId`s in the order in which they came.
     order: Vec<String>,
     /// Whether a refusal is one of the named records alone.
     takes_parts: bool,

@@ -298,18 +298,18 @@ mod tests {
 
     /// A single source that delivered on these days; the last file is the newest.
     fn judged(rules: &Rules, deliveries: Vec<Delivery>, frozen: Frozen, lost: &[&str]) -> bool {
-        let read: Vec<(Rc<Delivery>, NaiveDate)> = deliveries
+        let delivered: Vec<(Rc<Delivery>, NaiveDate)> = deliveries
             .into_iter()
             .map(|one| {
                 let day = one.at.date_naive();
                 (Rc::new(one), day)
             })
             .collect();
-        let (last, today) = read.last().unwrap().clone();
+        let (last, today) = delivered.last().unwrap().clone();
         let readings = [Reading::of(frozen, vec![last])];
         let case = Case {
             readings: &readings,
-            read: vec![&read],
+            read: vec![&delivered],
             today,
             now: at(28),
         };

@@ -128,7 +128,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         retry_after: None,
         body: Some(r#"{"errors":{"employees.1.email":["refused"]}}"#.to_owned()),
     };
-    let lost = prop_oneof![
+    let unheard = prop_oneof![
         3 => Just(FaultKind::DropAfter),
         2 => proptest::sample::select(vec![500u16, 503, 504]).prop_map(|code| FaultKind::StatusAfter { code }),
         1 => Just(FaultKind::StatusAfter { code: 422 }),
@@ -139,7 +139,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         1 => Just(FaultKind::CutBody),
     ];
     prop_oneof![
-        4 => (lost, times()).prop_map(|(kind, times)| Trouble::Push(kind, times)),
+        4 => (unheard, times()).prop_map(|(kind, times)| Trouble::Push(kind, times)),
         3 => (fault(), times()).prop_map(|(kind, times)| Trouble::Push(kind, times)),
         1 => times().prop_map(move |times| Trouble::Push(refusal.clone(), times)),
         2 => (list, times(), 0u32..3).prop_map(|(kind, times, after)| Trouble::List(kind, times, after)),
@@ -206,12 +206,12 @@ fn decision() -> impl Strategy<Value = (usize, Decision)> {
 
 fn step() -> impl Strategy<Value = Step> {
     const DAY: u64 = 24 * 60;
+    const HOUR: i64 = 60;
     let passes = prop_oneof![
         12 => DAY - 60..DAY + 60,
         3 => 2u64..180,
         1 => 2 * DAY..5 * DAY,
     ];
-    const HOUR: i64 = 60;
     let clock = proptest::sample::select(vec![
         -3,
         3,

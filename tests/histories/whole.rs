@@ -22,6 +22,10 @@ pub(crate) struct Whole {
     intended: BTreeSet<String>,
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err takes"
+)]
 fn text(error: impl ToString) -> String {
     error.to_string()
 }
@@ -188,7 +192,10 @@ impl Whole {
             ));
         }
         let run = push.sync_id.strip_prefix("sync-").unwrap_or_default();
-        let told = self.leaves.get(run).cloned().unwrap_or_default();
+        // An amended push of a run carries a number behind the run's name.
+        let told = |(name, _): &(&String, _)| run.starts_with(name.as_str());
+        let told = self.leaves.iter().find(told);
+        let told = told.map_or_else(BTreeSet::new, |(_, leaves)| leaves.clone());
         let untold: Vec<_> = push.offboarded.difference(&told).collect();
         if untold.is_empty() {
             Ok(())
