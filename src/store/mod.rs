@@ -41,7 +41,7 @@ pub use push::{Prepared, PushState, Settled, Unsettled};
 pub(crate) use replace::Alone;
 pub use snapshot::rules_mark;
 pub use sources::{Delivered, SourceState, pieces_of};
-pub use standing::{Fact, Missing, Origin};
+pub use standing::{Ended, Fact, Missing, Origin};
 
 use crate::clock::Clock;
 

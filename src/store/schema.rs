@@ -115,6 +115,7 @@ const STEPS: [&str; 2] = [
     CREATE TABLE missing (
         target TEXT NOT NULL, hr_id TEXT NOT NULL, first_day TEXT NOT NULL, last_day TEXT NOT NULL, days INTEGER NOT NULL,
         deliveries TEXT NOT NULL,                -- the deliveries counted last, JSON
+        ended TEXT, ended_told TEXT,             -- the end of their employment that the rows tell, and the first day on which they told this one
         PRIMARY KEY (target, hr_id)
     ) STRICT, WITHOUT ROWID;
     -- What is known of an integration besides, such as what stops it.

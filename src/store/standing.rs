@@ -22,6 +22,17 @@ pub struct Missing {
     pub days: u32,
     /// The deliveries that were counted last: of each source the identity of its file.
     pub deliveries: HashMap<String, String>,
+    /// The end of the employment that their row tells, if it tells one.
+    pub ended: Option<Ended>,
+}
+
+/// The end of an employment, as rows have told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The last day of the employment.
+    pub last_day: NaiveDate,
+    /// The first day on which a row said so.
+    pub told: NaiveDate,
 }
 
 /// The selection rules and the source by which somebody was acknowledged.
@@ -66,7 +77,7 @@ impl Store {
         let unreadable = || StoreError::Unreadable("a day of somebody who is missing");
         let connection = self.lock();
         let mut select = connection.prepare_cached(
-            "SELECT hr_id, first_day, last_day, days, deliveries FROM missing WHERE target = ?1",
+            "SELECT hr_id, first_day, last_day, days, deliveries, ended, ended_told FROM missing WHERE target = ?1",
         )?;
         let mut rows = select.query([target.as_str()])?;
         let mut found = HashMap::new();
@@ -74,11 +85,22 @@ impl Store {
             let (hr_id, first, last): (String, String, String) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
             let deliveries: String = row.get(4)?;
+            let day = |text: String| text.parse().map_err(|_| unreadable());
+            let ended: Option<String> = row.get(5)?;
+            let told: Option<String> = row.get(6)?;
+            let ended = match ended.zip(told) {
+                None => None,
+                Some((last_day, told)) => Some(Ended {
+                    last_day: day(last_day)?,
+                    told: day(told)?,
+                }),
+            };
             let missing = Missing {
-                first_day: first.parse().map_err(|_| unreadable())?,
-                last_day: last.parse().map_err(|_| unreadable())?,
+                first_day: day(first)?,
+                last_day: day(last)?,
                 days: row.get(3)?,
                 deliveries: serde_json::from_str(&deliveries).map_err(|_| unreadable())?,
+                ended,
             };
             found.insert(HrId::new(&hr_id), missing);
         }
@@ -94,7 +116,7 @@ impl Store {
         self.write(|transaction| {
             transaction.execute("DELETE FROM missing WHERE target = ?1", [target.as_str()])?;
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO missing (target, hr_id, first_day, last_day, days, deliveries) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO missing (target, hr_id, first_day, last_day, days, deliveries, ended, ended_told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
             for (hr_id, missing) in missing {
                 insert.execute(params![
@@ -104,6 +126,8 @@ impl Store {
                     missing.last_day.to_string(),
                     missing.days,
                     serde_json::to_string(&missing.deliveries).expect("names and hashes are text"),
+                    missing.ended.map(|ended| ended.last_day.to_string()),
+                    missing.ended.map(|ended| ended.told.to_string()),
                 ])?;
             }
             Ok(())

@@ -10,7 +10,7 @@ use crate::jobticket::There;
 use crate::plan::{self, Comparison, Known, Plan, What};
 use crate::roster::{Employee, Field, HrId};
 use crate::source::Taken;
-use crate::store::{Fact, Missing, StoreError};
+use crate::store::{Ended, Fact, Missing, StoreError};
 
 impl Run<'_> {
     /// Whether a first push to this address and integration waits for approval.
@@ -115,16 +115,24 @@ impl Run<'_> {
         }
         let mut found = HashMap::new();
         for hr_id in leavers {
+            let ended = stage.reasons.ended.get(&hr_id).map(|ended| Ended {
+                last_day: ended.last_day,
+                told: today,
+            });
             let Some(mut missing) = before.remove(&hr_id) else {
                 let missing = Missing {
                     first_day: today,
                     last_day: today,
                     days: 1,
                     deliveries: deliveries.clone(),
+                    ended,
                 };
                 found.insert(hr_id, missing);
                 continue;
             };
+            if ended.map(|ended| ended.last_day) != missing.ended.map(|ended| ended.last_day) {
+                missing.ended = ended;
+            }
             let is_new = |source: &String| deliveries.get(source) != missing.deliveries.get(source);
             let own = origins.get(&hr_id).map(|origin| &origin.source);
             let delivered = match own.filter(|source| deliveries.contains_key(*source)) {

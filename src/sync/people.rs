@@ -238,8 +238,10 @@ impl Run<'_> {
                 continue;
             };
             let told = old.get(hr_id).and_then(|old| old.termination_date) == Some(ended.last_day);
-            let in_time = missing.get(hr_id).is_some_and(|missing| {
-                !ended.was_late(missing.first_day, self.integration.select.leavers_days_kept)
+            let before = missing.get(hr_id).and_then(|missing| missing.ended);
+            let in_time = before.is_some_and(|before| {
+                before.last_day == ended.last_day
+                    && !ended.was_late(before.told, self.integration.select.leavers_days_kept)
             });
             if told || in_time {
                 ended.late = false;

@@ -117,6 +117,26 @@ fn a_roster_of_which_only_people_who_wait_are_left_is_refused_as_empty() {
 }
 
 #[test]
+fn an_end_that_is_told_late_explains_nobody_who_was_missing_before() {
+    let mut scene = Scene::of(
+        20,
+        |company| "first_push: allow, missing_days: 3".clone_into(&mut company.asks),
+        plain,
+    );
+    let mut staff = people(20);
+    let mut one = staff.remove(1);
+    scene.company.deliver_people("20261121", &staff);
+    scene.company.run_now().exits(0).says("day 1");
+    // 64 days after it; on the day on which they were missing first it would have been told in time.
+    "2026-11-25T05:15:00Z".clone_into(&mut scene.company.now);
+    "22.09.2026".clone_into(&mut one.end);
+    staff.push(one);
+    scene.company.deliver_people("20261124", &staff);
+    scene.company.run_now().exits(0).says("day 2");
+    assert_eq!(scene.jobticket.active().len(), 20);
+}
+
+#[test]
 fn as_many_missing_people_as_the_limit_leave() {
     let scene = Scene::of(20, |_| {}, plain);
     let staff = without(&people(20), &[2, 5]);
