@@ -140,9 +140,12 @@ impl Run<'_> {
                 // Nobody knows where they would stand, so every source must have delivered.
                 None => deliveries.keys().all(is_new),
             };
-            if today > missing.last_day && delivered && !stage.failed {
-                missing.days += 1;
-                missing.last_day = today;
+            if delivered && !stage.failed && today >= missing.last_day {
+                if today > missing.last_day {
+                    missing.days += 1;
+                    missing.last_day = today;
+                }
+                // Another delivery of the same day is used up too: on a later day it says nothing new.
                 missing.deliveries.clone_from(&deliveries);
             }
             found.insert(hr_id, missing);

@@ -137,6 +137,25 @@ fn an_end_that_is_told_late_explains_nobody_who_was_missing_before() {
 }
 
 #[test]
+fn the_second_delivery_of_a_day_does_not_count_for_the_next_day() {
+    let mut scene = Scene::of(
+        20,
+        |company| "first_push: allow, missing_days: 2".clone_into(&mut company.asks),
+        plain,
+    );
+    let mut staff = people(20);
+    staff.remove(1);
+    for day in ["20261121", "20261122"] {
+        scene.company.deliver_people(day, &staff);
+        scene.company.run_now().exits(0).says("day 1");
+    }
+    "2026-11-24T05:10:00Z".clone_into(&mut scene.company.now);
+    scene.company.run_now().exits(0).says("day 1");
+    scene.company.deliver_people("20261123", &staff);
+    scene.company.run_now().exits(0).says("leavers: 1");
+}
+
+#[test]
 fn as_many_missing_people_as_the_limit_leave() {
     let scene = Scene::of(20, |_| {}, plain);
     let staff = without(&people(20), &[2, 5]);

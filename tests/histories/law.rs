@@ -226,7 +226,12 @@ impl Law {
                     "{number} lost the ticket by a date while another source failed"
                 ));
             }
-            if (case.today - end).num_days() <= rules.late_days {
+            let said = |(one, day): &&(Rc<Delivery>, NaiveDate)| {
+                one.says(number, *day) == Says::Ended(end)
+            };
+            let told = case.read[source].iter().filter(said);
+            let told = told.map(|(_, day)| *day).min().unwrap_or(case.today);
+            if (told.min(case.today) - end).num_days() <= rules.late_days {
                 return Ok(Reason::Explained);
             }
         }
