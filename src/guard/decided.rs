@@ -51,8 +51,10 @@ impl Decided {
     }
 
     pub(super) fn approval(&self, change: &Change, reason: &str) -> Option<&Approval> {
-        let of_person = self.approvals.get(&change.hr_id)?;
-        of_person.iter().find(|approval| approval.reason == reason)
+        let of_person = self.approvals.get(&change.hr_id)?.iter();
+        let given = of_person.filter(|approval| approval.reason == reason);
+        // Who said that the number is new has said more than who only let the old one go.
+        given.min_by_key(|approval| !approval.key_change)
     }
 
     pub(super) fn is_rejected(&self, change: &Change, reason: &str) -> bool {

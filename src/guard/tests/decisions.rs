@@ -359,3 +359,19 @@ fn nothing_of_an_approved_plan_goes_while_something_stops_everything() {
         assert!(judged.approve(case.plan()).is_err());
     }
 }
+
+#[test]
+fn a_new_number_goes_where_its_key_change_was_accepted_after_another_approval() {
+    let mut renumbered = person("90000", "A");
+    renumbered.email = "p00000@example.com".into();
+    let new = [people(1..9, "A"), vec![renumbered]].concat();
+    let mut case = Case::new(&people(0..9, "A"), &new).find_pairs();
+    case.approve(4, "00000", false);
+    for hr_id in ["00000", "90000"] {
+        case.approve(5, hr_id, true);
+    }
+    let judged = case.judge();
+    assert!(judged.questions.is_empty());
+    let approved = judged.approve(case.plan()).unwrap();
+    assert_eq!(approved.holds(), [5].into());
+}
