@@ -153,6 +153,22 @@ impl Run<'_> {
         Ok(found)
     }
 
+    /// While a source fails nobody is counted as missing, but whoever stands in a delivery of another one is missing no more.
+    pub(super) fn forget_who_is_back(&self, stage: &Stage) -> Result<(), StoreError> {
+        if !stage.failed || self.options.dry_run || self.silent {
+            return Ok(());
+        }
+        let before = off(|| self.context.store.missing(&self.target))?;
+        let mut missing = before.clone();
+        for entry in stage.entries.iter().filter(|entry| entry.fresh) {
+            missing.remove(&entry.employee.hr_id);
+        }
+        if missing.len() < before.len() {
+            off(|| self.context.store.keep_missing(&self.target, &missing))?;
+        }
+        Ok(())
+    }
+
     /// Leavers who were acknowledged under other rules than those in force.
     fn other_rules(&self, plan: &Plan, stage: &Stage) -> Result<HashSet<HrId>, StoreError> {
         let leavers: Vec<HrId> = plan

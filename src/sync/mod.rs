@@ -416,6 +416,7 @@ impl<'c> Run<'c> {
         let Some(mut stage) = self.gathered(&known, &doubtful, report).await? else {
             return Ok(());
         };
+        self.forget_who_is_back(&stage)?;
         let resync = self.resync_due()?;
         let mut plan = self.plan(&mut stage, &known, &doubtful, None)?;
         if plan.entries.is_empty() {

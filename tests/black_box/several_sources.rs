@@ -221,3 +221,23 @@ fn a_prefix_keeps_the_people_of_two_sources_apart_who_have_the_same_numbers() {
     ran.says("? + B-1 joins: waits in hold 1; probably the same person as B-00001");
     assert_eq!(jobticket.active().len(), 4);
 }
+
+#[test]
+fn whoever_is_back_while_another_source_fails_is_counted_from_the_beginning() {
+    let jobticket = JobTicket::start();
+    let (mut company, all) = both(&jobticket);
+    "first_push: allow, missing_days: 2".clone_into(&mut company.asks);
+    let mut without = all[..5].to_vec();
+    without.remove(1);
+    company.deliver_people("20261121", &without);
+    company.run_now().exits(0).says("00002 is missing on day 1");
+    "2026-11-24T05:10:00Z".clone_into(&mut company.now);
+    company.deliver_people("20261122", &all[..5]);
+    deliver_branch(&company, broken(&all[5..]), 800);
+    company.run_now().exits(4);
+    "2026-11-25T05:05:00Z".clone_into(&mut company.now);
+    company.deliver_people("20261123", &without);
+    deliver_branch(&company, table(&all[5..]), 700);
+    company.run_now().exits(0).says("00002 is missing on day 1");
+    assert_eq!(jobticket.active().len(), 8);
+}

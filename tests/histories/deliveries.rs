@@ -53,7 +53,8 @@ pub(crate) enum Form {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Says {
     Current,
-    Ended(NaiveDate),
+    /// On which day, and whether the person is excluded besides.
+    Ended(NaiveDate, bool),
     Excluded,
     Absent,
 }
@@ -78,7 +79,10 @@ impl Delivery {
     pub(crate) fn says(&self, number: &str, today: NaiveDate) -> Says {
         match self.rows.get(number) {
             None => Says::Absent,
-            Some(Row { end: Some(end), .. }) if *end < today => Says::Ended(*end),
+            Some(Row {
+                end: Some(end),
+                excluded,
+            }) if *end < today => Says::Ended(*end, *excluded),
             Some(Row { excluded: true, .. }) => Says::Excluded,
             Some(_) => Says::Current,
         }

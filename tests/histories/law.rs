@@ -196,7 +196,7 @@ impl Law {
                 .collect();
             // In the order of the reasons: an end, the latest of them first; a value; nothing.
             let kindness = |says: &Says| match says {
-                Says::Ended(end) => (0, Some(Reverse(*end))),
+                Says::Ended(end, _) => (0, Some(Reverse(*end))),
                 Says::Excluded => (1, None),
                 Says::Absent | Says::Current => (2, None),
             };
@@ -217,7 +217,7 @@ impl Law {
             .iter()
             .enumerate()
             .find_map(|(source, says)| match says {
-                Says::Ended(end) => Some((source, *end)),
+                Says::Ended(end, _) => Some((source, *end)),
                 _ => None,
             });
         if let Some((source, end)) = ended {
@@ -226,9 +226,7 @@ impl Law {
                     "{number} lost the ticket by a date while another source failed"
                 ));
             }
-            let said = |(one, day): &&(Rc<Delivery>, NaiveDate)| {
-                one.says(number, *day) == Says::Ended(end)
-            };
+            let said = |(one, day): &&(Rc<Delivery>, NaiveDate)| matches!(one.says(number, *day), Says::Ended(told, _) if told == end);
             let told = case.read[source].iter().filter(said);
             let told = told.map(|(_, day)| *day).min().unwrap_or(case.today);
             if (told.min(case.today) - end).num_days() <= rules.late_days {
@@ -241,7 +239,8 @@ impl Law {
         if frozen(None) {
             return Err(format!("{number} lost the ticket while a source failed"));
         }
-        if rules.excluded_is_explained && kindest.contains(&Says::Excluded) {
+        let excluded = |says: &Says| matches!(says, Says::Excluded | Says::Ended(_, true));
+        if rules.excluded_is_explained && kindest.iter().any(excluded) {
             return Ok(Reason::Explained);
         }
         let days = missing_days(case, number);

@@ -1,7 +1,7 @@
 //! Random histories: people come, go, change and are renumbered; sources deliver, fail and lie; JobTicket fails, lies and forgets; runs crash, and clocks are wrong.
 //! After every step it holds: nobody has lost a ticket whom no rule removed; every push, the store and the audit log are whole; and in the end everything is well.
 //!
-//! `HISTORIES` says how many, `HISTORIES_SEED` which; a failure names the seed and the number of its history, and `HISTORIES_ONLY` plays that one alone.
+//! `HISTORIES` says how many, `HISTORIES_SEED` which; a failure names the seed and the number of its history, and `HISTORIES_ONLY` plays that one alone. `HISTORIES_FROM` begins with a later one.
 //!
 //! | file | owns |
 //! | --- | --- |
@@ -102,7 +102,9 @@ fn play_all(count: usize, make: Make, shrink: u32) {
     let only = number("HISTORIES_ONLY");
     let numbers: Vec<u64> = match only {
         Some(only) => vec![only],
-        None => (0..count as u64).collect(),
+        None => (number("HISTORIES_FROM").unwrap_or(0)..)
+            .take(count)
+            .collect(),
     };
     let began = Instant::now();
     let next = AtomicUsize::new(0);
