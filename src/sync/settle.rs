@@ -3,6 +3,7 @@
 use super::people::Doubt;
 use super::{Run, RunReport, Stop, off};
 use crate::audit::Event;
+use crate::drift::{Kind, compare};
 use crate::store::{PushState, Settled};
 
 impl Run<'_> {
@@ -23,6 +24,31 @@ impl Run<'_> {
         Ok(doubt)
     }
 
+    /// Whether JobTicket shows everyone of a push as it was sent. That it names the push alone proves nothing: its answer, which was never seen, may have been a
+    /// refusal of some records, and nobody knows what becomes of the others then.
+    async fn is_there_as_a_whole(
+        &mut self,
+        sync_id: &str,
+        report: &mut RunReport,
+    ) -> Result<bool, Stop> {
+        let there = self.client().await?.client().there().await?;
+        let store = self.context.store;
+        let sent = off(|| store.doubtful_roster(&self.target, Some(sync_id)))?;
+        let sent = sent.iter().map(|(_, employee)| employee);
+        let differences = compare(sent, sync_id, &there, &[]);
+        let other = differences
+            .iter()
+            .filter(|difference| difference.kind != Kind::NotInSnapshot)
+            .count();
+        self.there = Some(there);
+        if other > 0 {
+            report.notes.push(format!(
+                "JobTicket names the last push ({sync_id}), and shows {other} people otherwise than it said"
+            ));
+        }
+        Ok(other == 0)
+    }
+
     async fn settle_unanswered(&mut self, report: &mut RunReport) -> Result<Doubt, Stop> {
         let store = self.context.store;
         let Some(unsettled) = off(|| store.unsettled(&self.target))? else {
@@ -40,6 +66,12 @@ impl Run<'_> {
             .client()
             .find_receipt(&unsettled.sync_id)
             .await?;
+        let receipt = match receipt {
+            Some(receipt) if self.is_there_as_a_whole(receipt.sync_id(), report).await? => {
+                Some(receipt)
+            }
+            _ => None,
+        };
         match receipt {
             Some(receipt) if self.options.dry_run => {
                 report.notes.push(format!(

@@ -192,6 +192,8 @@ pub(crate) struct Feed {
     last_read: Vec<Rc<Delivery>>,
     /// Deliveries that may have been read, with the day of the first such run.
     pub(crate) read: Vec<(Rc<Delivery>, NaiveDate)>,
+    /// Deliveries that a run has read for certain.
+    surely_read: Vec<Rc<Delivery>>,
 }
 
 /// Whether a source counts as failed in a run.
@@ -219,6 +221,7 @@ impl Feed {
             newest: None,
             last_read: Vec::new(),
             read: Vec::new(),
+            surely_read: Vec::new(),
         }
     }
 
@@ -379,8 +382,12 @@ impl Feed {
         } else if !self.last_read.iter().any(is_fresh) {
             self.last_read.push(fresh.clone());
         }
-        if !self.read.iter().any(|(delivery, _)| is_fresh(delivery)) {
+        // A run that did not come as far may have read it or not, so that a later one may have been the first.
+        if !self.surely_read.iter().any(is_fresh) {
             self.read.push((fresh.clone(), day));
+        }
+        if whole {
+            self.surely_read.push(fresh.clone());
         }
     }
 }

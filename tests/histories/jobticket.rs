@@ -25,8 +25,8 @@ pub(crate) struct JobTicket<'r> {
     seen: usize,
     /// The body of every `syncId`.
     bodies: BTreeMap<String, Vec<Record>>,
-    /// The mailbox that everybody had in the last accepted push.
-    emails: BTreeMap<String, String>,
+    /// What everybody had in the last push that was accepted of them.
+    values: BTreeMap<String, Record>,
     /// The `syncId`s in the order in which they came.
     order: Vec<String>,
     /// Whether a refusal is one of the named records alone.
@@ -38,7 +38,7 @@ pub(crate) struct JobTicket<'r> {
 pub(crate) struct Accepted {
     pub(crate) sync_id: String,
     pub(crate) records: Vec<Record>,
-    /// Whether JobTicket took it as a whole.
+    /// Whether JobTicket has everybody just as it said.
     pub(crate) whole: bool,
     /// Who was held before and is no more.
     pub(crate) offboarded: BTreeSet<String>,
@@ -60,6 +60,18 @@ pub(crate) struct Record {
     pub(crate) start_date: Option<String>,
     #[serde(default)]
     pub(crate) termination_date: Option<String>,
+}
+
+impl Record {
+    /// What JobTicket shows of somebody.
+    fn shown(&self) -> (&str, &str, &str, Option<&str>) {
+        (
+            &self.first_name,
+            &self.last_name,
+            &self.email,
+            self.date_of_birth.as_deref(),
+        )
+    }
 }
 
 #[derive(Deserialize)]
@@ -127,7 +139,7 @@ impl<'r> JobTicket<'r> {
             accepted: Vec::new(),
             seen: 0,
             bodies: BTreeMap::new(),
-            emails: BTreeMap::new(),
+            values: BTreeMap::new(),
             order: Vec::new(),
             takes_parts,
         }
@@ -249,17 +261,27 @@ impl<'r> JobTicket<'r> {
             .filter(|one| !named_before.contains(&one.hr_id));
         let mailboxes: BTreeSet<&String> = new.map(|one| &one.email).collect();
         let is_renumbered = |number: &&String| {
-            let email = self.emails.get(*number);
-            email.is_some_and(|email| mailboxes.contains(email))
+            let known = self.values.get(*number);
+            known.is_some_and(|known| mailboxes.contains(&known.email))
         };
         let renumbered = offboarded.iter().filter(is_renumbered).cloned().collect();
+        // Whom it refuses with the values that it has and shows, stays just as the push said.
+        let is_as_it_was = |one: &Record| {
+            let known = self.values.get(&one.hr_id);
+            known.is_some_and(|known| known.shown() == one.shown())
+        };
+        let mut refused = body.employees.iter();
+        let refused = refused.find(|one| Some(one.hr_id.as_str()) == named);
+        let whole = refused.is_none_or(is_as_it_was);
         for one in &body.employees {
-            self.emails.insert(one.hr_id.clone(), one.email.clone());
+            if Some(one.hr_id.as_str()) != named {
+                self.values.insert(one.hr_id.clone(), one.clone());
+            }
         }
         Some(Accepted {
             sync_id: body.sync_id,
             records: body.employees,
-            whole: named.is_none(),
+            whole,
             offboarded,
             renumbered,
         })
@@ -308,10 +330,10 @@ impl<'r> JobTicket<'r> {
 
     /// The mailboxes of the people who are held.
     pub(crate) fn mailboxes(&self) -> BTreeMap<String, String> {
-        let emails = self.emails.iter();
-        emails
+        let known = self.values.iter();
+        known
             .filter(|(number, _)| self.held.contains(*number))
-            .map(|(number, email)| (number.clone(), email.clone()))
+            .map(|(number, known)| (number.clone(), known.email.clone()))
             .collect()
     }
 

@@ -213,18 +213,12 @@ impl Law {
                 .filter(|(source, _)| Some(*source) != except)
                 .any(|(_, reading)| reading.frozen == Frozen::Yes)
         };
-        let ended = kindest
-            .iter()
-            .enumerate()
-            .find_map(|(source, says)| match says {
-                Says::Ended(end, _) => Some((source, *end)),
-                _ => None,
-            });
-        if let Some((source, end)) = ended {
-            if frozen(Some(source)) && !approved {
-                return Err(format!(
-                    "{number} lost the ticket by a date while another source failed"
-                ));
+        let mut too_early = false;
+        for (source, says) in kindest.iter().enumerate() {
+            let Says::Ended(end, _) = *says else { continue };
+            if frozen(Some(source)) {
+                too_early = true;
+                continue;
             }
             let said = |(one, day): &&(Rc<Delivery>, NaiveDate)| matches!(one.says(number, *day), Says::Ended(told, _) if told == end);
             let told = case.read[source].iter().filter(said);
@@ -232,6 +226,11 @@ impl Law {
             if (told.min(case.today) - end).num_days() <= rules.late_days {
                 return Ok(Reason::Explained);
             }
+        }
+        if too_early && !approved {
+            return Err(format!(
+                "{number} lost the ticket by a date while another source failed"
+            ));
         }
         if approved {
             return Ok(Reason::Approved);
