@@ -38,6 +38,7 @@ mod locks;
 mod output;
 mod output_audit;
 mod power_loss;
+mod refused_rows;
 mod rows;
 mod rows_dates;
 mod scene;

@@ -116,9 +116,12 @@ impl Company {
 }
 
 impl JobTicket {
-    /// The employees of the last push, as they came.
+    /// The employees of the last push that was processed, as they came.
     pub(crate) fn arrived(&self) -> Vec<Value> {
-        let last = self.pushes().len();
+        let state = self.control("state");
+        let all = state["pushes"].as_array().unwrap();
+        let processed = |push: &Value| push["processed"] == true;
+        let last = all.iter().rposition(processed).unwrap() + 1;
         let push = self.control(&format!("pushes/{last}"));
         push["body"]["employees"].as_array().unwrap().clone()
     }
