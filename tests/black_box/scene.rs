@@ -86,6 +86,13 @@ impl Scene {
         self.recovers("20261122");
     }
 
+    /// Days pass, here and at JobTicket.
+    pub(crate) fn days_pass(&mut self, days: u64) {
+        self.jobticket.hours_pass(24 * days);
+        let now = DateTime::parse_from_rfc3339(&self.company.now).unwrap();
+        self.company.now = (now + chrono::Days::new(days)).to_rfc3339();
+    }
+
     /// A good file of this day with a joiner goes through.
     #[track_caller]
     pub(crate) fn recovers(&self, day: &str) {
