@@ -147,6 +147,13 @@ impl Run<'_> {
         }
     }
 
+    /// Whether tickets were lost, and nobody has approved yet that pushing goes on.
+    pub(super) fn lost_tickets(&self) -> Result<bool, StoreError> {
+        let lost: Option<Vec<u64>> =
+            off(|| self.context.store.fact(&self.target, Fact::TicketsLost))?;
+        Ok(lost.is_some())
+    }
+
     /// Somebody has approved that pushing goes on although tickets were lost.
     pub(super) fn end_of_lost_tickets(&mut self) -> Result<(), Stop> {
         let approved = self
