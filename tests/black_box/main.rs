@@ -19,6 +19,7 @@ mod archive;
 mod backup;
 mod bad_deliveries;
 mod bad_files;
+mod changed_rules;
 mod configuration;
 mod configuration_example;
 mod crash;
