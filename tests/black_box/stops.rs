@@ -71,6 +71,29 @@ fn an_approval_ends_the_stop_although_the_push_is_not_confirmed() {
 }
 
 #[test]
+fn an_approval_covers_no_tickets_that_are_lost_after_it() {
+    let (jobticket, company) = careless();
+    company.run_now().exits(8);
+    company.deliver_people("20261121", &people(6));
+    company.run_now().exits(3).says("HELD");
+    seed(&jobticket, "somebody.else@example.com", None);
+    approved(&company, "1", &[]);
+    let ran = company.run_now().exits(8).says("+ 00006 joins");
+    ran.says("TICKETS LOST");
+    company.deliver_people("20261122", &people(7));
+    for _ in 0..2 {
+        company.run_now().exits(3).says("HELD");
+    }
+    assert_eq!(jobticket.pushes().len(), 2);
+    let [hold] = &holds(&company)[..] else {
+        panic!("one hold")
+    };
+    let id = hold["id"].to_string();
+    approved(&company, &id, &[]);
+    company.run_now().exits(0).says("+ 00007 joins");
+}
+
+#[test]
 fn a_credential_that_is_refused_stops_the_run_is_told_once_and_its_end_too() {
     for code in [401, 403] {
         let scene = acknowledged(5);
