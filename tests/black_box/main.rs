@@ -23,6 +23,7 @@ mod changed_rules;
 mod configuration;
 mod configuration_example;
 mod crash;
+mod crash_decisions;
 mod damage;
 mod deciding;
 mod decisions;
