@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::crash::{everything_is_whole, killed_in};
-use crate::deciding::{AT_ONCE, acknowledged, approved, decided, holds, without_last};
+use crate::deciding::{AT_ONCE, acknowledged, approved, decided, holds, seed, without_last};
 use crate::scene::Scene;
 use crate::support::{Company, JobTicket, Ran, people, person};
 
@@ -265,4 +265,22 @@ fn the_approval_of_a_whole_plan_that_was_killed_covers_that_plan() {
         assert_eq!(told(&company), ["approve"]);
         whole(&company, point);
     }
+}
+
+#[test]
+fn killed_when_the_approval_of_lost_tickets_ends_its_hold_it_is_asked_again() {
+    let jobticket = JobTicket::behaving(r#"{"unlinked_people":"offboarded"}"#);
+    seed(&jobticket, "somebody@example.com", None);
+    let mut company = Company::at(&jobticket);
+    company.deliver_people("20261120", &people(5));
+    company.run_now().exits(8);
+    company.run_now().exits(3).says("holds show 1");
+    approved(&company, "1", &[]);
+    company.deliver_people("20261121", &people(6));
+    killed_in(&mut company, "held", &["--run-now"]);
+    company.run_now().exits(3).says("holds show 2");
+    assert_eq!(jobticket.pushes().len(), 1);
+    approved(&company, "2", &[]);
+    company.run_now().exits(0).says("+ 00006 joins");
+    everything_is_whole(&company, 1, "held");
 }

@@ -1,8 +1,6 @@
 //! A backup that was cut, damaged or is none of ours changes nothing.
 
 use std::fs::{self, File};
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use serde_json::Value;

@@ -1,12 +1,13 @@
 //! A restore does all of it or nothing, keeps what was there, and nothing is pushed from it until somebody adopts it.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 
 use crate::backup_support::{
     backup_file, command, goes_on, killed_at, marks, replaced, with_backup,
     with_backup_and_later_push,
 };
+use crate::deciding::decided;
 use crate::support::{Company, JobTicket, people};
 use crate::whole::{integrity, is_whole, snapshot, store};
 
@@ -211,4 +212,44 @@ fn killed_anywhere_a_restore_was_done_or_not_begun() {
             goes_on(&company, point);
         }
     }
+}
+
+#[test]
+fn a_restored_state_pushes_nothing_until_it_is_adopted() {
+    let jobticket = JobTicket::start();
+    let company = with_backup(&jobticket);
+    company.run_now().exits(0).says("joiners: 2");
+    command(&company, "restore", &["--force"]).exits(0);
+    // Two people whom the restored state does not know are linked there by now, and the newest file lacks them.
+    company.deliver_people("20261122", &people(4));
+    for _ in 0..2 {
+        let ran = company.run_now().exits(3).says("HELD");
+        ran.says("the state was restored from a backup")
+            .says("Then: `adopt acme`");
+    }
+    let approve = ["approve", "1", "--yes", "--reason", "told by HR"];
+    company.run(&approve).exits(2).says("cannot be approved");
+    assert_eq!(jobticket.pushes().len(), 2);
+    assert_eq!(jobticket.active().len(), 7);
+    decided(&company, &["adopt", "acme", "--yes"]).says("Adopted");
+    // Whom JobTicket has counts, and too many of them would leave at once.
+    let ran = company.run_now().exits(3);
+    ran.says("- 00005 leaves").says("- 00007 leaves");
+    assert_eq!(jobticket.active().len(), 7);
+    company.deliver_people("20261123", &people(8));
+    company.run_now().exits(0).says("+ 00008 joins");
+    assert_eq!(jobticket.active().len(), 8);
+}
+
+#[test]
+fn a_restored_state_is_held_although_nothing_would_change() {
+    let jobticket = JobTicket::start();
+    let company = Company::at(&jobticket);
+    company.deliver_people("20261120", &people(5));
+    company.run_now().exits(0);
+    command(&company, "backup", &[]).exits(0);
+    command(&company, "restore", &["--force"]).exits(0);
+    company.run_now().exits(3).says("HELD");
+    decided(&company, &["adopt", "acme", "--yes"]);
+    company.run_now().exits(0).says("Nothing changed");
 }
