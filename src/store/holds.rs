@@ -335,7 +335,7 @@ impl Store {
         decision: &Decision<'_>,
         notes: impl FnOnce(&[HrId]) -> Notes,
     ) -> Result<Option<Vec<HrId>>, StoreError> {
-        self.write(|transaction| {
+        let touched = self.write(|transaction| {
             let hold = one(transaction, id)?.ok_or(StoreError::Unreadable("a hold"))?;
             // A run may have ended it since somebody looked.
             if hold.state == HoldState::Over {
@@ -380,7 +380,9 @@ impl Store {
             self.keep_decision(transaction, (&hold.target, &hold.integration), Some(id), kind, decision, &touched, None)?;
             self.note(transaction, &notes(&touched))?;
             Ok(Some(touched))
-        })
+        })?;
+        crate::crash::point("decided");
+        Ok(touched)
     }
 
     /// Keeps somebody until a day, whatever the sources say.
@@ -410,7 +412,9 @@ impl Store {
                 params![target.as_str(), hr_id.as_str(), until.to_string(), number],
             )?;
             self.note(transaction, notes)
-        })
+        })?;
+        crate::crash::point("decided");
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "the columns of one row")]

@@ -1,5 +1,7 @@
 //! The outbox of pushes: what is about to leave is on disk before it does, and stays until JobTicket's answer is known.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -161,13 +163,18 @@ impl Store {
             })
             .collect();
         let leavers = serde_json::to_string(&leavers).expect("changes are plain values");
+        let removed = self.people_of_removed_sources(target, sources)?;
         let rows: Vec<Sent<&str, &Employee>> = approved
             .entries()
             .iter()
-            .map(|entry| Sent {
-                source: sources[entry.source],
-                employee: &entry.employee,
-                fresh: entry.fresh,
+            .map(|entry| {
+                let kept = || removed.get(entry.employee.hr_id.as_str());
+                let removed = if entry.line == 0 { kept() } else { None };
+                Sent {
+                    source: removed.map_or(sources[entry.source], String::as_str),
+                    employee: &entry.employee,
+                    fresh: entry.fresh,
+                }
             })
             .collect();
         self.write(|transaction| {
@@ -192,6 +199,26 @@ impl Store {
             }
             self.note(transaction, notes)
         })
+    }
+
+    /// People of sources that are not configured any more, with those. As long as they are kept, they stay people of those: why they wait does not change.
+    fn people_of_removed_sources(
+        &self,
+        target: &Target,
+        sources: &[&str],
+    ) -> Result<HashMap<String, String>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT hr_id, source FROM snapshot_employee
+             WHERE target = ?1 AND source NOT IN (SELECT value FROM json_each(?2))",
+        )?;
+        let sources = serde_json::to_string(sources).expect("names are plain values");
+        let found = select
+            .query_map([target.as_str(), &sources], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(found)
     }
 
     /// JobTicket has acknowledged a push: its roster becomes the snapshot, and all older pushes are settled by it, for each replaced the full roster.

@@ -304,7 +304,9 @@ impl Store {
             super::restored::clear_restored(transaction, target)?;
             let void = super::holds::void_approvals(transaction, target)?;
             self.note(transaction, &notes(&void))
-        })
+        })?;
+        crate::crash::point("decided");
+        Ok(())
     }
 
     /// Whether a push of this store, or of an installation that was adopted, had this syncId.

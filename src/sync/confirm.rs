@@ -86,8 +86,8 @@ impl Run<'_> {
                 return Ok(false);
             }
         };
-        let before = before.unwrap_or_default();
-        self.tickets_lost(receipt.sync_id(), &there, &before, report)?;
+        let mut before = before.unwrap_or_default();
+        self.tickets_lost(receipt.sync_id(), &there, &mut before, report)?;
         let people = approved.entries().iter().map(|entry| &entry.employee);
         let offboarded = offboarded(self.context.store, &self.target, &there)?;
         let differences = compare(people, receipt.sync_id(), &there, &offboarded);
@@ -155,36 +155,38 @@ impl Run<'_> {
         })
     }
 
-    /// Whether anybody who does not belong to a push has lost a ticket by it: then nothing is pushed any more until somebody says so.
+    /// Whether anybody who does not belong to a push has lost a ticket by it: then nothing is pushed any more until somebody says so. Each of them is told once, and counts
+    /// in `before` as one without a ticket from then on.
     fn tickets_lost(
         &self,
         sync_id: &str,
         there: &There,
-        before: &BTreeMap<u64, bool>,
+        before: &mut BTreeMap<u64, bool>,
         report: &mut RunReport,
     ) -> Result<(), StoreError> {
         let ids = there.lost_since(before);
         if ids.is_empty() {
             return Ok(());
         }
+        before.extend(ids.iter().map(|id| (*id, false)));
         report.tickets_lost.clone_from(&ids);
         let event = Event::TicketsLost {
             sync_id: sync_id.to_owned(),
             ids: ids.clone(),
         };
         let notes = self.notes(vec![event.into()]);
-        off(|| {
-            self.context
-                .store
-                .set_fact(&self.target, Fact::TicketsLost, Some(&ids), &notes)
-        })
+        let store = self.context.store;
+        let told: Option<Vec<u64>> = off(|| store.fact(&self.target, Fact::TicketsLost))?;
+        let mut all = told.unwrap_or_default();
+        all.extend(ids);
+        off(|| store.set_fact(&self.target, Fact::TicketsLost, Some(&all), &notes))
     }
 
     /// Settles an earlier push of which JobTicket had not shown everything.
     pub(super) async fn settle_unconfirmed(&mut self, report: &mut RunReport) -> Result<(), Stop> {
         let store = self.context.store;
         let found: Option<Unconfirmed> = off(|| store.fact(&self.target, Fact::Unconfirmed))?;
-        let Some(unconfirmed) = found.filter(|_| !self.options.dry_run) else {
+        let Some(mut unconfirmed) = found.filter(|_| !self.options.dry_run) else {
             return Ok(());
         };
         let there = match self.client().await?.client().there().await {
@@ -197,11 +199,15 @@ impl Run<'_> {
             }
         };
         let Unconfirmed {
-            sync_id,
-            since,
-            others,
-        } = &unconfirmed;
+            sync_id, others, ..
+        } = &mut unconfirmed;
         self.tickets_lost(sync_id, &there, others, report)?;
+        if !report.tickets_lost.is_empty() {
+            // Otherwise every run would tell of them anew, and no approval would end that.
+            let notes = self.notes(Vec::new());
+            off(|| store.set_fact(&self.target, Fact::Unconfirmed, Some(&unconfirmed), &notes))?;
+        }
+        let Unconfirmed { sync_id, since, .. } = &unconfirmed;
         let differences = self.differences(sync_id, &there)?;
         if differences.is_empty() {
             report

@@ -147,16 +147,27 @@ impl Run<'_> {
         }
     }
 
-    /// Somebody has approved that pushing goes on although tickets were lost.
+    /// Whether tickets were lost, and nobody has approved yet that pushing goes on.
+    pub(super) fn lost_tickets(&self) -> Result<bool, StoreError> {
+        let lost: Option<Vec<u64>> =
+            off(|| self.context.store.fact(&self.target, Fact::TicketsLost))?;
+        Ok(lost.is_some())
+    }
+
+    /// Somebody has approved that pushing goes on although tickets were lost. The hold ends with that: if tickets are lost again, it is asked again.
     pub(super) fn end_of_lost_tickets(&mut self) -> Result<(), Stop> {
         let approved = self
             .holds
             .iter()
             .find(|hold| hold.kind == "tickets lost" && hold.state == HoldState::Approved);
-        let Some(hold) = approved.filter(|_| !self.options.dry_run && !self.silent) else {
+        let Some(id) = approved.map(|hold| hold.id) else {
             return Ok(());
         };
-        let what = format!("pushing goes on after hold {}", hold.id);
+        if self.options.dry_run || self.silent {
+            return Ok(());
+        }
+        self.end_plan(id)?;
+        let what = format!("pushing goes on after hold {id}");
         let notes = self.notes(vec![Event::Recovered { what }.into()]);
         off(|| {
             self.context

@@ -66,6 +66,17 @@ impl Run<'_> {
         }
     }
 
+    /// Ends the hold of a whole plan, whose approval this run acts on.
+    pub(super) fn end_plan(&mut self, id: u64) -> Result<(), Stop> {
+        let update = HoldsUpdate {
+            plans_over: vec![id],
+            ..HoldsUpdate::default()
+        };
+        self.write_holds(&update)?;
+        self.expire();
+        Ok(())
+    }
+
     /// Whether somebody in question does not stand in an open hold yet, so that a new one will be opened.
     pub(super) fn asks_anew(&self, judged: &Judgement) -> bool {
         if let Some(hold) = &judged.whole {

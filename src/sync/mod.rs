@@ -424,7 +424,7 @@ impl<'c> Run<'c> {
         }
         let restored = off(|| store.restored(&self.target))?.is_some();
         let nothing_to_end = self.holds.is_empty() || stage.failed;
-        if plan.is_empty() && !resync && nothing_to_end && !restored {
+        if plan.is_empty() && !resync && nothing_to_end && !restored && !self.lost_tickets()? {
             return self.unchanged(&plan, &stage, report);
         }
         let mut judged = None;

@@ -24,8 +24,9 @@ const POINTS: [&str; 12] = [
 ];
 
 /// Crash points that need a run of another kind, or a command.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 14] = [
     "held",
+    "decided",
     "migrating",
     "settled",
     "backup_copied",
@@ -41,9 +42,15 @@ const OTHERS: [&str; 13] = [
 ];
 
 fn killed_at(company: &mut Company, point: &str) -> Ran {
+    killed_in(company, point, &["--run-now"])
+}
+
+/// Kills a command at a crash point.
+#[track_caller]
+pub(crate) fn killed_in(company: &mut Company, point: &str, arguments: &[&str]) -> Ran {
     let variable = ("JOBTICKET_SYNC_TEST_CRASH".to_owned(), point.to_owned());
     company.variables.push(variable);
-    let ran = company.run_now();
+    let ran = company.run(arguments);
     company.variables.pop();
     assert_eq!(
         ran.code, -1,
@@ -61,7 +68,7 @@ fn company(jobticket: &JobTicket) -> Company {
 
 /// The state and the audit log after the next run: whole, and all of it told. `never_ended` runs were killed.
 #[track_caller]
-fn everything_is_whole(company: &Company, never_ended: usize, when: &str) {
+pub(crate) fn everything_is_whole(company: &Company, never_ended: usize, when: &str) {
     for name in ["state.db", "requests.db"] {
         let path = company.path("state").join(name);
         let database = rusqlite::Connection::open(path).unwrap();

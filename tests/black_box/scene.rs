@@ -86,6 +86,13 @@ impl Scene {
         self.recovers("20261122");
     }
 
+    /// Days pass, here and at JobTicket.
+    pub(crate) fn days_pass(&mut self, days: u64) {
+        self.jobticket.hours_pass(24 * days);
+        let now = DateTime::parse_from_rfc3339(&self.company.now).unwrap();
+        self.company.now = (now + chrono::Days::new(days)).to_rfc3339();
+    }
+
     /// A good file of this day with a joiner goes through.
     #[track_caller]
     pub(crate) fn recovers(&self, day: &str) {
@@ -116,9 +123,12 @@ impl Company {
 }
 
 impl JobTicket {
-    /// The employees of the last push, as they came.
+    /// The employees of the last push that was processed, as they came.
     pub(crate) fn arrived(&self) -> Vec<Value> {
-        let last = self.pushes().len();
+        let state = self.control("state");
+        let all = state["pushes"].as_array().unwrap();
+        let processed = |push: &Value| push["processed"] == true;
+        let last = all.iter().rposition(processed).unwrap() + 1;
         let push = self.control(&format!("pushes/{last}"));
         push["body"]["employees"].as_array().unwrap().clone()
     }

@@ -415,6 +415,17 @@ impl JobTicket {
         });
     }
 
+    /// Lets time pass on JobTicket's clock.
+    pub fn hours_pass(&self, hours: u64) {
+        let on = serde_json::json!({ "path_prefix": "/health" });
+        let kind = serde_json::json!({ "delay": { "ms": hours * 3_600_000 } });
+        self.order("faults", &serde_json::json!([{ "on": on, "kind": kind }]));
+        let call = self.http.get(format!("{}/health", self.url));
+        self.runtime.block_on(async {
+            call.send().await.unwrap().error_for_status().unwrap();
+        });
+    }
+
     /// The pushes that were processed.
     pub fn pushes(&self) -> Vec<Value> {
         let state = self.control("state");

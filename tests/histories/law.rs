@@ -308,8 +308,8 @@ mod tests {
                 (Rc::new(one), day)
             })
             .collect();
-        let (last, today) = delivered.last().unwrap().clone();
-        let readings = [Reading::of(frozen, vec![last])];
+        let (newest, today) = delivered.last().unwrap().clone();
+        let readings = [Reading::of(frozen, vec![newest])];
         let case = Case {
             readings: &readings,
             read: vec![&delivered],
