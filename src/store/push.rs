@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::snapshot::{Leaver, Person, advance};
@@ -11,7 +11,7 @@ use super::{Notes, Store, StoreError, Target, pieces};
 use crate::guard::{Approved, Grounds};
 use crate::jobticket::{Push, Receipt};
 use crate::plan::{Change, What};
-use crate::roster::Employee;
+use crate::roster::{Employee, HrId};
 
 /// Where a push stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +32,15 @@ pub struct Unsettled {
 }
 
 /// How a push was settled without an acknowledgement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
     /// JobTicket surely did not take it.
     Refused,
     /// Nobody knows.
     InDoubt,
     /// JobTicket refused some of its records and may have taken the others: its documentation does not say. It is never taken for acknowledged, and its people
-    /// count until the next acknowledgement.
-    PerhapsInPart,
+    /// count until the next acknowledgement, but for those whose records it names: by this push it surely does not have them.
+    PerhapsInPart(Vec<HrId>),
 }
 
 /// A push that is about to leave.
@@ -192,11 +192,7 @@ impl Store {
                     self.clock.now().to_rfc3339()
                 ],
             )?;
-            let mut insert =
-                transaction.prepare_cached("INSERT INTO push_rows (sync_id, piece, content) VALUES (?1, ?2, ?3)")?;
-            for (number, piece) in (0i64..).zip(pieces::of(&rows)) {
-                insert.execute(params![push.sync_id(), number, piece])?;
-            }
+            insert(transaction, push.sync_id(), &rows)?;
             self.note(transaction, notes)
         })
     }
@@ -270,18 +266,19 @@ impl Store {
     }
 
     /// A push ended without an acknowledgement.
-    pub fn settle(&self, sync_id: &str, how: Settled, notes: &Notes) -> Result<(), StoreError> {
+    pub fn settle(&self, sync_id: &str, how: &Settled, notes: &Notes) -> Result<(), StoreError> {
         let state = match how {
             Settled::Refused => "refused",
             Settled::InDoubt => "in_doubt",
-            Settled::PerhapsInPart => "perhaps_in_part",
+            Settled::PerhapsInPart(_) => "perhaps_in_part",
         };
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE push SET state = ?2, settled_at = ?3 WHERE sync_id = ?1",
                 params![sync_id, state, self.clock.now().to_rfc3339()],
             )?;
-            if how == Settled::PerhapsInPart {
+            if let Settled::PerhapsInPart(named) = how {
+                forget(transaction, sync_id, named)?;
                 // The same plan, refused again: one roster of it is enough.
                 transaction.execute(
                     "UPDATE push SET state = 'superseded' WHERE state = 'perhaps_in_part' AND sync_id <> ?1
@@ -293,12 +290,45 @@ impl Store {
                     [],
                 )?;
             }
-            if how == Settled::Refused {
+            if *how == Settled::Refused {
                 transaction.execute("DELETE FROM push_rows WHERE sync_id = ?1", [sync_id])?;
             }
             self.note(transaction, notes)
         })
     }
+}
+
+/// Takes people out of the roster of a push.
+fn forget(transaction: &Transaction<'_>, sync_id: &str, people: &[HrId]) -> Result<(), StoreError> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::new();
+    {
+        let mut select = transaction
+            .prepare("SELECT content FROM push_rows WHERE sync_id = ?1 ORDER BY piece")?;
+        let mut pieces = select.query([sync_id])?;
+        while let Some(piece) = pieces.next()? {
+            rows.extend(sent(piece)?);
+        }
+    }
+    rows.retain(|row| !people.contains(&row.employee.hr_id));
+    transaction.execute("DELETE FROM push_rows WHERE sync_id = ?1", [sync_id])?;
+    insert(transaction, sync_id, &rows)
+}
+
+/// Keeps the roster of a push.
+fn insert<S: Serialize, E: Serialize>(
+    transaction: &Transaction<'_>,
+    sync_id: &str,
+    rows: &[Sent<S, E>],
+) -> Result<(), StoreError> {
+    let mut insert = transaction
+        .prepare_cached("INSERT INTO push_rows (sync_id, piece, content) VALUES (?1, ?2, ?3)")?;
+    for (number, piece) in (0i64..).zip(pieces::of(rows)) {
+        insert.execute(params![sync_id, number, piece])?;
+    }
+    Ok(())
 }
 
 fn sent(row: &rusqlite::Row<'_>) -> Result<Vec<Sent<String, Employee>>, StoreError> {

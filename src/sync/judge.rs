@@ -101,18 +101,7 @@ impl Run<'_> {
         }
         let today = self.selection().today;
         let origins = off(|| store.origins(&self.target, &leavers))?;
-        let mut deliveries = HashMap::new();
-        for (source, taken) in self.integration.sources.iter().zip(&stage.taken) {
-            let identity = match taken {
-                Some(taken) => Some(taken.to_text()),
-                None => off(|| store.source(&self.target, &source.name))?.map(|state| state.taken),
-            };
-            let identity = identity.as_deref().and_then(Taken::from_text);
-            deliveries.insert(
-                source.name.clone(),
-                identity.map_or_else(String::new, |taken| taken.identity()),
-            );
-        }
+        let deliveries = self.deliveries(stage)?;
         let mut found = HashMap::new();
         for hr_id in leavers {
             let ended = stage.reasons.ended.get(&hr_id).map(|ended| Ended {
@@ -153,8 +142,27 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// While a source fails nobody is counted as missing, but whoever stands in a delivery of another one is missing no more.
-    pub(super) fn forget_who_is_back(&self, stage: &Stage) -> Result<(), StoreError> {
+    /// The last delivery of every source, by what identifies it.
+    fn deliveries(&self, stage: &Stage) -> Result<HashMap<String, String>, StoreError> {
+        let store = self.context.store;
+        let mut deliveries = HashMap::new();
+        for (source, taken) in self.integration.sources.iter().zip(&stage.taken) {
+            let identity = match taken {
+                Some(taken) => Some(taken.to_text()),
+                None => off(|| store.source(&self.target, &source.name))?.map(|state| state.taken),
+            };
+            let identity = identity.as_deref().and_then(Taken::from_text);
+            deliveries.insert(
+                source.name.clone(),
+                identity.map_or_else(String::new, |taken| taken.identity()),
+            );
+        }
+        Ok(deliveries)
+    }
+
+    /// While a source fails nobody is counted as missing. But whoever stands in a delivery of another one is missing no more, and another delivery of a day that
+    /// has counted says nothing new on a later one.
+    pub(super) fn look_who_is_back(&self, stage: &Stage) -> Result<(), StoreError> {
         if !stage.failed || self.options.dry_run || self.silent {
             return Ok(());
         }
@@ -163,7 +171,14 @@ impl Run<'_> {
         for entry in stage.entries.iter().filter(|entry| entry.fresh) {
             missing.remove(&entry.employee.hr_id);
         }
-        if missing.len() < before.len() {
+        let today = self.selection().today;
+        let deliveries = self.deliveries(stage)?;
+        for missing in missing.values_mut() {
+            if missing.last_day == today {
+                missing.deliveries.clone_from(&deliveries);
+            }
+        }
+        if missing != before {
             off(|| self.context.store.keep_missing(&self.target, &missing))?;
         }
         Ok(())

@@ -392,8 +392,13 @@ impl<'c> Run<'c> {
             return Ok(false);
         };
         let last = off(|| self.context.store.acknowledged_at(&self.target))?;
-        let now = self.context.clock.now();
-        Ok(last.is_some_and(|last| now - last >= chrono::Duration::days(days.into())))
+        // By calendar days, or a daily schedule would always find it a few seconds too early.
+        let zone = self.context.config.timezone;
+        let today = self.selection().today;
+        Ok(last.is_some_and(|last| {
+            let last = last.with_timezone(&zone).date_naive();
+            (today - last).num_days() >= i64::from(days)
+        }))
     }
 
     async fn steps(&mut self, report: &mut RunReport) -> Result<(), Stop> {
@@ -416,7 +421,7 @@ impl<'c> Run<'c> {
         let Some(mut stage) = self.gathered(&known, &doubtful, report).await? else {
             return Ok(());
         };
-        self.forget_who_is_back(&stage)?;
+        self.look_who_is_back(&stage)?;
         let resync = self.resync_due()?;
         let mut plan = self.plan(&mut stage, &known, &doubtful, None)?;
         if plan.entries.is_empty() {

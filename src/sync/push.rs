@@ -27,6 +27,17 @@ pub(super) struct Amend<'a> {
     pub(super) there: Option<&'a There>,
 }
 
+/// The people whose records a refusal names, with the field where it names one.
+pub(super) fn named_people(body: &str, approved: &Approved) -> Vec<(HrId, Option<String>)> {
+    let named = named_records(body).into_iter();
+    named
+        .filter_map(|(position, field)| {
+            let entry = approved.entries().get(position)?;
+            Some((entry.employee.hr_id.clone(), field))
+        })
+        .collect()
+}
+
 /// Old numbers of people whose new number JobTicket refuses: without either they would lose their ticket.
 fn renumbered(
     entries: &[Entry],
@@ -121,7 +132,7 @@ impl Run<'_> {
                 hr_ids: Vec::new(),
             };
             let notes = self.notes(vec![event.into()]);
-            off(|| store.settle(push.sync_id(), Settled::Refused, &notes))?;
+            off(|| store.settle(push.sync_id(), &Settled::Refused, &notes))?;
             return Err(error.into());
         }
         crate::crash::point("prepared");
@@ -277,10 +288,11 @@ impl Run<'_> {
                 };
                 let notes = self.notes(vec![event.into()]);
                 let how = match outcome {
-                    Outcome::Invalid { .. } => Settled::PerhapsInPart,
+                    // The people whom it named were taken out as it was told.
+                    Outcome::Invalid { .. } => Settled::PerhapsInPart(Vec::new()),
                     _ => Settled::InDoubt,
                 };
-                off(|| store.settle(push.sync_id(), how, &notes))?;
+                off(|| store.settle(push.sync_id(), &how, &notes))?;
                 let message = PushError::InDoubt {
                     outcome: outcome.clone(),
                 }
@@ -314,18 +326,13 @@ impl Run<'_> {
         if let PushError::Refused { outcome } = error {
             refusal = outcome.is_refusal();
             if let Outcome::Invalid { body } = outcome {
-                let named: Vec<String> =
-                    named_records(body)
-                        .into_iter()
-                        .filter_map(|(position, field)| {
-                            let hr_id = &approved.entries().get(position)?.employee.hr_id;
-                            hr_ids.push(hr_id.clone());
-                            Some(field.map_or_else(
-                                || hr_id.to_string(),
-                                |field| format!("{hr_id} {field}"),
-                            ))
-                        })
-                        .collect();
+                let mut named = Vec::new();
+                for (hr_id, field) in named_people(body, approved) {
+                    named.push(
+                        field.map_or_else(|| hr_id.to_string(), |field| format!("{hr_id} {field}")),
+                    );
+                    hr_ids.push(hr_id);
+                }
                 if !named.is_empty() {
                     message = format!(
                         "{message}: {}. Correct these in the HR system",
@@ -343,10 +350,10 @@ impl Run<'_> {
         let how = match error {
             PushError::Refused {
                 outcome: Outcome::Invalid { .. },
-            } => Settled::PerhapsInPart,
+            } => Settled::PerhapsInPart(hr_ids.clone()),
             _ => Settled::Refused,
         };
-        off(|| self.context.store.settle(push.sync_id(), how, &notes))?;
+        off(|| self.context.store.settle(push.sync_id(), &how, &notes))?;
         report.ending = if refusal {
             Ending::Refused { message }
         } else if matches!(error, PushError::Gate(GateClosed::Ledger(_))) {

@@ -102,7 +102,7 @@ impl Run<'_> {
                 ];
                 if unsettled.state == PushState::Prepared && !self.options.dry_run {
                     let notes = self.notes(notes);
-                    off(|| store.settle(&unsettled.sync_id, Settled::InDoubt, &notes))?;
+                    off(|| store.settle(&unsettled.sync_id, &Settled::InDoubt, &notes))?;
                 } else {
                     self.record(notes)?;
                 }

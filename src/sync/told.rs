@@ -38,10 +38,14 @@ impl Witness for Told<'_> {
         };
         let recorded = match &attempt.outcome {
             // At once, so that no crash lets the next run take it for a push that was never answered.
-            Outcome::Invalid { .. } => off(|| {
-                self.store
-                    .settle(self.sync_id, Settled::PerhapsInPart, &notes)
-            }),
+            Outcome::Invalid { body } => {
+                let named = super::push::named_people(body, self.approved);
+                let named = named.into_iter().map(|(hr_id, _)| hr_id).collect();
+                off(|| {
+                    self.store
+                        .settle(self.sync_id, &Settled::PerhapsInPart(named), &notes)
+                })
+            }
             _ => off(|| self.store.record(&notes)),
         };
         if let Err(error) = recorded {
