@@ -41,6 +41,7 @@ mod power_loss;
 mod rows;
 mod rows_dates;
 mod scene;
+mod schedule;
 mod several_sources;
 mod support;
 mod two_sources;
