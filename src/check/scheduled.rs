@@ -36,11 +36,12 @@ pub(super) fn scheduled(
         .map(|time| time.format("%a %Y-%m-%d %H:%M").to_string())
         .collect();
     let timezone = schedule.timezone.name().to_owned();
-    let mut line = format!("schedule: next {} ({timezone})", texts.join(", "));
     let jitter_seconds = schedule.jitter_seconds;
-    if jitter_seconds > 0 {
-        line += &format!(", each up to {jitter_seconds} seconds later");
-    }
+    let later = match jitter_seconds {
+        0 => String::new(),
+        seconds => format!(", each up to {seconds} seconds later"),
+    };
+    let line = format!("schedule: next {} ({timezone}){later}", texts.join(", "));
     let scheduled = Scheduled {
         timezone,
         next: times.iter().map(DateTime::to_rfc3339).collect(),
