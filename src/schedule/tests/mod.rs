@@ -6,7 +6,7 @@ mod crons;
 mod due;
 mod laws;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -47,22 +47,19 @@ fn watched(
     let parse = |cron: &&str| croner::parser::CronParser::new().parse(cron).unwrap();
     let patterns: Vec<croner::Cron> = crons.iter().map(parse).collect();
     let minute = TimeDelta::minutes(1);
-    let mut shown = HashSet::new();
     let mut found = BTreeSet::new();
-    // A day before, so that it is known what was shown already.
+    // From a day before, so that it is known what was shown already: all up to the latest.
     let mut at = from - TimeDelta::days(1);
-    let mut last = (at - minute).with_timezone(&zone).naive_local();
+    let mut shown = (at - minute).with_timezone(&zone).naive_local();
     while at < to {
         let now = at.with_timezone(&zone).naive_local();
-        let mut local = if last < now { last + minute } else { now };
-        while local <= now {
-            let fits = |pattern: &croner::Cron| pattern.is_time_matching(&local).unwrap();
-            if shown.insert(local) && patterns.iter().any(fits) && at >= from {
+        while shown < now {
+            shown += minute;
+            let fits = |pattern: &croner::Cron| pattern.is_time_matching(&shown).unwrap();
+            if at >= from && patterns.iter().any(fits) {
                 found.insert(at);
             }
-            local += minute;
         }
-        last = now;
         at += minute;
     }
     found
