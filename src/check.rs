@@ -1,8 +1,12 @@
 //! The command `check`: is everything in order? It reaches the sources and the API, and changes nothing but the request ledger.
 
+mod scheduled;
+
 use std::fmt;
 
 use serde::Serialize;
+
+pub use scheduled::Scheduled;
 
 use crate::audit::AuditFile;
 use crate::clock::Clock;
@@ -22,6 +26,8 @@ pub struct Checked {
     pub integration: String,
     /// Its environment.
     pub environment: String,
+    /// When it runs next; `None` without a schedule.
+    pub schedule: Option<Scheduled>,
     /// What is in order, and what to know.
     pub facts: Vec<String>,
     /// What deserves a look.
@@ -66,10 +72,12 @@ impl Checked {
 /// Checks the integration at this position of the configuration.
 pub async fn check(config: &Config, position: usize, offline: bool, clock: &Clock) -> Checked {
     let integration = &config.integrations[position];
+    let (schedule, runs) = scheduled::scheduled(config, integration, clock.now());
     let mut found = Checked {
         integration: integration.name.clone(),
         environment: integration.jobticket.environment_name(),
-        facts: vec!["configuration: understood".to_owned()],
+        schedule,
+        facts: vec!["configuration: understood".to_owned(), runs],
         warnings: Vec::new(),
         errors: Vec::new(),
         exit_code: Exit::Done,

@@ -15,9 +15,10 @@
 //! | `main`, `dispatch`, `logging` | arguments, the log, signals, dispatch, exit code | everything |
 //! | `cli`, `exit` | the command line; what each exit code means and which wins | – |
 //! | `clock`, `crash`, `digest`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; who runs the program | – |
-//! | `config` | the YAML tree, strict loading, validation with line and path, secrets, changes | `roster` |
+//! | `schedule` | when runs are due: cron lines, daylight saving, holidays, what was missed; the age of a file in days with a run | – |
+//! | `config` | the YAML tree, strict loading, validation with line and path, secrets, changes | `roster`, `schedule` |
 //! | `roster` | `Employee`, `HrId`; mapping of records, dates, selection, validation | – |
-//! | `source` | one file an adapter, one shared table reader, one shared file intake | `roster`, `config`, `digest` |
+//! | `source` | one file an adapter, one shared table reader, one shared file intake | `roster`, `config`, `schedule`, `digest` |
 //! | `plan` | the diff: joiners, leavers with reasons, changed, key drift; the hash of what waits | `roster`, `digest` |
 //! | `guard` | limits, windows, who goes and who waits, `Approved` | `plan`, `config`, `roster` |
 //! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock` |
@@ -56,6 +57,7 @@ pub mod jobticket;
 pub mod plan;
 pub mod roster;
 pub mod sandbox;
+pub mod schedule;
 pub mod source;
 pub mod store;
 pub mod sync;

@@ -10,6 +10,7 @@ mod limits;
 mod load;
 mod location;
 mod problem;
+mod schedule;
 mod secret;
 mod source;
 mod validate;
@@ -28,6 +29,7 @@ pub use limit::Limit;
 pub use limits::{Cost, FirstPush, Limits, OnRejectedRows, OnTrip, ReadBack, Window};
 pub use load::{ConfigError, Finding, load, parse};
 pub use location::Place;
+pub use schedule::{Holiday, ScheduleConfig};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use source::{
     AbsenceColumns, Encoding, Fields, FinalNewline, Rule, Source, SourceType, TableConfig,
@@ -149,6 +151,9 @@ pub struct Integration {
     pub jobticket: JobTicket,
     /// Where employees come from.
     pub sources: Vec<Source>,
+    /// When it runs; without it, only where a person starts it.
+    #[deserr(default)]
+    pub schedule: Option<ScheduleConfig>,
     /// Who is taken by date.
     #[deserr(default)]
     pub select: Select,
@@ -200,6 +205,12 @@ impl Config {
     /// Says of keys under `jobticket` what only their use has shown, with file and line: (position of the integration, key, message).
     pub fn wrong(&self, found: Vec<(usize, &'static str, String)>) -> ConfigError {
         self.file.wrong(found)
+    }
+
+    /// When an integration of this file runs, if it has a schedule.
+    pub fn schedule(&self, integration: &Integration) -> Option<crate::schedule::Schedule> {
+        let schedule = integration.schedule.as_ref()?;
+        Some(schedule.schedule(self.timezone))
     }
 
     /// Folder of the request ledger.

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::config::{After, Ready, Source};
 use crate::roster::Field;
+use crate::schedule::Schedule;
 
 pub(super) fn pull(
     source: &Source,
@@ -19,9 +20,10 @@ pub(super) fn pull(
     filled: &HashSet<Field>,
     now: DateTime<Utc>,
     zone: Tz,
+    schedule: Option<&Schedule>,
 ) -> Result<Pulled, SourceError> {
     let entries = folder::list(source)?;
-    let (entry, dated) = match choose(&entries, source, last, now, zone)? {
+    let (entry, dated) = match choose(&entries, source, last, now, zone, schedule)? {
         Choice::Take { entry, dated } => (entry, dated),
         Choice::NotYet { name, why } if last.is_none() => {
             return Err(SourceError::NotYet {
@@ -31,7 +33,7 @@ pub(super) fn pull(
         }
         not_now @ (Choice::NoneNewer | Choice::NotYet { .. }) => {
             if let Some(last) = last {
-                last.check_age(source, now, zone)?;
+                last.check_age(source, now, zone, schedule)?;
             }
             let not_yet = match not_now {
                 Choice::NotYet { name, why } => Some(format!("{name}: {why}")),

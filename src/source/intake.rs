@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::{self, Kind, Names};
 use crate::config::{NewestBy, Ready, Source};
+use crate::schedule::Schedule;
 
 /// A file of the folder, as listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,9 +124,33 @@ pub enum IntakeError {
     #[error("The file {name} is empty (0 bytes); deliver it again")]
     Empty { name: String },
     #[error(
-        "The file {name} is stale: it is {hours} hours old and max_age_hours is {most}; check why the sender delivers nothing newer"
+        "The file {name} is stale: it is {age} and max_age_hours is {most}; check why the sender delivers nothing newer"
     )]
-    Stale { name: String, hours: i64, most: u64 },
+    Stale {
+        name: String,
+        age: HoursOld,
+        most: u64,
+    },
+}
+
+/// How old a file is, in whole hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoursOld {
+    /// Those of days with a scheduled run; all of them where there is no schedule.
+    pub counted: i64,
+    /// All of them.
+    pub all: i64,
+}
+
+impl fmt::Display for HoursOld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { counted, all } = self;
+        write!(f, "{counted} hours old")?;
+        if all > counted {
+            write!(f, " ({all} with the days that have no scheduled run)")?;
+        }
+        Ok(())
+    }
 }
 
 /// What orders files by age: the date in the name, where that counts, then the time of modification.
@@ -137,13 +162,14 @@ struct Candidate<'e> {
     not_ready: Option<NotReady>,
 }
 
-/// Chooses the file to read. `last` is the one taken last, `zone` that of dates in names.
+/// Chooses the file to read. `last` is the one taken last, `zone` that of dates in names; days on which `schedule` has no run do not age a file.
 pub fn choose(
     entries: &[Entry],
     source: &Source,
     last: Option<&Taken>,
     now: DateTime<Utc>,
     zone: Tz,
+    schedule: Option<&Schedule>,
 ) -> Result<Choice, IntakeError> {
     let names = names_of(source)?;
     let last_age = last.map(|last| (date_of_last(last, source), last.modified));
@@ -191,7 +217,7 @@ pub fn choose(
     if *size == 0 {
         return Err(IntakeError::Empty { name: name.clone() });
     }
-    age::check_age(name, dated, *modified, source, now, zone)?;
+    age::check_age(name, dated, *modified, source, now, zone, schedule)?;
     Ok(Choice::Take {
         entry: newest.entry.clone(),
         dated,

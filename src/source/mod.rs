@@ -26,6 +26,7 @@ pub use records::{RuleCount, columns_of, too_many_rejected};
 use crate::config::{Source, SourceType};
 use crate::digest::sha256;
 use crate::roster::{Delivery, Field};
+use crate::schedule::Schedule;
 
 /// What a source delivered.
 #[derive(Debug)]
@@ -70,16 +71,18 @@ pub enum SourceError {
 
 /// Pulls one source. Blocks.
 ///
-/// `last` is the file taken last, `filled` the fields that the snapshot has filled for somebody of this source.
+/// `last` is the file taken last, `filled` the fields that the snapshot has filled for somebody of this source. Days on which
+/// `schedule` has no run do not age a file.
 pub fn pull(
     source: &Source,
     last: Option<&Taken>,
     filled: &HashSet<Field>,
     now: DateTime<Utc>,
     zone: Tz,
+    schedule: Option<&Schedule>,
 ) -> Result<Pulled, SourceError> {
     match source.kind {
-        SourceType::CsvDrop => csv_drop::pull(source, last, filled, now, zone),
+        SourceType::CsvDrop => csv_drop::pull(source, last, filled, now, zone, schedule),
     }
 }
 

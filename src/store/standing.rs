@@ -57,6 +57,8 @@ pub enum Fact {
     Refused,
     /// How often in a row runs could not reach or use JobTicket.
     Failures,
+    /// The last scheduled time that was handled: a run of it has begun, or it was missed.
+    Scheduled,
 }
 
 impl Fact {
@@ -67,6 +69,7 @@ impl Fact {
             Self::Unconfirmed => "unconfirmed",
             Self::Refused => "refused",
             Self::Failures => "failures",
+            Self::Scheduled => "scheduled",
         }
     }
 }

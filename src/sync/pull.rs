@@ -196,9 +196,17 @@ impl Run<'_> {
         let source = source.clone();
         let last = state.and_then(|state| Taken::from_text(&state.taken));
         let (now, zone) = (self.context.clock.now(), self.context.config.timezone);
+        let schedule = self.context.config.schedule(self.integration);
         tokio::task::spawn_blocking(move || {
             crate::crash::mistake(&format!("pulling {}", source.name));
-            source::pull(&source, last.as_ref(), &filled, now, zone)
+            source::pull(
+                &source,
+                last.as_ref(),
+                &filled,
+                now,
+                zone,
+                schedule.as_ref(),
+            )
         })
     }
 

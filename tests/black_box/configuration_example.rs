@@ -147,6 +147,7 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
             "id_prefix",
             "autoSyncEmployee",
             "absences",
+            "timezone",
             "hrid_map",
             "first_push"
         ],
@@ -180,6 +181,8 @@ fn every_value_that_the_example_explains_is_accepted() {
         ),
         ("final_newline: required", "final_newline: optional"),
         ("backslash_escapes: false", "backslash_escapes: true"),
+        ("holidays: []", "holidays: [2026-12-25, 2026-12-26]"),
+        ("give_up_hours: 4", "give_up_hours: 0"),
         ("format: TT.MM.JJJJ}", "format: DD.MM.YYYY}"),
         ("format: TT.MM.JJJJ}", "format: \"%d.%m.%Y\"}"),
         ("format: TT.MM.JJJJ}", "format: [TT.MM.JJJJ, JJJJMMTT]}"),

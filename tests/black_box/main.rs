@@ -49,6 +49,7 @@ mod restore;
 mod rows;
 mod rows_dates;
 mod scene;
+mod schedule;
 mod several_sources;
 mod stops;
 mod support;

@@ -1,13 +1,14 @@
 //! Files that are too old to stand for today's staff, or that come from the future.
 //!
 //! A sender that stopped weeks ago leaves a good-looking file behind, whose newcomers and leavers are all missing. Times are compared in UTC; a date in a name
-//! is one of the configured zone.
+//! is one of the configured zone. Where the integration has a schedule, only hours of days with a scheduled run count.
 
 use chrono::{DateTime, Duration, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::{Entry, IntakeError, Taken};
+use super::{Entry, HoursOld, IntakeError, Taken};
 use crate::config::{Ready, Source};
+use crate::schedule::{Schedule, working_age};
 
 impl Taken {
     /// Whether the file is still young enough to stand for today's staff.
@@ -16,8 +17,15 @@ impl Taken {
         source: &Source,
         now: DateTime<Utc>,
         zone: Tz,
+        schedule: Option<&Schedule>,
     ) -> Result<(), IntakeError> {
-        check_age(&self.name, self.dated, self.modified, source, now, zone)
+        let Self {
+            name,
+            dated,
+            modified,
+            ..
+        } = self;
+        check_age(name, *dated, *modified, source, now, zone, schedule)
     }
 }
 
@@ -52,6 +60,7 @@ pub(super) fn check_age(
     source: &Source,
     now: DateTime<Utc>,
     zone: Tz,
+    schedule: Option<&Schedule>,
 ) -> Result<(), IntakeError> {
     let Some(most) = source.max_age_hours else {
         return Ok(());
@@ -63,7 +72,7 @@ pub(super) fn check_age(
         local.or_else(|| zone.from_local_datetime(&before()?).earliest())
     });
     let oldest = from_name.map_or(modified, |date| modified.min(date.with_timezone(&Utc)));
-    let age = now - oldest;
+    let age = working_age(oldest, now, schedule);
     let limit = i64::try_from(most)
         .ok()
         .and_then(Duration::try_hours)
@@ -72,7 +81,10 @@ pub(super) fn check_age(
         let name = name.to_owned();
         return Err(IntakeError::Stale {
             name,
-            hours: age.num_hours(),
+            age: HoursOld {
+                counted: age.num_hours(),
+                all: (now - oldest).num_hours(),
+            },
             most,
         });
     }
