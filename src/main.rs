@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -16,6 +17,7 @@ use jobticket_sync::check::check;
 use jobticket_sync::cli::{Cli, Command, Output, SandboxArgs};
 use jobticket_sync::clock::Clock;
 use jobticket_sync::config::{self, Config, Integration};
+use jobticket_sync::daemon::{self, DaemonError, Wish};
 use jobticket_sync::exit::Exit;
 use jobticket_sync::sandbox::{SandboxConfig, SandboxError, serve_until};
 use jobticket_sync::source::chain;
@@ -23,6 +25,7 @@ use jobticket_sync::store::Store;
 use jobticket_sync::sync::{self, Context, Options, RunReport, Secrets};
 use jobticket_sync::user;
 use logging::Progress;
+use tokio::sync::mpsc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -89,10 +92,10 @@ async fn dispatch(cli: Cli) -> Exit {
     if let Some(Command::Sandbox(arguments)) = &cli.command {
         return sandbox(arguments, clock).await;
     }
-    if cli.command.is_none() && !cli.run_now {
+    if cli.command.is_none() && !cli.run_now && cli.integration.is_some() {
         return say(
             Exit::Configuration,
-            "This version has no daemon yet. Make one run with --run-now, or see --help for the commands",
+            "The service runs all integrations; leave --integration out, or make one run with --run-now",
         );
     }
     let config = match config::load(&cli.config) {
@@ -172,8 +175,46 @@ async fn dispatch(cli: Cli) -> Exit {
                 }
             }
         }
+        None if !cli.run_now => serve(&cli, config, clock, user).await,
         None => run(&cli, &config, &chosen, &clock, &user, &progress).await,
     }
+}
+
+/// The service, until it is told to stop.
+async fn serve(cli: &Cli, config: Config, clock: Clock, user: String) -> Exit {
+    let (sender, wishes) = mpsc::channel(4);
+    if let Err(error) = signals(sender) {
+        return say(
+            Exit::Unexpected,
+            &format!("The program cannot listen for signals: {error}"),
+        );
+    }
+    match daemon::serve(config, cli.config.clone(), clock, user, wishes).await {
+        Ok(()) => Exit::Done,
+        Err(error @ DaemonError::Config(_)) => say(Exit::Configuration, &chain(&error)),
+        Err(error) => say(Exit::Unexpected, &chain(&error)),
+    }
+}
+
+/// SIGTERM and SIGINT stop the service, SIGHUP makes it read its configuration again.
+fn signals(wishes: mpsc::Sender<Wish>) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        loop {
+            let wish = tokio::select! {
+                _ = terminate.recv() => Wish::Stop,
+                _ = interrupt.recv() => Wish::Stop,
+                _ = hang_up.recv() => Wish::Reload,
+            };
+            if wishes.send(wish).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
 }
 
 async fn checked(
@@ -308,6 +349,7 @@ async fn run(
         wait: Duration::from_secs(cli.wait),
         accept_clock: cli.accept_clock,
         by_hand: true,
+        stopping: Arc::default(),
     };
     let mut reports: Vec<RunReport> = Vec::new();
     for (integration, secrets) in &ready {

@@ -31,6 +31,10 @@ pub enum Event {
     },
     /// A run that began earlier never ended: the program was killed, or the machine went down.
     RunNeverEnded { started: String },
+    /// An internal error ended a run; nothing that it had not recorded has happened.
+    RunPanicked { trigger: String },
+    /// Scheduled times passed without a run of their own.
+    ScheduleMissed { count: usize, first: String, last: String, reason: String },
     /// A run ended.
     RunEnded {
         outcome: String,

@@ -79,6 +79,16 @@ impl Store {
         })
     }
 
+    /// Whether anybody has decided something of a target since its last run began.
+    pub fn decided_since_last_run(&self, target: &Target) -> Result<bool, StoreError> {
+        Ok(self.lock().query_row(
+            "SELECT EXISTS (SELECT 1 FROM decision WHERE target = ?1
+               AND julianday(at) > coalesce((SELECT max(julianday(started_at)) FROM run WHERE target = ?1), 0))",
+            [target.as_str()],
+            |row| row.get(0),
+        )?)
+    }
+
     /// Records that a run has ended.
     pub fn end_run(&self, run: &str, outcome: &str, notes: &Notes) -> Result<(), StoreError> {
         self.write(|transaction| {

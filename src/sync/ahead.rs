@@ -1,5 +1,6 @@
 //! What a run would come to, for `check`: as far as the guard's verdict, without asking JobTicket and without a line in any log.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::people::{Doubt, Doubtful};
@@ -14,6 +15,7 @@ pub async fn forecast(context: &Context<'_>, integration: &Integration) -> RunRe
         wait: Duration::ZERO,
         accept_clock: false,
         by_hand: true,
+        stopping: Arc::default(),
     };
     let mut report = RunReport::new(integration, "", true);
     let secrets = Secrets::none();

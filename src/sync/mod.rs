@@ -23,6 +23,8 @@ mod settle;
 mod text;
 mod told;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -74,6 +76,8 @@ pub struct Options {
     pub accept_clock: bool,
     /// Whether somebody asked for it by hand, so that nothing that failed before keeps it from trying again.
     pub by_hand: bool,
+    /// Set while the run is in progress, it ends at its next safe point: before anything is pushed, or after the answer to what was.
+    pub stopping: Arc<AtomicBool>,
 }
 
 /// Why a run stops before its end. Each becomes an [`Ending`].
@@ -95,6 +99,8 @@ enum Stop {
     BackingOff(String),
     #[error("{0}")]
     Misconfigured(String),
+    #[error("The service was stopped before anything was pushed; the next run begins anew")]
+    Stopped,
 }
 
 /// JobTicket's clock and ours may differ by less than this.
@@ -220,6 +226,9 @@ pub async fn run(
 fn tell(report: &RunReport) {
     let (name, run) = (&report.integration, &report.run);
     match (report.ending.message(), report.ending.exit()) {
+        (Some(message), Exit::Done) => {
+            tracing::info!(integration.name = name, run.id = run, "{message}");
+        }
         (Some(message), Exit::Waits | Exit::Busy) => {
             tracing::warn!(integration.name = name, run.id = run, "{message}");
         }
@@ -274,6 +283,7 @@ impl From<Stop> for Ending {
             Stop::Connect(error) => error.into(),
             Stop::Collides(_) => Self::Collides { message },
             Stop::Misconfigured(_) => Self::Misconfigured { message },
+            Stop::Stopped => Self::Stopped { message },
             Stop::BackingOff(_) => Self::Unreachable { message },
             Stop::Store(_) | Stop::Clock(_) | Stop::Unaccounted(_) => Self::Failed { message },
         }
@@ -335,6 +345,14 @@ impl<'c> Run<'c> {
             there: None,
             refused_credential: None,
         }
+    }
+
+    /// A safe point: where the service is to stop, the run ends here.
+    fn may_go_on(&self) -> Result<(), Stop> {
+        if self.options.stopping.load(Ordering::Relaxed) {
+            return Err(Stop::Stopped);
+        }
+        Ok(())
     }
 
     /// Everything from the clock to the read-back.
@@ -415,6 +433,7 @@ impl<'c> Run<'c> {
         self.end_of_lost_tickets()?;
         let doubt = self.settle(report).await?;
         self.settle_unconfirmed(report).await?;
+        self.may_go_on()?;
         (self.context.stage)("loading the snapshot");
         let doubtful = Doubtful::load(store, &self.target, &doubt)?;
         let mut known = self.known(&doubt, &doubtful)?;
@@ -422,6 +441,7 @@ impl<'c> Run<'c> {
             return Ok(());
         };
         self.look_who_is_back(&stage)?;
+        self.may_go_on()?;
         let resync = self.resync_due()?;
         let mut plan = self.plan(&mut stage, &known, &doubtful, None)?;
         if plan.entries.is_empty() {

@@ -156,6 +156,7 @@ impl Run<'_> {
             there,
         } = amend;
         for amended in 0.. {
+            self.may_go_on()?;
             let sync_id = match amended {
                 0 => format!("sync-{}", self.id),
                 _ => format!("sync-{}-{amended}", self.id),

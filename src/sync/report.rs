@@ -49,6 +49,8 @@ pub enum Ending {
     Collides { message: String },
     /// The configuration names something that cannot be used, such as a file that is no certificate.
     Misconfigured { message: String },
+    /// The service was stopped before anything was pushed.
+    Stopped { message: String },
     /// Something that should not happen.
     Failed { message: String },
 }
@@ -57,7 +59,10 @@ impl Ending {
     /// Its exit code, rows and sources aside.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Unchanged | Self::Pushed { .. } | Self::WouldPush { .. } => Exit::Done,
+            Self::Unchanged
+            | Self::Pushed { .. }
+            | Self::WouldPush { .. }
+            | Self::Stopped { .. } => Exit::Done,
             Self::Held { .. } | Self::Collides { .. } => Exit::Waits,
             Self::EmptyRoster | Self::SourceFailed => Exit::SourceFailed,
             Self::Refused { .. } | Self::InDoubt { reached: true, .. } => Exit::Refused,
@@ -83,6 +88,7 @@ impl Ending {
             | Self::Busy { message }
             | Self::Collides { message }
             | Self::Misconfigured { message }
+            | Self::Stopped { message }
             | Self::Failed { message } => Some(message.clone()),
         }
     }
@@ -100,6 +106,7 @@ impl Ending {
             Self::InDoubt { .. } => "in doubt",
             Self::Unreachable { .. } => "not reachable",
             Self::Busy { .. } => "another run in progress",
+            Self::Stopped { .. } => "stopped",
             Self::Collides { .. } => "collision",
             Self::Misconfigured { .. } => "misconfigured",
             Self::Failed { .. } => "failed",

@@ -1,0 +1,291 @@
+//! One integration of the daemon: what is due, and the run in progress.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::task::JoinHandle;
+
+use super::Loaded;
+use crate::audit::Event;
+use crate::clock::Clock;
+use crate::config::Integration;
+use crate::schedule::{Due, Missed, Schedule};
+use crate::store::{Fact, Notes, Store, StoreError, Target};
+use crate::sync::{self, Context, Options, RunReport, target_of};
+
+/// Words of the stage in which a run waits for the answer to a push.
+const PUSHING: &str = "pushing";
+
+/// An integration, by its place in the configuration.
+pub(super) struct Job {
+    pub(super) place: usize,
+    pub(super) schedule: Option<Schedule>,
+    pub(super) target: Target,
+    pub(super) running: Option<Running>,
+    /// The scheduled time whose file was not there yet, and when it is tried again.
+    retry: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Whether the next run is the first with these secrets, so that nothing that failed before keeps it from trying.
+    fresh: bool,
+    /// Whether it was said that the clock is behind what was handled.
+    behind: bool,
+}
+
+/// A run in progress.
+pub(super) struct Running {
+    pub(super) task: JoinHandle<RunReport>,
+    pub(super) trigger: String,
+    scheduled: Option<DateTime<Utc>>,
+    stage: Arc<Mutex<String>>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Running {
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it waits for the answer to a push, which must not be cut off.
+    pub(super) fn is_pushing(&self) -> bool {
+        let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        stage.starts_with(PUSHING)
+    }
+}
+
+/// Why a run starts.
+pub(super) struct Reason {
+    trigger: String,
+    scheduled: Option<DateTime<Utc>>,
+}
+
+fn minute(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+impl Job {
+    pub(super) fn new(loaded: &Loaded, place: usize) -> Self {
+        let integration = &loaded.config.integrations[place];
+        Self {
+            place,
+            schedule: loaded.config.schedule(integration),
+            target: target_of(integration),
+            running: None,
+            retry: None,
+            fresh: true,
+            behind: false,
+        }
+    }
+
+    /// What is to be run now. What passed without a run is told and remembered.
+    pub(super) fn due(
+        &mut self,
+        store: &Store,
+        name: &str,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Reason>, StoreError> {
+        if let Some(schedule) = &self.schedule {
+            let handled: Option<DateTime<Utc>> = store.fact(&self.target, Fact::Scheduled)?;
+            let behind = handled.is_some_and(|handled| handled > now);
+            if behind && !self.behind {
+                tracing::warn!(
+                    integration.name = name,
+                    "The clock is behind the last scheduled run; nothing is due until it has passed that time"
+                );
+            }
+            self.behind = behind;
+            let due = schedule.due(name, handled, since, now);
+            if due.handled().is_some() {
+                return self.scheduled(store, name, &due);
+            }
+        }
+        if self.running.is_some() {
+            return Ok(None);
+        }
+        if let Some((scheduled, at)) = self.retry
+            && at <= now
+        {
+            self.retry = None;
+            return Ok(Some(Reason {
+                trigger: format!("schedule {}, tried again", minute(scheduled)),
+                scheduled: Some(scheduled),
+            }));
+        }
+        let decided = store.decided_since_last_run(&self.target)?;
+        Ok(decided.then(|| Reason {
+            trigger: "decision".to_owned(),
+            scheduled: None,
+        }))
+    }
+
+    /// Remembers what the schedule says before anything is run: nothing is run twice.
+    fn scheduled(
+        &mut self,
+        store: &Store,
+        name: &str,
+        due: &Due,
+    ) -> Result<Option<Reason>, StoreError> {
+        let mut notes = Vec::new();
+        if let Some(missed) = due.missed {
+            notes.push(told(name, missed, "nothing was scheduling then"));
+        }
+        let busy = due.run.filter(|_| self.running.is_some());
+        if let Some(run) = busy {
+            let missed = Missed {
+                count: 1,
+                first: run,
+                last: run,
+            };
+            notes.push(told(name, missed, "the run before it is still in progress"));
+        }
+        let notes = Notes {
+            integration: Some(name.to_owned()),
+            run: None,
+            notes: notes.into_iter().map(Into::into).collect(),
+        };
+        store.set_fact(
+            &self.target,
+            Fact::Scheduled,
+            due.handled().as_ref(),
+            &notes,
+        )?;
+        self.retry = None;
+        let late = if due.made_up { ", made up" } else { "" };
+        let run = due.run.filter(|_| self.running.is_none());
+        Ok(run.map(|run| Reason {
+            trigger: format!("schedule {}{late}", minute(run)),
+            scheduled: Some(run),
+        }))
+    }
+
+    /// Starts a run.
+    pub(super) fn start(
+        &mut self,
+        reason: Reason,
+        loaded: &Arc<Loaded>,
+        store: &Arc<Store>,
+        clock: &Clock,
+        user: &str,
+    ) {
+        let Reason { trigger, scheduled } = reason;
+        let stage = Arc::new(Mutex::new(String::new()));
+        let stopping = Arc::new(AtomicBool::new(false));
+        let options = Options {
+            dry_run: false,
+            trigger: trigger.clone(),
+            // A run by hand may be at it; the next tick looks again.
+            wait: Duration::from_secs(60),
+            accept_clock: false,
+            by_hand: std::mem::take(&mut self.fresh),
+            stopping: Arc::clone(&stopping),
+        };
+        let (loaded, store, clock, user, place, now_at) = (
+            Arc::clone(loaded),
+            Arc::clone(store),
+            clock.clone(),
+            user.to_owned(),
+            self.place,
+            Arc::clone(&stage),
+        );
+        let task = tokio::spawn(async move {
+            let tell = |what: &str| {
+                tracing::debug!("Now {what}");
+                what.clone_into(&mut now_at.lock().unwrap_or_else(PoisonError::into_inner));
+            };
+            let context = Context {
+                config: &loaded.config,
+                store: &store,
+                audit: &loaded.audit,
+                clock: &clock,
+                user: &user,
+                stage: &tell,
+            };
+            let integration: &Integration = &loaded.config.integrations[place];
+            crate::crash::mistake("run");
+            sync::run(&context, integration, &loaded.secrets[place], &options).await
+        });
+        self.running = Some(Running {
+            task,
+            trigger,
+            scheduled,
+            stage,
+            stopping,
+        });
+    }
+
+    /// Takes note of the end of a run.
+    pub(super) fn ended(
+        &mut self,
+        name: &str,
+        store: &Store,
+        loaded: &Loaded,
+        now: DateTime<Utc>,
+        result: Result<RunReport, tokio::task::JoinError>,
+    ) -> Result<(), StoreError> {
+        let Some(running) = self.running.take() else {
+            return Ok(());
+        };
+        match result {
+            Ok(report) => {
+                let late = |status: &str| ["failed", "not yet"].contains(&status);
+                let waits = report.sources.iter().any(|source| late(&source.status));
+                let schedule = self.schedule.as_ref().filter(|_| waits);
+                if let Some((schedule, scheduled)) = schedule.zip(running.scheduled)
+                    && let Some(at) = schedule.try_again_at(name, scheduled, now)
+                {
+                    tracing::info!(
+                        integration.name = name,
+                        "A file is not there or not in order yet; looking again at {}",
+                        minute(at)
+                    );
+                    self.retry = Some((scheduled, at));
+                }
+                Ok(())
+            }
+            Err(error) if error.is_panic() => {
+                tracing::error!(
+                    integration.name = name,
+                    "An internal error ended the run ({}); the service goes on",
+                    running.trigger
+                );
+                let event = Event::RunPanicked {
+                    trigger: running.trigger,
+                };
+                let notes = Notes {
+                    integration: Some(name.to_owned()),
+                    run: None,
+                    notes: vec![event.into()],
+                };
+                store.record(&notes)?;
+                store.flush(&loaded.audit)
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// When it runs next, by its schedule or for a file that was not there.
+    pub(super) fn next(&self, name: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let scheduled = self.schedule.as_ref().and_then(|schedule| {
+            let next = schedule.next_after(now)?;
+            Some(schedule.starts_at(name, next))
+        });
+        let retry = self.retry.map(|(_, at)| at);
+        retry.into_iter().chain(scheduled).min()
+    }
+}
+
+fn told(name: &str, missed: Missed, reason: &str) -> Event {
+    let Missed { count, first, last } = missed;
+    let (first, last) = (minute(first), minute(last));
+    tracing::warn!(
+        integration.name = name,
+        "{count} scheduled times got no run ({first} to {last}): {reason}"
+    );
+    Event::ScheduleMissed {
+        count,
+        first,
+        last,
+        reason: reason.to_owned(),
+    }
+}
