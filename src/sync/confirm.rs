@@ -142,9 +142,12 @@ impl Run<'_> {
         sync_id: &str,
         others: BTreeMap<u64, bool>,
     ) -> Result<(), StoreError> {
+        let store = self.context.store;
+        let before: Option<Unconfirmed> = off(|| store.fact(&self.target, Fact::Unconfirmed))?;
         let unconfirmed = Unconfirmed {
             sync_id: sync_id.to_owned(),
-            since: self.context.clock.now(),
+            // As long as nothing is ever confirmed, a push each day does not begin the hours anew.
+            since: before.map_or_else(|| self.context.clock.now(), |before| before.since),
             others,
         };
         let notes = self.notes(Vec::new());
