@@ -51,6 +51,8 @@ pub enum Fact {
     Adopted,
     /// JobTicket's numbers of people who lost their tickets by a push that was not about them.
     TicketsLost,
+    /// Who without a link to the integration had a ticket before a push, until it was looked whether they still have it.
+    Before,
     /// A push of which JobTicket did not show everything yet.
     Unconfirmed,
     /// The credential was refused.
@@ -66,6 +68,7 @@ impl Fact {
         match self {
             Self::Adopted => "adopted",
             Self::TicketsLost => "tickets_lost",
+            Self::Before => "before",
             Self::Unconfirmed => "unconfirmed",
             Self::Refused => "refused",
             Self::Failures => "failures",

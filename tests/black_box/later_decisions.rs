@@ -136,9 +136,9 @@ fn a_push_each_day_that_jobticket_never_shows_is_drift_after_its_hours() {
     let mut company = Company::at(&jobticket);
     company.integration = "    read_back: {within_hours: 30}\n".to_owned();
     let mut codes = Vec::new();
-    for day in 0..3 {
+    for (day, count) in [(0, 5), (1, 6), (2, 7)] {
         company.now = crate::api_support::later(day * 24 * 3600);
-        company.deliver_people(&format!("2026112{day}"), &people(5 + day as usize));
+        company.deliver_people(&format!("2026112{day}"), &people(count));
         codes.push(company.run_now().code);
         jobticket.hours_pass(24);
     }
