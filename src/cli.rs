@@ -289,5 +289,5 @@ Exit codes, of which the first of 1, 2, 5, 6, 4, 8, 7, 3, 9 counts where several
   5  refused by JobTicket, or answered in a way that nobody can rely on
   6  JobTicket not reachable
   7  another run in progress
-  8  JobTicket's employees differ from what it acknowledged
+  8  JobTicket's employees differ from what it acknowledged, or somebody outside a push lost a ticket
   9  done, but rows were rejected";

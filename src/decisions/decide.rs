@@ -86,6 +86,14 @@ pub fn approve(
             kept.join(", ")
         );
     }
+    let rejected = rejected(desk, &hold, &meant)?;
+    if !rejected.is_empty() {
+        let _ = writeln!(
+            summary,
+            "  rejected before, which this approval outdoes: {}",
+            rejected.join(", ")
+        );
+    }
     if hold.scope == Scope::Plan {
         let hash = hold.plan_hash.as_deref().unwrap_or_default();
         let _ = writeln!(
@@ -123,6 +131,30 @@ pub fn approve(
         json,
         exit: Exit::Done,
     })
+}
+
+/// People of a hold who were rejected in another one for the same reason, with that hold.
+fn rejected(
+    desk: &Desk<'_>,
+    hold: &HoldRecord,
+    meant: &[&HeldPerson],
+) -> Result<Vec<String>, NotDecided> {
+    let holds = desk.store.holds(None, false)?;
+    let others = holds
+        .iter()
+        .filter(|other| other.target == hold.target && other.id != hold.id);
+    let mut found = Vec::new();
+    for other in others {
+        let stands = |person: &&HeldPerson| {
+            person.state == HeldState::Rejected
+                && meant.iter().any(|one| {
+                    one.change.hr_id == person.change.hr_id && one.reason == person.reason
+                })
+        };
+        let people = other.people.iter().filter(stands);
+        found.extend(people.map(|person| format!("{} (hold {})", person.change.hr_id, other.id)));
+    }
+    Ok(found)
 }
 
 /// The people who were excepted, each of whom must stand in the hold. Who is one person under two numbers is excepted under both.

@@ -112,6 +112,9 @@ fn whole_plan_approved(
             judged.keep(change);
         } else if approval.except.contains(&change.hr_id) {
             judged.ask(plan, change, Cause::Excepted);
+        } else if facts.decided.is_rejected(change, &plan.reason(change)) {
+            // An approval ends the rejections before it, so this one came after it.
+            judged.keep(change);
         } else {
             judged.let_go(
                 change,

@@ -114,7 +114,8 @@ impl fmt::Display for Trip {
         };
         write!(f, "{number} {} ", limit.people())?;
         if let Some(days) = days {
-            write!(f, "in {days} days ")?;
+            let unit = if *days == 1 { "day" } else { "days" };
+            write!(f, "in {days} {unit} ")?;
         }
         write!(
             f,

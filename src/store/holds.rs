@@ -348,7 +348,9 @@ impl Store {
                 let to = match (verb, person.state, hold.scope) {
                     (_, HeldState::Over, _) => continue,
                     (Verb::Approve { .. }, _, Scope::Plan) if excepted => HeldState::Excepted,
-                    (Verb::Approve { .. }, _, Scope::People) if excepted => continue,
+                    (Verb::Approve { .. }, HeldState::Rejected, Scope::People) if excepted => continue,
+                    // Whoever was approved before is not any more.
+                    (Verb::Approve { .. }, _, Scope::People) if excepted => HeldState::Waits,
                     (Verb::Approve { .. }, ..) => HeldState::Approved,
                     (Verb::Reject, ..) => HeldState::Rejected,
                     (Verb::Reopen, ..) => HeldState::Waits,
@@ -372,6 +374,9 @@ impl Store {
                 params![id, state.name(), now],
             )?;
             restate(transaction, id)?;
+            if matches!(verb, Verb::Approve { .. }) {
+                outdo(transaction, &hold, &touched)?;
+            }
             let kind = match verb {
                 Verb::Approve { .. } => "approve",
                 Verb::Reject => "reject",
@@ -489,6 +494,38 @@ pub(super) fn void_approvals(
 }
 
 /// Says of a hold where it stands, from its people: one of people is what they are, and one of a whole plan is over with the last of them.
+/// The later decision counts: who is approved for a reason is not rejected for it in another hold any more.
+fn outdo(
+    transaction: &Transaction<'_>,
+    hold: &HoldRecord,
+    approved: &[HrId],
+) -> Result<(), StoreError> {
+    let mut rejected = transaction.prepare_cached(
+        "SELECT p.hold FROM held_person p JOIN hold h ON h.id = p.hold
+         WHERE h.target = ?1 AND p.hold <> ?2 AND p.hr_id = ?3 AND p.reason = ?4 AND p.state = 'rejected'",
+    )?;
+    for person in &hold.people {
+        let hr_id = &person.change.hr_id;
+        if !approved.contains(hr_id) {
+            continue;
+        }
+        let holds: Vec<u64> = rejected
+            .query_map(
+                params![hold.target, hold.id, hr_id.as_str(), person.reason],
+                |row| row.get(0),
+            )?
+            .collect::<Result<_, _>>()?;
+        for other in holds {
+            transaction.execute(
+                "UPDATE held_person SET state = 'over' WHERE hold = ?1 AND hr_id = ?2",
+                params![other, hr_id.as_str()],
+            )?;
+            restate(transaction, other)?;
+        }
+    }
+    Ok(())
+}
+
 fn restate(transaction: &Transaction<'_>, hold: u64) -> Result<(), StoreError> {
     transaction.execute(
         "UPDATE hold SET state = CASE

@@ -128,6 +128,8 @@ const STEPS: [&str; 2] = [
     -- On which calendar day somebody left, and whether without an explanation and without an approval.
     ALTER TABLE leaver ADD COLUMN day TEXT NOT NULL DEFAULT '';
     ALTER TABLE leaver ADD COLUMN unasked INTEGER NOT NULL DEFAULT 0;
+    -- Whether it still says that we offboarded them: after an adoption nobody knows what another installation has done since.
+    ALTER TABLE leaver ADD COLUMN ours INTEGER NOT NULL DEFAULT 1;
     UPDATE leaver SET day = substr(left_at, 1, 10), unasked = 1;
 ",
 ];

@@ -51,6 +51,8 @@ pub enum Fact {
     Adopted,
     /// JobTicket's numbers of people who lost their tickets by a push that was not about them.
     TicketsLost,
+    /// Who without a link to the integration had a ticket before a push, until it was looked whether they still have it.
+    Before,
     /// A push of which JobTicket did not show everything yet.
     Unconfirmed,
     /// The credential was refused.
@@ -66,6 +68,7 @@ impl Fact {
         match self {
             Self::Adopted => "adopted",
             Self::TicketsLost => "tickets_lost",
+            Self::Before => "before",
             Self::Unconfirmed => "unconfirmed",
             Self::Refused => "refused",
             Self::Failures => "failures",
@@ -157,11 +160,11 @@ impl Store {
             .map_err(|_| StoreError::Unreadable("a day on which somebody left"))
     }
 
-    /// Of these people those whom we offboarded, and who have not been acknowledged again.
+    /// Of these people those whom we offboarded, since the last adoption, and who have not been acknowledged again.
     pub fn offboarded(&self, target: &Target, hr_ids: &[HrId]) -> Result<Vec<HrId>, StoreError> {
         let connection = self.lock();
         let mut select = connection.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM leaver WHERE target = ?1 AND hr_id = ?2)
+            "SELECT EXISTS (SELECT 1 FROM leaver WHERE target = ?1 AND hr_id = ?2 AND ours)
                 AND NOT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2)",
         )?;
         let mut found = Vec::new();
@@ -305,6 +308,10 @@ impl Store {
                 None,
             )?;
             super::restored::clear_restored(transaction, target)?;
+            transaction.execute(
+                "UPDATE leaver SET ours = 0 WHERE target = ?1",
+                [target.as_str()],
+            )?;
             let void = super::holds::void_approvals(transaction, target)?;
             self.note(transaction, &notes(&void))
         })?;

@@ -26,7 +26,65 @@ pub(super) struct Unconfirmed {
     others: BTreeMap<u64, bool>,
 }
 
+/// Who had a ticket before a push, and need not be in it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Before {
+    sync_id: String,
+    others: BTreeMap<u64, bool>,
+}
+
 impl Run<'_> {
+    /// Remembers before a push who without a link has a ticket, so that neither a crash nor an answer that is never seen hides that one was lost.
+    pub(super) fn remember_before(
+        &self,
+        sync_id: &str,
+        others: Option<&BTreeMap<u64, bool>>,
+    ) -> Result<(), StoreError> {
+        let looks = self.integration.read_back.after_push;
+        let Some(others) = others.filter(|others| looks && !others.is_empty()) else {
+            return Ok(());
+        };
+        let store = self.context.store;
+        let mut others = others.clone();
+        // Nobody has looked since an earlier push: what was before that counts.
+        let earlier: Option<Before> = off(|| store.fact(&self.target, Fact::Before))?;
+        others.extend(earlier.into_iter().flat_map(|earlier| earlier.others));
+        let before = Before {
+            sync_id: sync_id.to_owned(),
+            others,
+        };
+        let notes = self.notes(Vec::new());
+        off(|| store.set_fact(&self.target, Fact::Before, Some(&before), &notes))
+    }
+
+    /// Looks whether a push after which nobody could look has cost anybody a ticket.
+    pub(super) async fn compare_with_before(&mut self, report: &mut RunReport) -> Result<(), Stop> {
+        let store = self.context.store;
+        let found: Option<Before> = off(|| store.fact(&self.target, Fact::Before))?;
+        let Some(mut before) = found.filter(|_| !self.options.dry_run) else {
+            return Ok(());
+        };
+        if self.there.is_none() {
+            let there = self.client().await?.client().there().await?;
+            self.there = Some(there);
+        }
+        if let Some(there) = &self.there {
+            self.tickets_lost(&before.sync_id, there, &mut before.others, report)?;
+        }
+        self.forget_before()?;
+        Ok(())
+    }
+
+    fn forget_before(&self) -> Result<(), StoreError> {
+        let store = self.context.store;
+        let found: Option<Before> = off(|| store.fact(&self.target, Fact::Before))?;
+        if found.is_none() {
+            return Ok(());
+        }
+        let notes = self.notes(Vec::new());
+        off(|| store.set_fact::<()>(&self.target, Fact::Before, None, &notes))
+    }
+
     /// Reads back whom JobTicket has, so that the plan counts with them. Whoever has no ticket to lose, and whom we offboarded ourselves, is not among them.
     pub(super) async fn read_back_before(
         &mut self,
@@ -83,11 +141,13 @@ impl Run<'_> {
                 let result = format!("not readable: {error}");
                 self.note_read_back(receipt.sync_id(), result)?;
                 self.remember_unconfirmed(receipt.sync_id(), before.unwrap_or_default())?;
+                self.forget_before()?;
                 return Ok(false);
             }
         };
         let mut before = before.unwrap_or_default();
         self.tickets_lost(receipt.sync_id(), &there, &mut before, report)?;
+        self.forget_before()?;
         let people = approved.entries().iter().map(|entry| &entry.employee);
         let offboarded = offboarded(self.context.store, &self.target, &there)?;
         let differences = compare(people, receipt.sync_id(), &there, &offboarded);
@@ -142,9 +202,12 @@ impl Run<'_> {
         sync_id: &str,
         others: BTreeMap<u64, bool>,
     ) -> Result<(), StoreError> {
+        let store = self.context.store;
+        let before: Option<Unconfirmed> = off(|| store.fact(&self.target, Fact::Unconfirmed))?;
         let unconfirmed = Unconfirmed {
             sync_id: sync_id.to_owned(),
-            since: self.context.clock.now(),
+            // As long as nothing is ever confirmed, a push each day does not begin the hours anew.
+            since: before.map_or_else(|| self.context.clock.now(), |before| before.since),
             others,
         };
         let notes = self.notes(Vec::new());

@@ -101,7 +101,9 @@ impl Run<'_> {
                 && hold.people.iter().any(|person| {
                     person.change.hr_id == question.change.hr_id
                         && person.reason == question.reason
-                        && person.state == HeldState::Waits
+                        && (person.state == HeldState::Waits
+                            || (person.state == HeldState::Rejected
+                                && person.cause == Some(Cause::Refused)))
                 })
         })
     }
@@ -124,7 +126,11 @@ impl Run<'_> {
         let active = |hr_id: &HrId| there?.linked.get(hr_id)?.active;
         if let Some(hold) = &judged.whole {
             if self.standing_plan(&hold.plan_hash, hold.kind()).is_none() {
-                let held = self.holds.iter().filter(|old| old.scope == Scope::Plan);
+                // A rejected plan goes on as its people.
+                let held = self
+                    .holds
+                    .iter()
+                    .filter(|old| old.scope == Scope::Plan && old.state != HoldState::Rejected);
                 update.plans_over.extend(held.map(|old| old.id));
                 let person = |change: &crate::plan::Change| HeldPerson {
                     change: change.clone(),

@@ -432,6 +432,7 @@ impl<'c> Run<'c> {
         self.load_decisions()?;
         self.end_of_lost_tickets()?;
         let doubt = self.settle(report).await?;
+        self.compare_with_before(report).await?;
         self.settle_unconfirmed(report).await?;
         self.may_go_on()?;
         (self.context.stage)("loading the snapshot");

@@ -253,6 +253,7 @@ impl Run<'_> {
         report: &mut RunReport,
     ) -> Result<Vec<HrId>, Stop> {
         let store = self.context.store;
+        self.remember_before(&sync_id, before.as_ref())?;
         let push = self.intend(approved, sync_id)?;
         (self.context.stage)(&format!("pushing {} employees", push.employees()));
         let mut told = Told {

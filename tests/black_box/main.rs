@@ -38,6 +38,7 @@ mod guard_runs;
 mod holds;
 mod hrid_map;
 mod incidents;
+mod later_decisions;
 mod law;
 mod locks;
 mod output;

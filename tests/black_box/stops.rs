@@ -130,3 +130,18 @@ fn a_push_that_is_refused_for_its_credential_is_made_anew_once_that_is_right() {
         assert_eq!(scene.jobticket.active().len(), 6);
     }
 }
+
+#[test]
+fn a_run_that_was_killed_after_its_push_does_not_hide_that_tickets_were_lost() {
+    for point in ["answered", "acknowledged"] {
+        let (jobticket, mut company) = careless();
+        crate::crash::killed_in(&mut company, point, &["--run-now"]);
+        company
+            .run_now()
+            .exits(8)
+            .says("TICKETS LOST: people who do not belong to this integration");
+        company.run_now().exits(3).says("HELD");
+        assert_eq!(jobticket.pushes().len(), 1, "{point}");
+        assert_eq!(company.events("tickets_lost").len(), 1, "{point}");
+    }
+}
