@@ -34,7 +34,12 @@ pub enum Event {
     /// An internal error ended a run; nothing that it had not recorded has happened.
     RunPanicked { trigger: String },
     /// Scheduled times passed without a run of their own.
-    ScheduleMissed { count: usize, first: String, last: String, reason: String },
+    ScheduleMissed {
+        count: usize,
+        first: String,
+        last: String,
+        reason: String,
+    },
     /// A run ended.
     RunEnded {
         outcome: String,

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::audit::AuditFile;
 use crate::clock::Clock;
-use crate::config::{self, Config, LoadError};
+use crate::config::{self, Config, ConfigError};
 use crate::source::chain;
 use crate::store::{Store, StoreError};
 use crate::sync::{self, Context, RunReport, Secrets};
@@ -46,12 +46,14 @@ pub enum Wish {
 pub enum DaemonError {
     /// The configuration, or a secret that it names.
     #[error(transparent)]
-    Config(#[from] LoadError),
+    Config(#[from] ConfigError),
     /// The state or the audit log.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The ticker did not start, or is dead.
-    #[error("The ticker that drives the schedule {0}; the service ends, so that it is started anew")]
+    #[error(
+        "The ticker that drives the schedule {0}; the service ends, so that it is started anew"
+    )]
     Ticker(String),
 }
 
@@ -63,7 +65,7 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    fn new(config: Config) -> Result<Self, LoadError> {
+    fn new(config: Config) -> Result<Self, ConfigError> {
         let (mut secrets, mut wrong) = (Vec::new(), Vec::new());
         for (place, integration) in config.integrations.iter().enumerate() {
             match Secrets::read(integration) {
@@ -252,7 +254,9 @@ impl Service {
                     }
                 }
                 if orphans {
-                    tracing::info!("A run of an integration that was taken out stops at its next safe point");
+                    tracing::info!(
+                        "A run of an integration that was taken out stops at its next safe point"
+                    );
                 }
                 self.jobs = new;
                 self.loaded = Arc::new(loaded);
@@ -296,7 +300,10 @@ impl Service {
                             .schedule
                             .as_ref()
                             .map_or(self.loaded.config.timezone, |schedule| schedule.timezone);
-                        format!("{name}: next run {}", next.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z"))
+                        format!(
+                            "{name}: next run {}",
+                            next.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z")
+                        )
                     }
                     None => format!("{name}: no scheduled run"),
                 }

@@ -17,7 +17,7 @@ impl Ticker {
     pub(super) async fn start() -> Result<Self, JobSchedulerError> {
         // A tick that nobody takes is as good as the next one.
         let (sender, ticks) = mpsc::channel(1);
-        let mut scheduler = JobScheduler::new().await?;
+        let scheduler = JobScheduler::new().await?;
         let job = Job::new_async(cron(), move |_, _| {
             let sender = sender.clone();
             Box::pin(async move {

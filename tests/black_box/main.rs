@@ -25,6 +25,7 @@ mod configuration;
 mod configuration_example;
 mod crash;
 mod crash_decisions;
+mod daemon;
 mod damage;
 mod damaged_backups;
 mod deciding;
