@@ -49,6 +49,7 @@ trap 'kill "$sandbox" 2>/dev/null || true' EXIT
 configure() {
     sed -e "s|^state_dir:.*|state_dir: $state|" \
         -e 's|^\( *\)environment: sandbox.*|\1base_url: http://127.0.0.1:8099\n\1api_key_id: {credential: api_key_id}\n\1api_key_secret: {credential: api_key_secret}|' \
+        -e 's|max_age_hours: null|max_age_hours: 100000|' \
         -e 's|folder: examples/drop|folder: /srv/hr-export|' \
         "$here/config.example.yaml" >/etc/jobticket-sync/config.yaml
 }
@@ -66,7 +67,7 @@ D
 systemctl daemon-reload
 
 say 'start: ready, with the next run in its status, and a state for nobody else'
-systemctl start "$unit"
+systemctl start "$unit" || fail 'it does not start'
 is ActiveState active || fail 'it is not active'
 property StatusText | grep -q 'acme: next run' || fail 'the status does not show the next run'
 [ "$(stat -c '%a %U' "$state")" = '700 jobticket-sync' ] || fail 'the state folder is not for its user alone'

@@ -244,13 +244,12 @@ impl Service {
                 let mut orphans = false;
                 for old in std::mem::take(&mut self.jobs) {
                     let Some(running) = old.running else { continue };
-                    match new.iter_mut().find(|job| job.target == old.target) {
-                        Some(job) => job.running = Some(running),
+                    if let Some(job) = new.iter_mut().find(|job| job.target == old.target) {
+                        job.running = Some(running);
+                    } else {
                         // Its integration is gone from the configuration; it may end at its next safe point.
-                        None => {
-                            running.stop();
-                            orphans = true;
-                        }
+                        running.stop();
+                        orphans = true;
                     }
                 }
                 if orphans {
