@@ -267,6 +267,8 @@ Examples:
       What would a run do? Pushes nothing.
   jobticket-sync --config config.yaml --run-now --integration acme --output json
       One run over one integration; the result as JSON.
+  jobticket-sync --config config.yaml
+      The service: runs by the schedule, until SIGTERM. systemd starts it; SIGHUP reloads.
   jobticket-sync --config config.yaml holds show 3
       Who waits in hold 3, and why.
   jobticket-sync --config config.yaml approve 3 --except 00123 --reason TEXT

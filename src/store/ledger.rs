@@ -88,7 +88,7 @@ impl Ledger {
 
     fn prepare_connection(path: &Path) -> Result<Connection, StoreError> {
         let connection = open_private(path)?;
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        super::use_wal(&connection)?;
         connection.execute_batch(
             "CREATE TABLE IF NOT EXISTS request (credential TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
              CREATE INDEX IF NOT EXISTS request_by_time ON request (credential, at);

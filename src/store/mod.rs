@@ -45,6 +45,9 @@ pub use standing::{Ended, Fact, Missing, Origin};
 
 use crate::clock::Clock;
 
+/// So long one process waits for another that writes. Ours: no transaction takes seconds.
+const BUSY: Duration = Duration::from_secs(30);
+
 /// The file of the store in `state_dir`.
 pub const FILE: &str = "state.db";
 
@@ -186,8 +189,7 @@ impl Store {
             });
         }
         connection.pragma_update(None, "foreign_keys", true)?;
-        let mode: String =
-            connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+        let mode: String = use_wal(&connection)?;
         if mode != "wal" {
             return Err(StoreError::NoWal(mode));
         }
@@ -253,6 +255,26 @@ fn open_private(path: &Path) -> Result<Connection, StoreError> {
             cause,
         })?;
     let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(30))?;
+    connection.busy_timeout(BUSY)?;
     Ok(connection)
+}
+
+/// Writes ahead from now on; what mode the database is in then. While another process makes the same change SQLite answers "locked" at once, without the wait that
+/// was set, so this tries again for as long.
+fn use_wal(connection: &Connection) -> rusqlite::Result<String> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut tries = BUSY.as_millis() / PAUSE.as_millis();
+    loop {
+        let mode =
+            connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+        match mode {
+            Err(error)
+                if tries > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+            {
+                tries -= 1;
+                std::thread::sleep(PAUSE);
+            }
+            mode => return mode,
+        }
+    }
 }

@@ -280,11 +280,15 @@ fn base64(text: &str) -> String {
 }
 
 #[test]
-fn without_a_task_the_program_says_what_to_write() {
-    run_alone(&[]).exits(2).says("--run-now").says("--help");
+fn the_service_runs_all_integrations_and_wants_a_configuration() {
+    run_alone(&["--config", "missing.yaml"])
+        .exits(2)
+        .says("missing.yaml");
     let company = Company::new();
-    company.run(&[]).exits(2).says("--run-now");
-    company.run(&["--output", "json"]).exits(2);
+    company
+        .run(&["--integration", "acme"])
+        .exits(2)
+        .says("leave --integration out");
     assert!(company.state_files().is_empty());
 }
 

@@ -39,7 +39,7 @@ fn ten_unexplained_leavers_of_two_hundred_go_and_eleven_wait() {
     );
     assert_eq!(
         judged.trips[1].to_string(),
-        "11 unexplained leavers in 1 days of 200 people (5.5 %), limits.windows lets 10 through"
+        "11 unexplained leavers in 1 day of 200 people (5.5 %), limits.windows lets 10 through"
     );
 }
 
