@@ -71,18 +71,8 @@ impl Run<'_> {
         if let Some(there) = &self.there {
             self.tickets_lost(&before.sync_id, there, &mut before.others, report)?;
         }
-        self.forget_before()?;
+        self.forget(Fact::Before)?;
         Ok(())
-    }
-
-    fn forget_before(&self) -> Result<(), StoreError> {
-        let store = self.context.store;
-        let found: Option<Before> = off(|| store.fact(&self.target, Fact::Before))?;
-        if found.is_none() {
-            return Ok(());
-        }
-        let notes = self.notes(Vec::new());
-        off(|| store.set_fact::<()>(&self.target, Fact::Before, None, &notes))
     }
 
     /// Reads back whom JobTicket has, so that the plan counts with them. Whoever has no ticket to lose, and whom we offboarded ourselves, is not among them.
@@ -132,7 +122,7 @@ impl Run<'_> {
     ) -> Result<bool, Stop> {
         (self.context.stage)("reading back");
         if !self.integration.read_back.after_push {
-            self.forget_unconfirmed()?;
+            self.forget(Fact::Unconfirmed)?;
             return self.confirm_by_integration(receipt).await;
         }
         let there = match self.client().await?.client().there().await {
@@ -141,13 +131,13 @@ impl Run<'_> {
                 let result = format!("not readable: {error}");
                 self.note_read_back(receipt.sync_id(), result)?;
                 self.remember_unconfirmed(receipt.sync_id(), before.unwrap_or_default())?;
-                self.forget_before()?;
+                self.forget(Fact::Before)?;
                 return Ok(false);
             }
         };
         let mut before = before.unwrap_or_default();
         self.tickets_lost(receipt.sync_id(), &there, &mut before, report)?;
-        self.forget_before()?;
+        self.forget(Fact::Before)?;
         let people = approved.entries().iter().map(|entry| &entry.employee);
         let offboarded = offboarded(self.context.store, &self.target, &there)?;
         let differences = compare(people, receipt.sync_id(), &there, &offboarded);
@@ -160,21 +150,21 @@ impl Run<'_> {
         self.note_read_back(receipt.sync_id(), result)?;
         if confirmed {
             // What an earlier push had left to be seen, this one has replaced.
-            self.forget_unconfirmed()?;
+            self.forget(Fact::Unconfirmed)?;
         } else {
             self.remember_unconfirmed(receipt.sync_id(), before)?;
         }
         Ok(confirmed)
     }
 
-    fn forget_unconfirmed(&self) -> Result<(), StoreError> {
+    fn forget(&self, fact: Fact) -> Result<(), StoreError> {
         let store = self.context.store;
-        let found: Option<Unconfirmed> = off(|| store.fact(&self.target, Fact::Unconfirmed))?;
+        let found: Option<serde_json::Value> = off(|| store.fact(&self.target, fact))?;
         if found.is_none() {
             return Ok(());
         }
         let notes = self.notes(Vec::new());
-        off(|| store.set_fact::<()>(&self.target, Fact::Unconfirmed, None, &notes))
+        off(|| store.set_fact::<()>(&self.target, fact, None, &notes))
     }
 
     async fn confirm_by_integration(&mut self, receipt: &Receipt) -> Result<bool, Stop> {
