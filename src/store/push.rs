@@ -312,7 +312,11 @@ fn forget(transaction: &Transaction<'_>, sync_id: &str, people: &[HrId]) -> Resu
             rows.extend(sent(piece)?);
         }
     }
+    let before = rows.len();
     rows.retain(|row| !people.contains(&row.employee.hr_id));
+    if rows.len() == before {
+        return Ok(());
+    }
     transaction.execute("DELETE FROM push_rows WHERE sync_id = ?1", [sync_id])?;
     insert(transaction, sync_id, &rows)
 }
