@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError};
 use crate::source::chain;
 use crate::store::{Store, StoreError};
-use crate::sync::{self, Context, RunReport, Secrets};
+use crate::sync::{self, Context, RunReport, Secrets, off};
 use job::Job;
 use ticker::Ticker;
 
@@ -114,17 +114,14 @@ pub async fn serve(
     let mut ticker = Ticker::start()
         .await
         .map_err(|error| DaemonError::Ticker(format!("did not start ({error})")))?;
-    notify::ready(&service.status());
-    tracing::info!("{}", service.status());
+    let status = service.status();
+    notify::ready(&status);
+    tracing::info!("{status}");
     let result = service.serve(&mut ticker, &mut wishes).await;
     ticker.stop().await;
     notify::stopping("waiting for runs to come to a safe point");
     service.drain().await;
     result
-}
-
-fn off<T>(work: impl FnOnce() -> T) -> T {
-    tokio::task::block_in_place(work)
 }
 
 fn jobs(loaded: &Loaded) -> Vec<Job> {
@@ -307,10 +304,10 @@ impl Service {
                     None => format!("{name}: no scheduled run"),
                 }
             };
-            if let Ok(holds) = off(|| self.store.holds(Some(&job.target), false))
+            if let Ok(holds) = off(|| self.store.hold_ids(&job.target))
                 && !holds.is_empty()
             {
-                let ids: Vec<String> = holds.iter().map(|hold| hold.id.to_string()).collect();
+                let ids: Vec<String> = holds.iter().map(ToString::to_string).collect();
                 told = format!("{told}, HOLD {}", ids.join(", "));
             }
             told

@@ -184,6 +184,16 @@ pub struct Decision<'d> {
 }
 
 impl Store {
+    /// The numbers of the holds of a target that are not over, without their people, who may be many.
+    pub fn hold_ids(&self, target: &Target) -> Result<Vec<u64>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT id FROM hold WHERE target = ?1 AND state <> 'over' ORDER BY id",
+        )?;
+        let ids = select.query_map([target.as_str()], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
     /// All holds that are not over, or with `all` every one; of one integration or of all. Sorted by number.
     pub fn holds(&self, target: Option<&Target>, all: bool) -> Result<Vec<HoldRecord>, StoreError> {
         let connection = self.lock();

@@ -132,7 +132,7 @@ pub fn note_configuration(context: &Context<'_>) -> Result<(), StoreError> {
 }
 
 /// Steps off the async threads for something that blocks.
-fn off<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn off<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 
