@@ -4,18 +4,25 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+/// Where the configuration is unless it is said.
+pub const DEFAULT_CONFIG: &str = "/etc/jobticket-sync/config.yaml";
 
 /// Keeps JobTicket+ in step with the employee rosters of your HR system
-#[derive(Debug, Parser)]
+#[derive(Debug, Parser, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[command(version, about, after_help = EXAMPLES, after_long_help = LONG_EXAMPLES, disable_help_subcommand = true)]
+#[expect(clippy::struct_excessive_bools, reason = "a switch each")]
 pub struct Cli {
     /// The configuration file
     #[arg(
         long,
         value_name = "FILE",
         global = true,
-        default_value = "/etc/jobticket-sync/config.yaml"
+        default_value = DEFAULT_CONFIG
     )]
+    #[serde(skip)]
     pub config: PathBuf,
 
     /// Make one run over every integration now, and end
@@ -43,6 +50,10 @@ pub struct Cli {
     )]
     pub wait: u64,
 
+    /// Push even an unchanged roster
+    #[arg(long, requires = "run_now")]
+    pub resync: bool,
+
     /// Go on although the clock is far from that of the last run or of JobTicket
     #[arg(long, requires = "run_now")]
     pub accept_clock: bool,
@@ -53,7 +64,7 @@ pub struct Cli {
 }
 
 /// How a result is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Output {
     /// For people.
     Text,
@@ -62,7 +73,8 @@ pub enum Output {
 }
 
 /// What else to do.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Subcommand, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Command {
     /// Check the configuration, the secrets, the sources and the API, and say what a run would do; changes nothing but the request ledger
     Check {
@@ -141,6 +153,30 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Read and push nothing of an integration until a day, by the schedule or by hand; a dry run goes on working
+    Pause {
+        /// The integration
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        /// The last day, at most 366 days ahead
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        until: String,
+
+        /// Why, and for whom
+        #[command(flatten)]
+        words: WordsArgs,
+    },
+    /// End the pause of an integration
+    Resume {
+        /// The integration
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        /// Why, and for whom
+        #[command(flatten)]
+        words: WordsArgs,
+    },
     /// Tell everything that is known about one person, and what a run would do now; changes nothing
     Explain {
         /// Who
@@ -172,11 +208,13 @@ pub enum Command {
         with_config: bool,
     },
     /// Serve the imitation of the JobTicket API alone, on a loopback address, until it is stopped
+    #[serde(skip)]
     Sandbox(SandboxArgs),
 }
 
 /// What to do with one hold.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Subcommand, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum HoldsCommand {
     /// Everything about it
     Show {
@@ -201,7 +239,8 @@ pub enum HoldsCommand {
 }
 
 /// Why somebody decides, and for whom.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WordsArgs {
     /// Why; stands in the audit log
     #[arg(long, value_name = "TEXT")]

@@ -53,6 +53,11 @@ impl Exit {
             .unwrap_or(self)
     }
 
+    /// The code of a number that the shell sees.
+    pub fn of_code(code: u8) -> Option<Self> {
+        FIRST_COUNTS.into_iter().find(|exit| exit.code() == code)
+    }
+
     /// The number that the shell sees.
     pub fn code(self) -> u8 {
         self as u8

@@ -12,7 +12,7 @@
 //!
 //! | module | owns | may use |
 //! | --- | --- | --- |
-//! | `main`, `dispatch`, `logging` | arguments, the log, signals, dispatch, exit code | everything |
+//! | `main`, `logging` | arguments, the log, signals, dispatch, exit code | everything |
 //! | `cli`, `exit` | the command line; what each exit code means and which wins | – |
 //! | `clock`, `crash`, `digest`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; who runs the program | – |
 //! | `schedule` | when runs are due: cron lines, daylight saving, holidays, what was missed; the age of a file in days with a run | – |
@@ -30,7 +30,9 @@
 //! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `backup` | the commands `backup` and `restore` | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `store`, `sync`, `user` |
-//! | `daemon` | schedule, decisions, reload, drain; what the service manager is told | `audit`, `clock`, `config`, `crash`, `schedule`, `source`, `store`, `sync` |
+//! | `commands` | the commands that look and decide, as text, document and exit code | `audit`, `cli`, `clock`, `config`, `decisions`, `exit`, `explain`, `roster`, `source`, `store`, `sync` |
+//! | `control` | how a command reaches the running service | `cli`, `config`, `decisions`, `digest`, `exit` |
+//! | `daemon` | schedule, decisions, control socket, reload, drain; what the service manager is told | `audit`, `cli`, `clock`, `commands`, `config`, `control`, `crash`, `decisions`, `exit`, `schedule`, `source`, `store`, `sync`, `user` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
@@ -43,7 +45,9 @@ pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
+pub mod control;
 #[cfg(not(feature = "test-hooks"))]
 mod crash;
 #[cfg(feature = "test-hooks")]

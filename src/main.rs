@@ -1,11 +1,11 @@
 //! `jobticket-sync`: arguments, logging, dispatch, exit code. What the program does is in the library.
 
-mod dispatch;
 mod logging;
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,13 @@ use clap::Parser as _;
 use jobticket_sync::audit::AuditFile;
 use jobticket_sync::backup::{self, Restore};
 use jobticket_sync::check::check;
-use jobticket_sync::cli::{Cli, Command, Output, SandboxArgs};
+use jobticket_sync::cli::{Cli, Command, DEFAULT_CONFIG, Output, SandboxArgs};
 use jobticket_sync::clock::Clock;
+use jobticket_sync::commands::{self, Called};
 use jobticket_sync::config::{self, Config, Integration};
+use jobticket_sync::control::{ask_service, is_for_service};
 use jobticket_sync::daemon::{self, DaemonError, Wish};
+use jobticket_sync::decisions::{self, Answer, Said};
 use jobticket_sync::exit::Exit;
 use jobticket_sync::sandbox::{SandboxConfig, SandboxError, serve_until};
 use jobticket_sync::source::chain;
@@ -73,8 +76,7 @@ fn say(exit: Exit, message: &str) -> Exit {
 /// Says what is wrong on stderr, and on stdout too where a program reads that.
 fn say_as(output: Output, exit: Exit, message: &str) -> Exit {
     if output == Output::Json {
-        let error = serde_json::json!({ "error": message, "exitCode": exit });
-        print(output, &error, String::new);
+        print(output, &commands::error_json(exit, message), String::new);
     }
     say(exit, message)
 }
@@ -108,6 +110,13 @@ async fn dispatch(cli: Cli) -> Exit {
         Err(message) => return say(Exit::Configuration, &message),
     };
     let user = user::login_name();
+    let progress = Progress::new(std::io::stderr().is_terminal());
+    // The service knows root by the connection, so this too comes before another user is taken on.
+    if is_for_service(&cli)
+        && let Some(exit) = by_service(&cli, &config, &user, &progress).await
+    {
+        return exit;
+    }
     if let Err(error) = user::become_owner_of(&config.state_dir) {
         let folder = config.state_dir.display();
         return say(
@@ -115,32 +124,10 @@ async fn dispatch(cli: Cli) -> Exit {
             &format!("Root could not become the owner of {folder} ({error}); run as that user"),
         );
     }
-    let chosen: Vec<(usize, &Integration)> = config
-        .integrations
-        .iter()
-        .enumerate()
-        .filter(|(_, integration)| {
-            cli.integration
-                .as_ref()
-                .is_none_or(|name| *name == integration.name)
-        })
-        .collect();
-    if chosen.is_empty() {
-        let names: Vec<&str> = config
-            .integrations
-            .iter()
-            .map(|integration| integration.name.as_str())
-            .collect();
-        let name = cli.integration.unwrap_or_default();
-        return say(
-            Exit::Configuration,
-            &format!(
-                "There is no integration {name}; there are: {}",
-                names.join(", ")
-            ),
-        );
-    }
-    let progress = Progress::new(std::io::stderr().is_terminal());
+    let chosen = match commands::chosen(&cli, &config) {
+        Ok(chosen) => chosen,
+        Err((exit, message)) => return say(exit, &message),
+    };
     logging::start(config.log, progress.clone());
     if let Some(file) = opened {
         let context = backup::Context {
@@ -155,28 +142,82 @@ async fn dispatch(cli: Cli) -> Exit {
             checked(&cli, &config, &chosen, *offline, &clock, &progress).await
         }
         Some(command) => {
-            let called = dispatch::Called {
-                cli: &cli,
-                config: &config,
-                chosen: chosen.iter().map(|(_, integration)| *integration).collect(),
-                clock: &clock,
-                user: &user,
-                progress: &progress,
-            };
-            match called.command(command).await {
-                Ok((text, json, exit)) => {
-                    progress.end();
+            let done = looked_or_decided(&cli, command, &config, &chosen, &clock, &user, &progress);
+            let done = done.await;
+            progress.end();
+            match done {
+                Ok(Said { text, json, exit }) => {
                     print(cli.output, &json, || text);
                     exit
                 }
-                Err((exit, message)) => {
-                    progress.end();
-                    say(exit, &message)
-                }
+                Err((exit, message)) => say(exit, &message),
             }
         }
         None if !cli.run_now => serve(&cli, config, clock, user).await,
         None => run(&cli, &config, &chosen, &clock, &user, &progress).await,
+    }
+}
+
+/// Has the running service do it; `None` where there is none.
+async fn by_service(cli: &Cli, config: &Config, user: &str, progress: &Progress) -> Option<Exit> {
+    let program = decisions::program(&cli.config, Path::new(DEFAULT_CONFIG));
+    let ask = |question: &str| {
+        progress.end();
+        ask(question)
+    };
+    let stage = |what: &str| progress.stage(what);
+    let answer = ask_service(config, cli, user, &program, ask, stage).await;
+    progress.end();
+    match answer {
+        Ok(None) => None,
+        Ok(Some((exit, Ok(text)))) => {
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            Some(exit)
+        }
+        Ok(Some((exit, Err(message)))) => Some(say_as(cli.output, exit, &message)),
+        Err(error) => Some(say_as(cli.output, Exit::Unexpected, &chain(&error))),
+    }
+}
+
+/// A command that looks or decides, on the state itself.
+async fn looked_or_decided(
+    cli: &Cli,
+    command: &Command,
+    config: &Config,
+    chosen: &[(usize, &Integration)],
+    clock: &Clock,
+    user: &str,
+    progress: &Progress,
+) -> commands::Done {
+    let store = tokio::task::block_in_place(|| commands::store_for(command, config, clock));
+    let store = store.map_err(|error| (Exit::Unexpected, chain(&error)))?;
+    let called = Called {
+        config,
+        chosen: chosen.iter().map(|(_, integration)| *integration).collect(),
+        store: &store,
+        audit: &AuditFile::new(config.audit_file()),
+        clock,
+        user,
+        program: &decisions::program(&cli.config, Path::new(DEFAULT_CONFIG)),
+        ask: &ask,
+        stage: &|what| progress.stage(what),
+    };
+    called.command(command).await
+}
+
+/// Asks on the terminal. Only a plain yes is one.
+fn ask(question: &str) -> Answer {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Answer::NobodyThere;
+    }
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "{question}");
+    let _ = err.flush();
+    let mut line = String::new();
+    match stdin.lock().read_line(&mut line) {
+        Ok(_) if matches!(line.trim(), "y" | "Y" | "yes") => Answer::Yes,
+        _ => Answer::No,
     }
 }
 
@@ -191,7 +232,10 @@ async fn serve(cli: &Cli, config: Config, clock: Clock, user: String) -> Exit {
     }
     match daemon::serve(config, cli.config.clone(), clock, user, wishes).await {
         Ok(()) => Exit::Done,
-        Err(error @ DaemonError::Config(_)) => say(Exit::Configuration, &chain(&error)),
+        Err(error @ (DaemonError::Config(_) | DaemonError::Socket { .. })) => {
+            say(Exit::Configuration, &chain(&error))
+        }
+        Err(error @ DaemonError::Busy(_)) => say(Exit::Busy, &chain(&error)),
         Err(error) => say(Exit::Unexpected, &chain(&error)),
     }
 }
@@ -303,23 +347,11 @@ async fn run(
     progress: &Progress,
 ) -> Exit {
     let say = |exit: Exit, message: &str| say_as(cli.output, exit, message);
-    let mut ready = Vec::new();
-    let mut wrong = Vec::new();
-    for (position, integration) in chosen {
-        match Secrets::read(integration) {
-            Ok(secrets) => ready.push((*integration, secrets)),
-            Err(failed) => {
-                wrong.extend(
-                    failed
-                        .into_iter()
-                        .map(|(key, error)| (*position, key, error)),
-                );
-            }
-        }
-    }
-    if !wrong.is_empty() {
-        return say(Exit::Configuration, &chain(&config.wrong(wrong)));
-    }
+    let integrations: Vec<&Integration> = chosen.iter().map(|(_, one)| *one).collect();
+    let secrets = match Secrets::read_all(config, &integrations) {
+        Ok(secrets) => secrets,
+        Err(error) => return say(Exit::Configuration, &chain(&error)),
+    };
     let store = match tokio::task::block_in_place(|| Store::open(&config.state_dir, clock.clone()))
     {
         Ok(store) => store,
@@ -349,28 +381,16 @@ async fn run(
         wait: Duration::from_secs(cli.wait),
         accept_clock: cli.accept_clock,
         by_hand: true,
+        resync: cli.resync,
         stopping: Arc::default(),
     };
     let mut reports: Vec<RunReport> = Vec::new();
-    for (integration, secrets) in &ready {
+    for (integration, secrets) in integrations.into_iter().zip(&secrets) {
         reports.push(sync::run(&context, integration, secrets, &options).await);
     }
     progress.end();
-    let exit = reports
-        .iter()
-        .fold(Exit::Done, |exit, report| exit.and(report.exit_code));
-    let text = || {
-        reports
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    print(
-        cli.output,
-        &serde_json::json!({ "runs": reports, "exitCode": exit }),
-        text,
-    );
+    let Said { text, json, exit } = commands::runs(&reports);
+    print(cli.output, &json, || text);
     exit
 }
 

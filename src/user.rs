@@ -25,6 +25,11 @@ pub fn login_name() -> String {
     name_of(getuid())
 }
 
+/// The name of a user, or the number of one that has none.
+pub fn name_of_uid(uid: u32) -> String {
+    name_of(Uid::from_raw(uid))
+}
+
 /// The user that the process works as.
 pub(crate) fn name() -> String {
     name_of(geteuid())

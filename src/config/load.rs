@@ -191,6 +191,7 @@ fn resolve(config: &mut Config, folder: &Path) {
     let absolute = |path: &mut PathBuf| *path = folder.join(&*path).components().collect();
     absolute(&mut config.state_dir);
     config.ledger_dir.iter_mut().for_each(absolute);
+    config.control.socket.iter_mut().for_each(absolute);
     config.audit.path.iter_mut().for_each(absolute);
     for integration in &mut config.integrations {
         integration.hrid_map.iter_mut().for_each(absolute);

@@ -57,6 +57,9 @@ pub struct Config {
     /// The operational log.
     #[deserr(default)]
     pub log: LogConfig,
+    /// Where commands reach the running service.
+    #[deserr(default)]
+    pub control: ControlConfig,
     /// What is kept in step with what.
     pub integrations: Vec<Integration>,
     /// The file it was read from.
@@ -101,6 +104,15 @@ pub enum AuditValues {
     Masked,
     /// As they are.
     Full,
+}
+
+/// Where commands reach the running service.
+#[derive(Debug, Clone, Default, Serialize, Deserr)]
+#[deserr(error = Problems, deny_unknown_fields)]
+pub struct ControlConfig {
+    /// Its socket; `control.sock` in `state_dir` where absent. Whoever may write to it may decide.
+    #[deserr(default)]
+    pub socket: Option<PathBuf>,
 }
 
 /// The operational log.
@@ -216,6 +228,12 @@ impl Config {
     /// Folder of the request ledger.
     pub fn ledger_folder(&self) -> &std::path::Path {
         self.ledger_dir.as_deref().unwrap_or(&self.state_dir)
+    }
+
+    /// The socket of the running service.
+    pub fn control_socket(&self) -> PathBuf {
+        let socket = self.control.socket.clone();
+        socket.unwrap_or_else(|| self.state_dir.join("control.sock"))
     }
 
     /// File of the audit log.

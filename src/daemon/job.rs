@@ -1,14 +1,17 @@
 //! One integration of the daemon: what is due, and the run in progress.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::Loaded;
-use crate::audit::Event;
+use super::control::Wanted;
+use crate::audit::{AuditFile, Event};
 use crate::clock::Clock;
 use crate::config::Integration;
 use crate::schedule::{Due, Missed, Schedule};
@@ -22,8 +25,12 @@ const PUSHING: &str = "pushing";
 pub(super) struct Job {
     pub(super) place: usize,
     pub(super) schedule: Option<Schedule>,
+    /// The zone of all dates.
+    timezone: chrono_tz::Tz,
     pub(super) target: Target,
     pub(super) running: Option<Running>,
+    /// Runs that somebody asked for at the control socket.
+    pub(super) wanted: VecDeque<Wanted>,
     /// The scheduled time whose file was not there yet, and when it is tried again.
     retry: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Whether the next run is the first with these secrets, so that nothing that failed before keeps it from trying.
@@ -39,6 +46,8 @@ pub(super) struct Running {
     scheduled: Option<DateTime<Utc>>,
     stage: Arc<Mutex<String>>,
     stopping: Arc<AtomicBool>,
+    /// Where whoever asked for it waits for the report.
+    reply: Option<oneshot::Sender<RunReport>>,
 }
 
 impl Running {
@@ -57,6 +66,17 @@ impl Running {
 pub(super) struct Reason {
     trigger: String,
     scheduled: Option<DateTime<Utc>>,
+    wanted: Option<Wanted>,
+}
+
+impl Reason {
+    fn of(trigger: String, scheduled: Option<DateTime<Utc>>) -> Self {
+        Self {
+            trigger,
+            scheduled,
+            wanted: None,
+        }
+    }
 }
 
 fn minute(time: DateTime<Utc>) -> String {
@@ -69,8 +89,10 @@ impl Job {
         Self {
             place,
             schedule: loaded.config.schedule(integration),
+            timezone: loaded.config.timezone,
             target: target_of(integration),
             running: None,
+            wanted: VecDeque::new(),
             retry: None,
             fresh: true,
             behind: false,
@@ -81,10 +103,12 @@ impl Job {
     pub(super) fn due(
         &mut self,
         store: &Store,
+        audit: &AuditFile,
         name: &str,
         since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Option<Reason>, StoreError> {
+        let paused = self.is_paused(store, now)?;
         if let Some(schedule) = &self.schedule {
             let handled: Option<DateTime<Utc>> = store.fact(&self.target, Fact::Scheduled)?;
             let behind = handled.is_some_and(|handled| handled > now);
@@ -97,47 +121,72 @@ impl Job {
             self.behind = behind;
             let due = schedule.due(name, handled, since, now);
             if due.handled().is_some() {
-                return self.scheduled(store, name, &due);
+                return self.scheduled(store, audit, name, &due, paused);
             }
         }
         if self.running.is_some() {
+            return Ok(None);
+        }
+        while let Some(wanted) = self.wanted.pop_front() {
+            // Nobody may wait for it any more.
+            if !wanted.reply.is_closed() {
+                let trigger = if wanted.resync {
+                    "--run-now --resync"
+                } else {
+                    "--run-now"
+                };
+                return Ok(Some(Reason {
+                    wanted: Some(wanted),
+                    ..Reason::of(trigger.to_owned(), None)
+                }));
+            }
+        }
+        if paused {
             return Ok(None);
         }
         if let Some((scheduled, at)) = self.retry
             && at <= now
         {
             self.retry = None;
-            return Ok(Some(Reason {
-                trigger: format!("schedule {}, tried again", minute(scheduled)),
-                scheduled: Some(scheduled),
-            }));
+            let trigger = format!("schedule {}, tried again", minute(scheduled));
+            return Ok(Some(Reason::of(trigger, Some(scheduled))));
         }
         let decided = store.decided_since_last_run(&self.target)?;
-        Ok(decided.then(|| Reason {
-            trigger: "decision".to_owned(),
-            scheduled: None,
-        }))
+        Ok(decided.then(|| Reason::of("decision".to_owned(), None)))
+    }
+
+    /// Whether somebody has paused the integration, and no run of its own may start.
+    fn is_paused(&self, store: &Store, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let pause = store.pause(&self.target)?;
+        let today = now.with_timezone(&self.timezone).date_naive();
+        Ok(pause.is_some_and(|pause| pause.until >= today))
     }
 
     /// Remembers what the schedule says before anything is run: nothing is run twice.
     fn scheduled(
         &mut self,
         store: &Store,
+        audit: &AuditFile,
         name: &str,
         due: &Due,
+        paused: bool,
     ) -> Result<Option<Reason>, StoreError> {
         let mut notes = Vec::new();
         if let Some(missed) = due.missed {
             notes.push(told(name, missed, "nothing was scheduling then"));
         }
-        let busy = due.run.filter(|_| self.running.is_some());
-        if let Some(run) = busy {
+        let why_not = if self.running.is_some() {
+            Some("the run before it is still in progress")
+        } else {
+            paused.then_some("the integration is paused")
+        };
+        if let Some((run, why_not)) = due.run.zip(why_not) {
             let missed = Missed {
                 count: 1,
                 first: run,
                 last: run,
             };
-            notes.push(told(name, missed, "the run before it is still in progress"));
+            notes.push(told(name, missed, why_not));
         }
         let notes = Notes {
             integration: Some(name.to_owned()),
@@ -150,13 +199,13 @@ impl Job {
             due.handled().as_ref(),
             &notes,
         )?;
+        if !notes.notes.is_empty() {
+            store.flush(audit)?;
+        }
         self.retry = None;
         let late = if due.made_up { ", made up" } else { "" };
-        let run = due.run.filter(|_| self.running.is_none());
-        Ok(run.map(|run| Reason {
-            trigger: format!("schedule {}{late}", minute(run)),
-            scheduled: Some(run),
-        }))
+        let run = due.run.filter(|_| why_not.is_none());
+        Ok(run.map(|run| Reason::of(format!("schedule {}{late}", minute(run)), Some(run))))
     }
 
     /// Starts a run.
@@ -168,16 +217,23 @@ impl Job {
         clock: &Clock,
         user: &str,
     ) {
-        let Reason { trigger, scheduled } = reason;
+        let Reason {
+            trigger,
+            scheduled,
+            wanted,
+        } = reason;
+        let asked = wanted.as_ref();
+        let user = asked.map_or(user, |asked| &asked.user);
         let stage = Arc::new(Mutex::new(String::new()));
         let stopping = Arc::new(AtomicBool::new(false));
         let options = Options {
-            dry_run: false,
+            dry_run: asked.is_some_and(|asked| asked.dry_run),
             trigger: trigger.clone(),
-            // A run by hand may be at it; the next tick looks again.
+            // A run by hand of another process may be at it; the next tick looks again.
             wait: Duration::from_secs(60),
-            accept_clock: false,
-            by_hand: std::mem::take(&mut self.fresh),
+            accept_clock: asked.is_some_and(|asked| asked.accept_clock),
+            by_hand: std::mem::take(&mut self.fresh) || asked.is_some(),
+            resync: asked.is_some_and(|asked| asked.resync),
             stopping: Arc::clone(&stopping),
         };
         let (loaded, store, clock, user, place, now_at) = (
@@ -188,9 +244,17 @@ impl Job {
             self.place,
             Arc::clone(&stage),
         );
+        let told = asked.map(|asked| asked.stage.clone());
+        let tell_asker = move |what: &str| {
+            if let Some(told) = &told {
+                let _ = told.send(what.to_owned());
+            }
+        };
+        tell_asker("beginning");
         let task = tokio::spawn(async move {
             let tell = |what: &str| {
                 tracing::debug!("Now {what}");
+                tell_asker(what);
                 what.clone_into(&mut now_at.lock().unwrap_or_else(PoisonError::into_inner));
             };
             let context = Context {
@@ -211,6 +275,7 @@ impl Job {
             scheduled,
             stage,
             stopping,
+            reply: wanted.map(|wanted| wanted.reply),
         });
     }
 
@@ -228,6 +293,9 @@ impl Job {
         };
         match result {
             Ok(report) => {
+                if let Some(reply) = running.reply {
+                    let _ = reply.send(report.clone());
+                }
                 let late = |status: &str| ["failed", "not yet"].contains(&status);
                 let waits = report.sources.iter().any(|source| late(&source.status));
                 let schedule = self.schedule.as_ref().filter(|_| waits);

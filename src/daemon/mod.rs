@@ -3,6 +3,7 @@
 //! One loop does all of that, and the service manager's watchdog hears from this loop alone, so that a loop that hangs is restarted. The ticker only
 //! says that a minute has passed; [`schedule`](crate::schedule) decides what is due. The caller knows signals and gives them as a channel.
 
+mod control;
 mod job;
 mod notify;
 mod ticker;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until};
 
@@ -20,8 +21,9 @@ use crate::audit::AuditFile;
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError};
 use crate::source::chain;
-use crate::store::{Store, StoreError};
+use crate::store::{ServiceLock, Store, StoreError};
 use crate::sync::{self, Context, RunReport, Secrets, off};
+use control::{Shared, Socket, Wanted};
 use job::Job;
 use ticker::Ticker;
 
@@ -50,6 +52,22 @@ pub enum DaemonError {
     /// The state or the audit log.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another service is at work.
+    #[error("Another service works on the state in {0}; stop it first")]
+    Busy(String),
+    /// The control socket.
+    #[error(
+        "The control socket {path} cannot be made ({cause}); name another one with control.socket, in a folder that is there and that this user may write to"
+    )]
+    Socket {
+        /// Its name.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The lock of the service in the state folder.
+    #[error("The state folder cannot be used ({0})")]
+    Lock(std::io::Error),
     /// The ticker did not start, or is dead.
     #[error(
         "The ticker that drives the schedule {0}; the service ends, so that it is started anew"
@@ -66,18 +84,8 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     fn new(config: Config) -> Result<Self, ConfigError> {
-        let (mut secrets, mut wrong) = (Vec::new(), Vec::new());
-        for (place, integration) in config.integrations.iter().enumerate() {
-            match Secrets::read(integration) {
-                Ok(read) => secrets.push(read),
-                Err(failed) => {
-                    wrong.extend(failed.into_iter().map(|(key, error)| (place, key, error)));
-                }
-            }
-        }
-        if !wrong.is_empty() {
-            return Err(config.wrong(wrong));
-        }
+        let all: Vec<_> = config.integrations.iter().collect();
+        let secrets = Secrets::read_all(&config, &all)?;
         let audit = AuditFile::new(config.audit_file());
         Ok(Self {
             config,
@@ -98,14 +106,35 @@ pub async fn serve(
     user: String,
     mut wishes: mpsc::Receiver<Wish>,
 ) -> Result<(), DaemonError> {
-    let loaded = Loaded::new(config)?;
-    let store = off(|| Store::open(&loaded.config.state_dir, clock.clone()))?;
+    let loaded = Arc::new(Loaded::new(config)?);
+    let folder = &loaded.config.state_dir;
+    let store = Arc::new(off(|| Store::open(folder, clock.clone()))?);
+    let lock = off(|| ServiceLock::take(folder)).map_err(DaemonError::Lock)?;
+    let Some(_only) = lock else {
+        return Err(DaemonError::Busy(folder.display().to_string()));
+    };
+    let path_of_socket = loaded.config.control_socket();
+    let socket = Socket::open(&path_of_socket).map_err(|cause| DaemonError::Socket {
+        path: path_of_socket,
+        cause,
+    })?;
+    let (current, now_loaded) = watch::channel(Arc::clone(&loaded));
+    let (stop, stopping) = watch::channel(false);
+    let (wanted, mut wants) = mpsc::channel(4);
+    let shared = Shared {
+        loaded: now_loaded,
+        store: Arc::clone(&store),
+        clock: clock.clone(),
+        wanted,
+        stopping,
+    };
     let mut service = Service {
         since: clock.now(),
         last_tick: clock.now(),
         jobs: jobs(&loaded),
-        loaded: Arc::new(loaded),
-        store: Arc::new(store),
+        loaded,
+        current,
+        store,
         path,
         clock,
         user,
@@ -114,13 +143,18 @@ pub async fn serve(
     let mut ticker = Ticker::start()
         .await
         .map_err(|error| DaemonError::Ticker(format!("did not start ({error})")))?;
+    let control = tokio::spawn(socket.serve(shared));
     let status = service.status();
     notify::ready(&status);
     tracing::info!("{status}");
-    let result = service.serve(&mut ticker, &mut wishes).await;
+    let result = service.serve(&mut ticker, &mut wishes, &mut wants).await;
     ticker.stop().await;
     notify::stopping("waiting for runs to come to a safe point");
+    wants.close();
     service.drain().await;
+    service.jobs.clear();
+    let _ = stop.send(true);
+    let _ = control.await;
     result
 }
 
@@ -131,6 +165,8 @@ fn jobs(loaded: &Loaded) -> Vec<Job> {
 
 struct Service {
     loaded: Arc<Loaded>,
+    /// Shows the same to the control socket.
+    current: watch::Sender<Arc<Loaded>>,
     store: Arc<Store>,
     path: PathBuf,
     clock: Clock,
@@ -146,6 +182,7 @@ impl Service {
         &mut self,
         ticker: &mut Ticker,
         wishes: &mut mpsc::Receiver<Wish>,
+        wants: &mut mpsc::Receiver<Wanted>,
     ) -> Result<(), DaemonError> {
         let pings = notify::watchdog();
         let mut ping = Instant::now();
@@ -163,6 +200,10 @@ impl Service {
                 },
                 (place, result) = ended(&mut self.jobs) => {
                     self.ended(place, result);
+                    self.look();
+                }
+                Some(wanted) = wants.recv() => {
+                    self.want(wanted);
                     self.look();
                 }
                 tick = ticker.tick() => {
@@ -191,6 +232,15 @@ impl Service {
         &self.loaded.config.integrations[place].name
     }
 
+    /// Somebody wants a run. Where its integration was taken out of the configuration just now, whoever asked hears that it is over.
+    fn want(&mut self, wanted: Wanted) {
+        let mut all = self.loaded.config.integrations.iter();
+        let place = all.position(|one| one.name == wanted.name);
+        if let Some(job) = place.and_then(|place| self.jobs.get_mut(place)) {
+            job.wanted.push_back(wanted);
+        }
+    }
+
     /// Starts what is due.
     fn look(&mut self) {
         let now = self.clock.now();
@@ -200,7 +250,7 @@ impl Service {
         self.last_tick = now;
         for mut job in std::mem::take(&mut self.jobs) {
             let name = self.name(job.place).to_owned();
-            match off(|| job.due(&self.store, &name, self.since, now)) {
+            match off(|| job.due(&self.store, &self.loaded.audit, &name, self.since, now)) {
                 Ok(Some(reason)) => {
                     job.start(reason, &self.loaded, &self.store, &self.clock, &self.user);
                 }
@@ -236,14 +286,20 @@ impl Service {
                     "The configuration was not reloaded: state_dir cannot change while the service runs; restart it"
                 );
             }
+            Ok(loaded) if loaded.config.control_socket() != self.loaded.config.control_socket() => {
+                tracing::error!(
+                    "The configuration was not reloaded: control.socket cannot change while the service runs; restart it"
+                );
+            }
             Ok(loaded) => {
                 let mut new = jobs(&loaded);
                 let mut orphans = false;
                 for old in std::mem::take(&mut self.jobs) {
-                    let Some(running) = old.running else { continue };
-                    if let Some(job) = new.iter_mut().find(|job| job.target == old.target) {
-                        job.running = Some(running);
-                    } else {
+                    let same = new.iter_mut().find(|job| job.target == old.target);
+                    if let Some(job) = same {
+                        job.running = old.running;
+                        job.wanted = old.wanted;
+                    } else if let Some(running) = old.running {
                         // Its integration is gone from the configuration; it may end at its next safe point.
                         running.stop();
                         orphans = true;
@@ -256,6 +312,7 @@ impl Service {
                 }
                 self.jobs = new;
                 self.loaded = Arc::new(loaded);
+                self.current.send_replace(Arc::clone(&self.loaded));
                 tracing::info!("The configuration was reloaded");
                 if let Err(error) = self.note_configuration() {
                     tracing::error!("{}", chain(&error));

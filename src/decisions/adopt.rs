@@ -35,16 +35,11 @@ pub async fn adopt(
             names.join(", ")
         ));
     };
-    let secrets = match Secrets::read(integration) {
+    let secrets = match Secrets::read_all(desk.config, &[integration]) {
         Ok(secrets) => secrets,
-        Err(wrong) => {
-            let mut all = desk.config.integrations.iter();
-            let position = all.position(|one| one.name == name).unwrap_or(0);
-            let wrong = wrong.into_iter().map(|(key, error)| (position, key, error));
-            return refused(desk.config.wrong(wrong.collect()).to_string());
-        }
+        Err(wrong) => return refused(wrong.to_string()),
     };
-    let there = there(desk, integration, &secrets).await?;
+    let there = there(desk, integration, &secrets[0]).await?;
     off(|| decide(desk, integration, &there, yes, words))
 }
 

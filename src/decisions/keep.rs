@@ -69,7 +69,7 @@ pub fn keep(
     })
 }
 
-fn day(text: &str, today: NaiveDate) -> Result<NaiveDate, NotDecided> {
+pub(super) fn day(text: &str, today: NaiveDate) -> Result<NaiveDate, NotDecided> {
     let parsed = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     let Some(day) = parsed.filter(|day| day.to_string() == text) else {
         return refused(format!(
@@ -82,7 +82,7 @@ fn day(text: &str, today: NaiveDate) -> Result<NaiveDate, NotDecided> {
     let last = today + Days::new(LONGEST_DAYS);
     if day > last {
         return refused(format!(
-            "--until {text} is more than {LONGEST_DAYS} days ahead; the last day possible is {last}, and it can be kept again then"
+            "--until {text} is more than {LONGEST_DAYS} days ahead; the last day possible is {last}, and it can be said again then"
         ));
     }
     Ok(day)

@@ -7,17 +7,20 @@
 mod adopt;
 mod decide;
 mod keep;
+mod pause;
 mod show;
 mod text;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use adopt::adopt;
 pub use decide::{Approval, approve, reject, reopen};
 pub use keep::keep;
+pub use pause::{pause, resume};
 pub use show::{list, pairs, show};
 
 use crate::audit::{AuditFile, Event};
@@ -30,7 +33,8 @@ use crate::store::{Decision, HoldRecord, HoldState, Notes, Store, StoreError};
 use crate::sync::{ConnectError, Ending, target_of};
 
 /// The answer to a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Yes.
     Yes,

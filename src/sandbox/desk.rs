@@ -174,6 +174,9 @@ impl Desk {
         if let Some(FaultKind::Delay { ms }) = fault {
             self.server.clock.sleep(Duration::from_millis(ms)).await;
         }
+        if let Some(FaultKind::Stall { ms }) = fault {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
         let body = match &fault {
             Some(FaultKind::SpoilRecord { hr_id }) => fault::spoil(body, hr_id),
             _ => body,

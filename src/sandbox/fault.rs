@@ -62,8 +62,13 @@ pub enum FaultKind {
         /// From 200 to 599.
         code: u16,
     },
-    /// Waits, then goes on normally, even if the client is gone by then.
+    /// Waits by the clock of the sandbox, then goes on normally, even if the client is gone by then.
     Delay {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// Processes the request only after this time, in milliseconds, has really passed, whatever clock the sandbox has.
+    Stall {
         /// Milliseconds.
         ms: u64,
     },

@@ -1,4 +1,4 @@
-//! The run lock: one run at a time for an integration, over all processes.
+//! The run lock: one run at a time for an integration, over all processes; and the lock of the service, of which there is one for a state.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -14,6 +14,38 @@ use crate::digest::sha256;
 #[derive(Debug)]
 pub struct RunLock {
     _file: File,
+}
+
+/// The proof that no other service works on this state.
+#[derive(Debug)]
+pub struct ServiceLock {
+    _file: File,
+}
+
+impl ServiceLock {
+    /// Takes it; `None` where another service has it.
+    ///
+    /// # Errors
+    /// Its file cannot be used.
+    pub fn take(folder: &Path) -> io::Result<Option<Self>> {
+        super::make_folder(folder).map_err(io::Error::other)?;
+        let file = open(folder.join("service.lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(cause)) => Err(cause),
+        }
+    }
+}
+
+fn open(path: PathBuf) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 fn path_of(folder: &Path, target: &Target) -> PathBuf {
@@ -64,15 +96,7 @@ impl RunLock {
             cause,
         };
         super::make_folder(folder).map_err(|error| failed(io::Error::other(error)))?;
-        let path = path_of(folder, target);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
+        let file = open(path_of(folder, target)).map_err(failed)?;
         let began = clock.instant();
         let mut waiting = Some(waiting);
         loop {

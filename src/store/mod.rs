@@ -34,14 +34,14 @@ pub use holds::{
     Decision, HeldPerson, HeldState, HoldRecord, HoldState, HoldsUpdate, NewHold, Scope, Verb,
 };
 pub use ledger::Ledger;
-pub use lock::{LockTaken, RunLock};
+pub use lock::{LockTaken, RunLock, ServiceLock};
 pub use outbox::{Note, Notes};
 pub use person::{DecisionRecord, Left, Remembered};
 pub use push::{Prepared, PushState, Settled, Unsettled};
 pub(crate) use replace::Alone;
 pub use snapshot::rules_mark;
 pub use sources::{Delivered, SourceState, pieces_of};
-pub use standing::{Ended, Fact, Missing, Origin};
+pub use standing::{Ended, Fact, Missing, Origin, Pause};
 
 use crate::clock::Clock;
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, Transaction, params};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::holds::Decision;
 use super::{Notes, Store, StoreError, Target};
@@ -44,6 +44,18 @@ pub struct Origin {
     pub rules: i64,
 }
 
+/// Until when nothing of an integration is pushed, on whose word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// The last day.
+    pub until: NaiveDate,
+    /// The login user who paused it.
+    pub user: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// What of an integration is remembered under a name; a name each is one kind of value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {
@@ -61,6 +73,8 @@ pub enum Fact {
     Failures,
     /// The last scheduled time that was handled: a run of it has begun, or it was missed.
     Scheduled,
+    /// Nothing is pushed until a day.
+    Paused,
 }
 
 impl Fact {
@@ -73,6 +87,7 @@ impl Fact {
             Self::Refused => "refused",
             Self::Failures => "failures",
             Self::Scheduled => "scheduled",
+            Self::Paused => "paused",
         }
     }
 }
@@ -266,6 +281,11 @@ impl Store {
                 .map_err(|_| StoreError::Unreadable("a fact of an integration"))
         })
         .transpose()
+    }
+
+    /// The pause of an integration, which may be over by its date.
+    pub fn pause(&self, target: &Target) -> Result<Option<Pause>, StoreError> {
+        self.fact(target, Fact::Paused)
     }
 
     /// Remembers a fact of an integration, or forgets it where there is no value.

@@ -15,6 +15,7 @@ pub async fn forecast(context: &Context<'_>, integration: &Integration) -> RunRe
         wait: Duration::ZERO,
         accept_clock: false,
         by_hand: true,
+        resync: false,
         stopping: Arc::default(),
     };
     let mut report = RunReport::new(integration, "", true);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::{Config, Integration, Secret, SecretError, SecretRef};
+use crate::config::{Config, ConfigError, Integration, Secret, SecretError, SecretRef};
 use crate::jobticket::{Client, Connection};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
 use crate::store::{Ledger, StoreError};
@@ -41,6 +41,30 @@ impl Secrets {
         Self {
             key: None,
             ca: None,
+        }
+    }
+
+    /// Reads the secrets of these integrations of a configuration.
+    ///
+    /// # Errors
+    /// All that cannot be read, with file and line of their keys.
+    pub fn read_all(config: &Config, chosen: &[&Integration]) -> Result<Vec<Self>, ConfigError> {
+        let (mut secrets, mut wrong) = (Vec::new(), Vec::new());
+        for integration in chosen {
+            match Self::read(integration) {
+                Ok(read) => secrets.push(read),
+                Err(failed) => {
+                    let mut all = config.integrations.iter();
+                    let place = all.position(|one| one.name == integration.name);
+                    let failed = failed.into_iter();
+                    wrong.extend(failed.map(|(key, error)| (place.unwrap_or(0), key, error)));
+                }
+            }
+        }
+        if wrong.is_empty() {
+            Ok(secrets)
+        } else {
+            Err(config.wrong(wrong))
         }
     }
 

@@ -34,6 +34,22 @@ fn pause(failures: u32) -> chrono::Duration {
 }
 
 impl Run<'_> {
+    /// While an integration is paused, only a look at what would happen is made.
+    pub(super) fn is_not_paused(&self) -> Result<(), Stop> {
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let pause = off(|| self.context.store.pause(&self.target))?;
+        let today = self.selection().today;
+        match pause.filter(|pause| pause.until >= today) {
+            Some(pause) => Err(Stop::Paused(format!(
+                "{} is paused until {} by {} ({}); nothing was read or pushed. `resume {}` ends that",
+                self.integration.name, pause.until, pause.user, pause.reason, self.integration.name
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a run may try now.
     pub(super) fn may_try(&self) -> Result<(), Stop> {
         if self.options.by_hand {

@@ -65,6 +65,7 @@ pub struct Context<'c> {
 
 /// How a run is to be made.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "a switch each")]
 pub struct Options {
     /// Stop before the push, and change nothing but the request ledger and the audit log.
     pub dry_run: bool,
@@ -76,6 +77,8 @@ pub struct Options {
     pub accept_clock: bool,
     /// Whether somebody asked for it by hand, so that nothing that failed before keeps it from trying again.
     pub by_hand: bool,
+    /// Push even an unchanged roster.
+    pub resync: bool,
     /// Set while the run is in progress, it ends at its next safe point: before anything is pushed, or after the answer to what was.
     pub stopping: Arc<AtomicBool>,
 }
@@ -99,7 +102,9 @@ enum Stop {
     BackingOff(String),
     #[error("{0}")]
     Misconfigured(String),
-    #[error("The service was stopped before anything was pushed; the next run begins anew")]
+    #[error("{0}")]
+    Paused(String),
+    #[error("The service was stopped at a safe point, and the next run goes on from there")]
     Stopped,
 }
 
@@ -283,6 +288,7 @@ impl From<Stop> for Ending {
             Stop::Connect(error) => error.into(),
             Stop::Collides(_) => Self::Collides { message },
             Stop::Misconfigured(_) => Self::Misconfigured { message },
+            Stop::Paused(_) => Self::Paused { message },
             Stop::Stopped => Self::Stopped { message },
             Stop::BackingOff(_) => Self::Unreachable { message },
             Stop::Store(_) | Stop::Clock(_) | Stop::Unaccounted(_) => Self::Failed { message },
@@ -406,6 +412,9 @@ impl<'c> Run<'c> {
 
     /// Whether an unchanged roster is due to be pushed again.
     fn resync_due(&self) -> Result<bool, StoreError> {
+        if self.options.resync {
+            return Ok(true);
+        }
         let Some(days) = self.integration.resync_every_days else {
             return Ok(false);
         };
@@ -428,6 +437,7 @@ impl<'c> Run<'c> {
         clock?;
         self.read_numbers()?;
         crate::crash::point("begun");
+        self.is_not_paused()?;
         self.may_try()?;
         self.load_decisions()?;
         self.end_of_lost_tickets()?;

@@ -49,7 +49,9 @@ pub enum Ending {
     Collides { message: String },
     /// The configuration names something that cannot be used, such as a file that is no certificate.
     Misconfigured { message: String },
-    /// The service was stopped before anything was pushed.
+    /// The integration is paused.
+    Paused { message: String },
+    /// The service was stopped at a safe point.
     Stopped { message: String },
     /// Something that should not happen.
     Failed { message: String },
@@ -63,7 +65,7 @@ impl Ending {
             | Self::Pushed { .. }
             | Self::WouldPush { .. }
             | Self::Stopped { .. } => Exit::Done,
-            Self::Held { .. } | Self::Collides { .. } => Exit::Waits,
+            Self::Held { .. } | Self::Collides { .. } | Self::Paused { .. } => Exit::Waits,
             Self::EmptyRoster | Self::SourceFailed => Exit::SourceFailed,
             Self::Refused { .. } | Self::InDoubt { reached: true, .. } => Exit::Refused,
             Self::Unreachable { .. } | Self::InDoubt { reached: false, .. } => Exit::Unreachable,
@@ -88,6 +90,7 @@ impl Ending {
             | Self::Busy { message }
             | Self::Collides { message }
             | Self::Misconfigured { message }
+            | Self::Paused { message }
             | Self::Stopped { message }
             | Self::Failed { message } => Some(message.clone()),
         }
@@ -106,6 +109,7 @@ impl Ending {
             Self::InDoubt { .. } => "in doubt",
             Self::Unreachable { .. } => "not reachable",
             Self::Busy { .. } => "another run in progress",
+            Self::Paused { .. } => "paused",
             Self::Stopped { .. } => "stopped",
             Self::Collides { .. } => "collision",
             Self::Misconfigured { .. } => "misconfigured",

@@ -321,6 +321,7 @@ impl RunReport {
             Ending::Busy { message } => writeln!(f, "  BUSY: {message}"),
             Ending::Collides { message } => writeln!(f, "  HELD: {message}"),
             Ending::Misconfigured { message } => writeln!(f, "  CONFIGURATION: {message}"),
+            Ending::Paused { message } => writeln!(f, "  PAUSED: {message}"),
             Ending::Stopped { message } => writeln!(f, "  STOPPED: {message}"),
             Ending::Failed { message } => writeln!(f, "  FAILED: {message}"),
         }

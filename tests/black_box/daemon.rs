@@ -1,112 +1,15 @@
 //! The service from outside: what it tells its manager, when it runs, and how it reloads and stops.
 
-use std::io::Read as _;
-use std::os::unix::net::UnixDatagram;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::deciding::{approved, without_last};
+use crate::service::Service;
 use crate::support::{Company, JobTicket, people};
 
 /// Two seconds before the scheduled time.
 const BEFORE: &str = "2026-11-23T04:14:58Z";
 const SCHEDULE: &str = "    schedule: {cron: [\"15 5 * * *\"], timezone: Europe/Berlin}\n";
-
-/// A service in progress, with a socket of the test's own in the place of the manager's.
-struct Service {
-    child: Child,
-    manager: UnixDatagram,
-    heard: Vec<String>,
-}
-
-impl Service {
-    fn start(company: &Company, variables: &[(&str, &str)]) -> Self {
-        let path = company.path("notify");
-        let _ = std::fs::remove_file(&path);
-        let manager = UnixDatagram::bind(&path).unwrap();
-        manager
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        let mut command = company.command(&[]);
-        command
-            .env("NOTIFY_SOCKET", &path)
-            .env("JOBTICKET_SYNC_TEST_TICKS", "* * * * * *")
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let child = command.spawn().unwrap();
-        let mut service = Self {
-            child,
-            manager,
-            heard: Vec::new(),
-        };
-        service.hears(|message| message.contains("READY=1"));
-        service
-    }
-
-    /// Waits for a message.
-    #[track_caller]
-    fn hears(&mut self, wanted: impl Fn(&str) -> bool) -> String {
-        self.until(|message| wanted(message).then(|| message.to_owned()))
-    }
-
-    /// Waits until a look at the company after a message finds something.
-    #[track_caller]
-    fn until<T>(&mut self, mut look: impl FnMut(&str) -> Option<T>) -> T {
-        let end = Instant::now() + Duration::from_secs(60);
-        let mut buffer = [0; 4096];
-        while Instant::now() < end {
-            let Ok(length) = self.manager.recv(&mut buffer) else {
-                break;
-            };
-            let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
-            self.heard.push(message.clone());
-            if let Some(found) = look(&message) {
-                return found;
-            }
-        }
-        let _ = self.child.kill();
-        panic!("what was waited for did not come: {:#?}", self.heard);
-    }
-
-    #[track_caller]
-    fn runs_end(&mut self, company: &Company, count: usize) {
-        self.until(|_| (company.events("run_ended").len() >= count).then_some(()));
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap());
-        kill(pid, signal).unwrap();
-    }
-
-    /// Stops it; what it wrote to stderr.
-    #[track_caller]
-    fn stops(mut self) -> String {
-        self.signal(Signal::SIGTERM);
-        self.ends(0)
-    }
-
-    #[track_caller]
-    fn ends(&mut self, code: i32) -> String {
-        let mut said = String::new();
-        let stderr = self.child.stderr.as_mut().unwrap();
-        stderr.read_to_string(&mut said).unwrap();
-        let status = self.child.wait().unwrap();
-        assert_eq!(status.code(), Some(code), "{said}");
-        said
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn company(jobticket: &JobTicket) -> Company {
     let mut company = Company::at(jobticket);
@@ -188,10 +91,10 @@ fn it_acts_on_a_decision_at_the_next_tick_and_shows_the_hold_until_then() {
     company.run_now().exits(0);
     company.deliver_people("20261121", &without_last(20, 3));
     company.run_now().exits(3);
-    let mut service = Service::start(&company, &[]);
-    assert!(service.heard[0].contains("HOLD 1"), "{:?}", service.heard);
     // Each process begins at the time that it is given.
     "2026-11-23T05:16:00Z".clone_into(&mut company.now);
+    let mut service = Service::start(&company, &[]);
+    assert!(service.heard[0].contains("HOLD 1"), "{:?}", service.heard);
     approved(&company, "1", &[]);
     service.runs_end(&company, 3);
     service.stops();
@@ -252,9 +155,10 @@ fn an_internal_error_ends_its_run_alone_and_is_on_record() {
 fn a_push_that_is_on_its_way_gets_its_answer_before_it_stops() {
     let jobticket = JobTicket::start();
     let company = company(&jobticket);
-    jobticket.fail_pushes(1, &json!({ "delay": { "ms": 3_000 } }));
+    jobticket.fail_pushes(1, &json!({ "stall": { "ms": 3_000 } }));
     let mut service = Service::start(&company, &[]);
     service.until(|_| (!company.events("push_intent").is_empty()).then_some(()));
+    assert!(company.events("push_acknowledged").is_empty());
     service.stops();
     assert_eq!(company.events("push_acknowledged").len(), 1);
     assert_eq!(company.events("run_ended").len(), 1);
@@ -266,7 +170,7 @@ fn a_run_that_has_not_pushed_yet_ends_at_a_safe_point_and_the_next_one_does_the_
     let jobticket = JobTicket::start();
     let mut company = company(&jobticket);
     let on = json!({ "method": "GET" });
-    let slow = json!({ "delay": { "ms": 3_000 } });
+    let slow = json!({ "stall": { "ms": 3_000 } });
     jobticket.order("faults", &json!([{ "on": on, "kind": slow, "times": 1 }]));
     let mut service = Service::start(&company, &[]);
     service.hears(|message| message.contains("acme: running"));

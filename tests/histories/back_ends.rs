@@ -102,6 +102,7 @@ impl<'r> InProcess<'r> {
                 wait: Duration::ZERO,
                 accept_clock: order.accept_clock,
                 by_hand: true,
+                resync: false,
                 stopping: std::sync::Arc::default(),
             };
             sync::run(&context, integration, &secrets, &options).await

@@ -1,0 +1,252 @@
+//! The commands that look and decide, and what a run by hand says: from the command line to the library, and back to a text, a JSON document and an exit code.
+//!
+//! `main` calls them where the state is its own to use; a running service calls them for whoever asks at its control socket.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::audit::AuditFile;
+use crate::cli::{Cli, Command, HoldsCommand, WordsArgs};
+use crate::clock::Clock;
+use crate::config::{Config, Integration};
+use crate::decisions::{self, Answer, Approval, Desk, NotDecided, Said, Words};
+use crate::exit::Exit;
+use crate::explain::explain;
+use crate::roster::HrId;
+use crate::source::chain;
+use crate::store::{Store, StoreError};
+use crate::sync::{Context, RunReport, Secrets, drift};
+
+/// A command, and all that it is called with.
+pub struct Called<'c> {
+    /// The configuration.
+    pub config: &'c Config,
+    /// The integrations that are meant.
+    pub chosen: Vec<&'c Integration>,
+    /// The state.
+    pub store: &'c Store,
+    /// The audit log.
+    pub audit: &'c AuditFile,
+    /// The clock.
+    pub clock: &'c Clock,
+    /// The login user.
+    pub user: &'c str,
+    /// How the program is called, for commands to go on with.
+    pub program: &'c str,
+    /// Asks a question of whoever called.
+    pub ask: &'c (dyn Fn(&str) -> Answer + Send + Sync),
+    /// Is told what is going on.
+    pub stage: &'c (dyn Fn(&str) + Send + Sync),
+}
+
+/// What a command says, or why it cannot: the exit code and a message.
+pub type Done = Result<Said, (Exit, String)>;
+
+fn wrong(error: &StoreError) -> (Exit, String) {
+    (Exit::Unexpected, chain(error))
+}
+
+/// The integrations that a command line means, by their place in the configuration.
+///
+/// # Errors
+/// It names one that is not there.
+pub fn chosen<'c>(
+    cli: &Cli,
+    config: &'c Config,
+) -> Result<Vec<(usize, &'c Integration)>, (Exit, String)> {
+    let means = |integration: &Integration| {
+        let name = cli.integration.as_ref();
+        name.is_none_or(|name| *name == integration.name)
+    };
+    let all = config.integrations.iter().enumerate();
+    let chosen: Vec<_> = all.filter(|(_, integration)| means(integration)).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = config
+            .integrations
+            .iter()
+            .map(|integration| integration.name.as_str())
+            .collect();
+        let message = format!(
+            "There is no integration {}; there are: {}",
+            cli.integration.as_deref().unwrap_or_default(),
+            names.join(", ")
+        );
+        return Err((Exit::Configuration, message));
+    }
+    Ok(chosen)
+}
+
+/// Opens the store for a command. Where there is none yet it is an empty one in memory: then there is nothing to look at and nothing to decide, and nothing is made for that.
+///
+/// # Errors
+/// There is one, and it cannot be used.
+pub fn store_for(command: &Command, config: &Config, clock: &Clock) -> Result<Store, StoreError> {
+    // What these record must last.
+    let lasts = matches!(
+        command,
+        Command::Adopt { .. } | Command::Drift | Command::Pause { .. }
+    );
+    match Store::is_in(&config.state_dir) {
+        Ok(false) if !lasts => Store::in_memory(clock.clone()),
+        // What cannot be looked at is told by the attempt to open it.
+        Ok(_) | Err(_) => Store::open(&config.state_dir, clock.clone()),
+    }
+}
+
+/// Several results as one: a text each, and one document with all of them under a name.
+fn together<T: Display + Serialize>(name: &str, all: &[T], exit_of: impl Fn(&T) -> Exit) -> Said {
+    let exit = all.iter().map(exit_of).fold(Exit::Done, Exit::and);
+    let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+    let mut json = json!({ "exitCode": exit });
+    json[name] = json!(all);
+    Said {
+        text: texts.join("\n"),
+        json,
+        exit,
+    }
+}
+
+/// What runs by hand say.
+pub fn runs(reports: &[RunReport]) -> Said {
+    together("runs", reports, |report| report.exit_code)
+}
+
+impl Called<'_> {
+    /// Carries out a command that looks or decides.
+    ///
+    /// # Errors
+    /// What is wrong, and the exit code that says so.
+    pub async fn command(&self, command: &Command) -> Done {
+        match command {
+            Command::Explain { hr_id } => self.explain(hr_id).await,
+            Command::Drift => self.drift().await,
+            _ => self.decide(command).await.map_err(NotDecided::told),
+        }
+    }
+
+    async fn decide(&self, command: &Command) -> Result<Said, NotDecided> {
+        let desk = Desk {
+            config: self.config,
+            chosen: &self.chosen,
+            store: self.store,
+            audit: self.audit,
+            clock: self.clock,
+            user: self.user,
+            ask: self.ask,
+            program: self.program,
+        };
+        let off = |work: &dyn Fn() -> Result<Said, NotDecided>| tokio::task::block_in_place(work);
+        match command {
+            Command::Holds { all, command: None } => off(&|| decisions::list(&desk, *all)),
+            Command::Holds {
+                command: Some(HoldsCommand::Show { id, pairs: true }),
+                ..
+            } => off(&|| {
+                let table = decisions::pairs(&desk, *id)?;
+                Ok(Said {
+                    json: json!({ "csv": table, "exitCode": Exit::Done }),
+                    text: table,
+                    exit: Exit::Done,
+                })
+            }),
+            Command::Holds {
+                command: Some(HoldsCommand::Show { id, pairs: false }),
+                ..
+            } => off(&|| decisions::show(&desk, *id)),
+            Command::Holds {
+                command: Some(HoldsCommand::Reopen { id, words }),
+                ..
+            } => off(&|| decisions::reopen(&desk, *id, words_of(words))),
+            Command::Approve {
+                id,
+                except,
+                words,
+                yes,
+                accept_key_change,
+            } => {
+                let approval = Approval {
+                    except,
+                    yes: *yes,
+                    accept_key_change: *accept_key_change,
+                };
+                off(&|| decisions::approve(&desk, *id, approval, words_of(words)))
+            }
+            Command::Reject { id, words } => {
+                off(&|| decisions::reject(&desk, *id, words_of(words)))
+            }
+            Command::Keep {
+                hr_id,
+                until,
+                words,
+            } => off(&|| decisions::keep(&desk, hr_id, until, words_of(words))),
+            Command::Pause { name, until, words } => {
+                off(&|| decisions::pause(&desk, name, until, words_of(words)))
+            }
+            Command::Resume { name, words } => {
+                off(&|| decisions::resume(&desk, name, words_of(words)))
+            }
+            Command::Adopt { name, words, yes } => {
+                decisions::adopt(&desk, name, *yes, words_of(words)).await
+            }
+            Command::Check { .. }
+            | Command::Sandbox(_)
+            | Command::Backup { .. }
+            | Command::Restore { .. }
+            | Command::Explain { .. }
+            | Command::Drift => Err(NotDecided::Refused(
+                "This command neither looks at holds nor decides".to_owned(),
+            )),
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            config: self.config,
+            store: self.store,
+            audit: self.audit,
+            clock: self.clock,
+            user: self.user,
+            stage: self.stage,
+        }
+    }
+
+    async fn explain(&self, hr_id: &str) -> Done {
+        let context = self.context();
+        let hr_id = HrId::new(hr_id.trim());
+        let mut all = Vec::new();
+        for integration in &self.chosen {
+            let explained = explain(&context, integration, &hr_id).await;
+            all.push(explained.map_err(|error| wrong(&error))?);
+        }
+        // Where one of several knows the person, the others have nothing to add.
+        if all.iter().any(|one| one.known) {
+            all.retain(|one| one.known);
+        }
+        Ok(together("explained", &all, |_| Exit::Done))
+    }
+
+    async fn drift(&self) -> Done {
+        let context = self.context();
+        let secrets = Secrets::read_all(self.config, &self.chosen)
+            .map_err(|error| (Exit::Configuration, chain(&error)))?;
+        let mut reports = Vec::new();
+        for (integration, secrets) in self.chosen.iter().zip(&secrets) {
+            reports.push(drift(&context, integration, secrets).await);
+        }
+        Ok(together("drift", &reports, |report| report.exit_code))
+    }
+}
+
+fn words_of(words: &WordsArgs) -> Words<'_> {
+    Words {
+        reason: &words.reason,
+        on_behalf_of: words.on_behalf_of.as_deref(),
+    }
+}
+
+/// A message as a JSON document, for programs that read the result.
+pub fn error_json(exit: Exit, message: &str) -> Value {
+    json!({ "error": message, "exitCode": exit })
+}

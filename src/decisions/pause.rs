@@ -1,0 +1,82 @@
+//! Pausing an integration: until a day nothing of it is read or pushed, by the schedule or by hand.
+
+use serde_json::json;
+
+use super::{Desk, NotDecided, Said, Words, keep, notes, refused};
+use crate::config::Integration;
+use crate::exit::Exit;
+use crate::store::{Fact, Pause};
+use crate::sync::target_of;
+
+fn named<'d>(desk: &Desk<'d>, name: &str) -> Result<&'d Integration, NotDecided> {
+    let integration = desk.chosen.iter().find(|one| one.name == name);
+    integration.copied().map_or_else(
+        || {
+            let names: Vec<&str> = desk.chosen.iter().map(|one| one.name.as_str()).collect();
+            refused(format!(
+                "There is no integration {name}; there are: {}",
+                names.join(", ")
+            ))
+        },
+        Ok,
+    )
+}
+
+/// Pauses an integration until a day, which is the last. A later pause takes the place of an earlier one.
+pub fn pause(
+    desk: &Desk<'_>,
+    name: &str,
+    until: &str,
+    words: Words<'_>,
+) -> Result<Said, NotDecided> {
+    words.check()?;
+    let integration = named(desk, name)?;
+    let until = keep::day(until, desk.clock.today(desk.config.timezone))?;
+    let mut told = words.event("pause", desk.user);
+    told.until = Some(until.to_string());
+    let pause = Pause {
+        until,
+        user: desk.user.to_owned(),
+        reason: words.reason.trim().to_owned(),
+    };
+    desk.store.set_fact(
+        &target_of(integration),
+        Fact::Paused,
+        Some(&pause),
+        &notes(integration, vec![told.into()]),
+    )?;
+    desk.log()?;
+    Ok(Said {
+        text: format!(
+            "{name} is paused until {until}: nothing of it is read or pushed, and joiners and leavers wait. `{} resume {name} --reason TEXT` ends that; a dry run goes on working\n",
+            desk.program
+        ),
+        json: json!({
+            "decision": "pause", "integration": name, "until": until, "exitCode": Exit::Done,
+        }),
+        exit: Exit::Done,
+    })
+}
+
+/// Ends a pause.
+pub fn resume(desk: &Desk<'_>, name: &str, words: Words<'_>) -> Result<Said, NotDecided> {
+    words.check()?;
+    let integration = named(desk, name)?;
+    let target = target_of(integration);
+    if desk.store.pause(&target)?.is_none() {
+        return refused(format!("{name} is not paused; nothing was recorded"));
+    }
+    let told = words.event("resume", desk.user);
+    desk.store.set_fact(
+        &target,
+        Fact::Paused,
+        None::<&Pause>,
+        &notes(integration, vec![told.into()]),
+    )?;
+    desk.log()?;
+    Ok(Said {
+        text: format!("{name} goes on: its next run is the next scheduled one, or one by hand\n"),
+        json: json!({ "decision": "resume", "integration": name, "exitCode": Exit::Done }),
+        exit: Exit::Done,
+    })
+}
