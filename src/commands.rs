@@ -108,9 +108,12 @@ fn together<T: Display + Serialize>(name: &str, all: &[T], exit_of: impl Fn(&T) 
     }
 }
 
-/// What runs by hand say.
-pub fn runs(reports: &[RunReport]) -> Said {
-    together("runs", reports, |report| report.exit_code)
+/// What runs by hand say to somebody who calls the program like this.
+pub fn runs(mut reports: Vec<RunReport>, program: &str) -> Said {
+    for report in &mut reports {
+        program.clone_into(&mut report.program);
+    }
+    together("runs", &reports, |report| report.exit_code)
 }
 
 impl Called<'_> {

@@ -389,7 +389,8 @@ async fn run(
         reports.push(sync::run(&context, integration, secrets, &options).await);
     }
     progress.end();
-    let Said { text, json, exit } = commands::runs(&reports);
+    let program = decisions::program(&cli.config, Path::new(DEFAULT_CONFIG));
+    let Said { text, json, exit } = commands::runs(reports, &program);
     print(cli.output, &json, || text);
     exit
 }

@@ -235,7 +235,7 @@ async fn answer(
         called.command(command).await
     } else {
         let names = chosen.iter().map(|one| one.name.clone()).collect();
-        runs(&cli, names, &user, &stage, shared).await
+        runs(&cli, names, (&user, &program), &stage, shared).await
     };
     match done {
         Ok(said) => Line::said(said, cli.output),
@@ -270,7 +270,7 @@ async fn answered(
 async fn runs(
     cli: &Cli,
     names: Vec<String>,
-    user: &str,
+    (user, program): (&str, &str),
     stage: &(dyn Fn(&str) + Send + Sync),
     shared: &Shared,
 ) -> Result<Said, (Exit, String)> {
@@ -319,5 +319,5 @@ async fn runs(
         };
         reports.push(report);
     }
-    Ok(commands::runs(&reports))
+    Ok(commands::runs(reports, program))
 }

@@ -642,6 +642,7 @@ impl RunReport {
             integration: integration.name.clone(),
             environment: integration.jobticket.environment_name(),
             sandbox: integration.jobticket.is_sandbox(),
+            program: "jobticket-sync".to_owned(),
             run: id.to_owned(),
             dry_run,
             sources: Vec::new(),

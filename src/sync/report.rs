@@ -185,6 +185,9 @@ pub struct RunReport {
     pub environment: String,
     /// Whether nobody at JobTicket can have been changed.
     pub sandbox: bool,
+    /// How the program is called, for commands to go on with.
+    #[serde(skip)]
+    pub program: String,
     /// The run's id.
     pub run: String,
     /// Whether it was to stop before the push.

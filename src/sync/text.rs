@@ -190,7 +190,8 @@ impl RunReport {
         for hold in holds {
             writeln!(
                 f,
-                "  WAITS FOR A DECISION: `holds show {hold}`, then `approve {hold}` or `reject {hold}`"
+                "  WAITS FOR A DECISION: `{} holds show {hold}`, then `approve {hold}` or `reject {hold}`",
+                self.program
             )?;
         }
         let counting = self.counting.iter().map(|(hr_id, days)| {
@@ -267,10 +268,15 @@ impl RunReport {
             Some(Stopped::NotOurs { .. } | Stopped::Restored)
         );
         match self.hold_id {
-            _ if adopt => writeln!(f, "    Then: `adopt {}`", self.integration),
+            _ if adopt => writeln!(
+                f,
+                "    Then: `{} adopt {} --reason TEXT`",
+                self.program, self.integration
+            ),
             Some(id) => writeln!(
                 f,
-                "    Look at `holds show {id}`. Then correct the file, `approve {id}` or `reject {id}`. Waiting plan: {}",
+                "    Look at `{} holds show {id}`. Then correct the file, `approve {id}` or `reject {id}`. Waiting plan: {}",
+                self.program,
                 &hold.plan_hash[..16]
             ),
             None => writeln!(f, "    Waiting plan: {}", &hold.plan_hash[..16]),

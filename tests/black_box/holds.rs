@@ -186,7 +186,7 @@ fn a_sync_of_another_host_holds_everything_until_it_is_adopted() {
         .run_now()
         .exits(3)
         .says("is none of this installation")
-        .says("Then: `adopt acme`");
+        .says("adopt acme --reason TEXT`");
     second
         .run(&["approve", "1", "--yes", "--reason", "x"])
         .exits(2)

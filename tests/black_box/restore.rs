@@ -225,7 +225,7 @@ fn a_restored_state_pushes_nothing_until_it_is_adopted() {
     for _ in 0..2 {
         let ran = company.run_now().exits(3).says("HELD");
         ran.says("the state was restored from a backup")
-            .says("Then: `adopt acme`");
+            .says("adopt acme --reason TEXT`");
     }
     let approve = ["approve", "1", "--yes", "--reason", "told by HR"];
     company.run(&approve).exits(2).says("cannot be approved");
