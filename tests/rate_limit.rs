@@ -193,6 +193,7 @@ fn client(sandbox: &Sandbox, ledger: Ledger, clock: Clock) -> Client<Ledger> {
         integration_id: 7,
         key_id: Secret::new(KEY_ID),
         key_secret: Secret::new(KEY_SECRET),
+        credential_of_unit: false,
         ca: None,
         timeouts: Timeouts::default(),
         patience: PATIENCE,

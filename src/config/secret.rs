@@ -100,9 +100,14 @@ impl SecretRef {
         Ok(Secret::new(value))
     }
 
+    /// Whether systemd hands it to the unit, as it is when the unit starts.
+    pub fn is_of_unit(&self) -> bool {
+        matches!(self, Self::Credential(_))
+    }
+
     /// Whether only a process that systemd started can read it.
     pub fn needs_unit(&self) -> bool {
-        matches!(self, Self::Credential(_)) && std::env::var_os("CREDENTIALS_DIRECTORY").is_none()
+        self.is_of_unit() && std::env::var_os("CREDENTIALS_DIRECTORY").is_none()
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Connection {
     pub key_id: Secret,
     /// Password of HTTP Basic auth.
     pub key_secret: Secret,
+    /// Whether one of these is a systemd credential, which lasts as long as the unit.
+    pub credential_of_unit: bool,
     /// A certificate authority to trust besides the system's, PEM.
     pub ca: Option<Vec<u8>>,
     /// Time limits of one attempt.
@@ -260,7 +262,9 @@ impl<G: RequestGate> Client<G> {
         answer.outcome = match status {
             _ if succeeded => Outcome::Success,
             400 => Outcome::Malformed,
-            401 => Outcome::Unauthorized,
+            401 => Outcome::Unauthorized {
+                of_unit: self.connection.credential_of_unit,
+            },
             403 => Outcome::Forbidden,
             404 => Outcome::NotFound,
             409 => Outcome::Conflict,

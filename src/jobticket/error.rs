@@ -14,7 +14,10 @@ pub enum Outcome {
     /// 400: the request is malformed.
     Malformed,
     /// 401: the credential is wrong or missing.
-    Unauthorized,
+    Unauthorized {
+        /// Whether systemd handed it to the unit at its start, so that a new one needs a restart.
+        of_unit: bool,
+    },
     /// 403: the credential lacks a permission.
     Forbidden,
     /// 404: no such integration.
@@ -74,7 +77,7 @@ impl Outcome {
             | Self::NotUnderstood { .. } => true,
             Self::Success
             | Self::Malformed
-            | Self::Unauthorized
+            | Self::Unauthorized { .. }
             | Self::Forbidden
             | Self::NotFound
             | Self::Conflict
@@ -103,7 +106,12 @@ impl fmt::Display for Outcome {
         match self {
             Self::Success => f.write_str("accepted"),
             Self::Malformed => f.write_str("400, the request is malformed; this is an error of jobticket-sync, please report it"),
-            Self::Unauthorized => f.write_str("401, the credential is wrong; check api_key_id and api_key_secret"),
+            Self::Unauthorized { of_unit: false } => {
+                f.write_str("401, the credential is wrong; check api_key_id and api_key_secret")
+            }
+            Self::Unauthorized { of_unit: true } => f.write_str(
+                "401, the credential is wrong; check api_key_id and api_key_secret. A systemd credential does not change while its unit runs: after putting a new one in place, systemctl restart the unit",
+            ),
             Self::Forbidden => f.write_str(
                 "403, the credential lacks a permission; Trigger HR Sync needs view-, add-, update- and remove-employees",
             ),

@@ -170,6 +170,11 @@ pub async fn connect(
         integration_id: jobticket.integration_id,
         key_id,
         key_secret,
+        credential_of_unit: !jobticket.is_sandbox()
+            && [&jobticket.api_key_id, &jobticket.api_key_secret]
+                .into_iter()
+                .flatten()
+                .any(SecretRef::is_of_unit),
         ca: secrets.ca.clone(),
         timeouts: jobticket.timeouts,
         patience: Duration::from_secs(jobticket.retry_seconds),

@@ -151,7 +151,7 @@ impl Run<'_> {
 
     /// Notes that a call was refused for the credential.
     pub(super) fn note_refusal(&mut self, outcome: &Outcome) {
-        if matches!(outcome, Outcome::Unauthorized | Outcome::Forbidden) {
+        if matches!(outcome, Outcome::Unauthorized { .. } | Outcome::Forbidden) {
             self.refused_credential = Some(outcome.to_string());
         }
     }

@@ -322,12 +322,34 @@ fn a_wrong_secret_is_a_401_that_says_what_to_check() {
         .variables
         .push(("TEST_KEY_SECRET".to_owned(), "not-the-secret".to_owned()));
     company.deliver_people("20261120", &people(3));
-    company
+    let ran = company
         .run_now()
         .exits(5)
         .says("401")
         .says("check api_key_id and api_key_secret");
+    assert!(!ran.stdout.contains("systemctl") && !ran.stderr.contains("systemctl"));
     assert_eq!(requests(&jobticket), 1);
+}
+
+#[test]
+fn a_401_for_a_systemd_credential_says_that_a_new_one_needs_a_restart() {
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    let folder = company.path("");
+    std::fs::write(folder.join("rotated"), "not-the-secret").unwrap();
+    company.variables.push((
+        "CREDENTIALS_DIRECTORY".to_owned(),
+        folder.to_str().unwrap().to_owned(),
+    ));
+    company.edit("{env: TEST_KEY_SECRET}", "{credential: rotated}");
+    company.deliver_people("20261120", &people(3));
+    for arguments in [&["--run-now"][..], &["check"]] {
+        company
+            .run(arguments)
+            .exits(5)
+            .says("401, the credential is wrong")
+            .says("does not change while its unit runs: after putting a new one in place, systemctl restart the unit");
+    }
 }
 
 #[test]
