@@ -12,6 +12,7 @@ use jobticket_sync::exit::Exit;
 use jobticket_sync::explain::explain;
 use jobticket_sync::roster::HrId;
 use jobticket_sync::source::chain;
+use jobticket_sync::status::status;
 use jobticket_sync::store::{Store, StoreError};
 use jobticket_sync::sync::{Context, Secrets, drift};
 use serde_json::{Value, json};
@@ -47,6 +48,7 @@ impl Called<'_> {
         let audit = AuditFile::new(self.config.audit_file());
         match command {
             Command::Explain { hr_id } => self.explain(&store, &audit, hr_id).await,
+            Command::Status => self.status(&store),
             Command::Drift => self.drift(&store, &audit).await,
             _ => self.decide(&store, &audit, command).await,
         }
@@ -125,6 +127,7 @@ impl Called<'_> {
             | Command::Backup { .. }
             | Command::Restore { .. }
             | Command::Explain { .. }
+            | Command::Status
             | Command::Drift => unreachable!("these are dispatched elsewhere"),
         };
         match said {
@@ -165,6 +168,12 @@ impl Called<'_> {
         let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
         let json = json!({ "explained": all, "exitCode": Exit::Done });
         Ok((texts.join("\n"), json, Exit::Done))
+    }
+
+    fn status(&self, store: &Store) -> Done {
+        let look = || status(self.config, &self.chosen, store, self.clock);
+        let status = tokio::task::block_in_place(look).map_err(|error| wrong(&error))?;
+        Ok((status.to_string(), json!(status), status.exit_code))
     }
 
     async fn drift(&self, store: &Store, audit: &AuditFile) -> Done {

@@ -29,6 +29,7 @@
 //! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `drift`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `sandbox`, `source`, `store` |
 //! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |
+//! | `status` | how each integration stands, for the command `status` and the metrics | `clock`, `config`, `exit`, `source`, `store`, `sync` |
 //! | `backup` | the commands `backup` and `restore` | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `store`, `sync`, `user` |
 //! | `daemon` | schedule, decisions, reload, drain; what the service manager is told | `audit`, `clock`, `config`, `crash`, `schedule`, `source`, `store`, `sync` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
@@ -61,6 +62,7 @@ pub mod roster;
 pub mod sandbox;
 pub mod schedule;
 pub mod source;
+pub mod status;
 pub mod store;
 pub mod sync;
 pub mod user;

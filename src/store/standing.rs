@@ -61,6 +61,12 @@ pub enum Fact {
     Failures,
     /// The last scheduled time that was handled: a run of it has begun, or it was missed.
     Scheduled,
+    /// How the last run ended.
+    LastRun,
+    /// Sources that failed when they were pulled last.
+    FailedSources,
+    /// By which name the request ledger knows the credential that was used last.
+    Credential,
 }
 
 impl Fact {
@@ -73,6 +79,9 @@ impl Fact {
             Self::Refused => "refused",
             Self::Failures => "failures",
             Self::Scheduled => "scheduled",
+            Self::LastRun => "last_run",
+            Self::FailedSources => "failed_sources",
+            Self::Credential => "credential",
         }
     }
 }
@@ -331,7 +340,7 @@ impl Store {
     }
 }
 
-fn write_fact<T: Serialize>(
+pub(super) fn write_fact<T: Serialize>(
     transaction: &Transaction<'_>,
     target: &Target,
     fact: Fact,

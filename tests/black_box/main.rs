@@ -53,6 +53,7 @@ mod rows_dates;
 mod scene;
 mod schedule;
 mod several_sources;
+mod status;
 mod stops;
 mod support;
 mod two_sources;
