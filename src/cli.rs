@@ -82,6 +82,8 @@ pub enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Tell how each integration stands: last and next run, snapshot, holds, sources, what stops it; needs no secret and changes nothing
+    Status,
     /// List what waits for a decision; with `show`, everything about one hold
     #[command(args_conflicts_with_subcommands = true)]
     Holds {
@@ -292,6 +294,7 @@ Examples:
   jobticket-sync --config config.yaml check           is everything in order?
   jobticket-sync --config config.yaml --run-now --dry-run   what would a run do?
   jobticket-sync --config config.yaml --run-now       do it
+  jobticket-sync --config config.yaml status          how does everything stand?
   jobticket-sync --config config.yaml holds           who waits for a decision?
 
 Exit codes: 0 done or nothing to do, 2 configuration, 3 waits for a person, 4 source failed; all of them with --help.";
@@ -308,6 +311,8 @@ Examples:
       One run over one integration; the result as JSON.
   jobticket-sync --config config.yaml
       The service: runs by the schedule, until SIGTERM. systemd starts it; SIGHUP reloads.
+  jobticket-sync --config config.yaml status --output json
+      How each integration stands, for monitoring; the exit code says whether all is well.
   jobticket-sync --config config.yaml holds show 3
       Who waits in hold 3, and why.
   jobticket-sync --config config.yaml approve 3 --except 00123 --reason TEXT

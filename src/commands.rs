@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::explain::explain;
 use crate::roster::HrId;
 use crate::source::chain;
+use crate::status::status;
 use crate::store::{Store, StoreError};
 use crate::sync::{Context, RunReport, Secrets, drift};
 
@@ -125,6 +126,7 @@ impl Called<'_> {
         match command {
             Command::Explain { hr_id } => self.explain(hr_id).await,
             Command::Drift => self.drift().await,
+            Command::Status => self.status(),
             _ => self.decide(command).await.map_err(NotDecided::told),
         }
     }
@@ -198,6 +200,7 @@ impl Called<'_> {
             | Command::Backup { .. }
             | Command::Restore { .. }
             | Command::Explain { .. }
+            | Command::Status
             | Command::Drift => Err(NotDecided::Refused(
                 "This command neither looks at holds nor decides".to_owned(),
             )),
@@ -228,6 +231,16 @@ impl Called<'_> {
             all.retain(|one| one.known);
         }
         Ok(together("explained", &all, |_| Exit::Done))
+    }
+
+    fn status(&self) -> Done {
+        let look = || status(self.config, &self.chosen, self.store, self.clock);
+        let status = tokio::task::block_in_place(look).map_err(|error| wrong(&error))?;
+        Ok(Said {
+            text: status.to_string(),
+            json: json!(status),
+            exit: status.exit_code,
+        })
     }
 
     async fn drift(&self) -> Done {

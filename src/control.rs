@@ -178,15 +178,14 @@ async fn talk(
     send(&mut to, request).await?;
     let mut lines = BufReader::new(from).lines();
     while let Some(line) = lines.next_line().await? {
-        let exit = |code| Exit::of_code(code).unwrap_or(Exit::Unexpected);
         match serde_json::from_str(&line)? {
             Line::Stage(what) => stage(&what),
             Line::Ask(question) => {
                 let answer = tokio::task::block_in_place(|| ask(&question));
                 send(&mut to, &answer).await?;
             }
-            Line::Said(code, text) => return Ok((exit(code), Ok(text))),
-            Line::Wrong(code, message) => return Ok((exit(code), Err(message))),
+            Line::Said(code, text) => return Ok((Exit::of_code(code), Ok(text))),
+            Line::Wrong(code, message) => return Ok((Exit::of_code(code), Err(message))),
         }
     }
     Err(io::ErrorKind::UnexpectedEof.into())

@@ -53,9 +53,13 @@ impl Exit {
             .unwrap_or(self)
     }
 
-    /// The code of a number that the shell sees.
-    pub fn of_code(code: u8) -> Option<Self> {
-        FIRST_COUNTS.into_iter().find(|exit| exit.code() == code)
+    /// The one with this number; one that nobody knows is unexpected.
+    #[must_use]
+    pub fn of_code(code: u8) -> Self {
+        FIRST_COUNTS
+            .into_iter()
+            .find(|exit| exit.code() == code)
+            .unwrap_or(Self::Unexpected)
     }
 
     /// The number that the shell sees.
@@ -85,6 +89,7 @@ mod tests {
         let order = [1, 2, 5, 6, 4, 8, 7, 3, 9, 0];
         for (rank, code) in order.into_iter().enumerate() {
             assert_eq!(FIRST_COUNTS[rank].code(), code);
+            assert_eq!(Exit::of_code(code), FIRST_COUNTS[rank]);
             for lesser in &FIRST_COUNTS[rank..] {
                 assert_eq!(FIRST_COUNTS[rank].and(*lesser), FIRST_COUNTS[rank]);
                 assert_eq!(lesser.and(FIRST_COUNTS[rank]), FIRST_COUNTS[rank]);

@@ -140,6 +140,11 @@ impl<G: RequestGate> Client<G> {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// The gate that every request passes.
+    pub fn gate(&self) -> &G {
+        &self.gate
+    }
+
     /// Number of the HR integration.
     pub fn integration_id(&self) -> u64 {
         self.connection.integration_id

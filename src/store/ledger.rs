@@ -5,6 +5,7 @@
 //! for a request may take longer on its way than the one after it. A clock that went backwards counts as a full window.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ const WINDOW: Duration = Duration::from_secs(60 + 5);
 const BURST: u32 = 10;
 
 /// The file of the ledger in its folder.
-const FILE: &str = "requests.db";
+pub(super) const FILE: &str = "requests.db";
 
 type Pacer = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>;
 
@@ -39,6 +40,8 @@ pub struct Ledger {
     credential: String,
     clock: Clock,
     pacer: Arc<Pacer>,
+    /// Milliseconds that requests have waited here.
+    waited: Arc<AtomicU64>,
 }
 
 /// Our clock, as `governor` reads it.
@@ -83,6 +86,7 @@ impl Ledger {
             credential: sha256(key_id),
             clock,
             pacer: Arc::new(RateLimiter::direct_with_clock(quota, ticks)),
+            waited: Arc::default(),
         })
     }
 
@@ -95,6 +99,23 @@ impl Ledger {
              CREATE TABLE IF NOT EXISTS block (credential TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT;",
         )?;
         Ok(connection)
+    }
+
+    /// By which name the ledger knows the credential: a hash of its key id.
+    pub fn credential(&self) -> &str {
+        &self.credential
+    }
+
+    /// How long requests have waited for the limit, since this was opened.
+    pub fn waited(&self) -> Duration {
+        Duration::from_millis(self.waited.load(Ordering::Relaxed))
+    }
+
+    async fn wait(&self, wait: Duration) {
+        let wait = wait.max(Duration::from_millis(1));
+        self.clock.sleep(wait).await;
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(millis, Ordering::Relaxed);
     }
 
     /// Until when the credential is blocked, if it is.
@@ -151,7 +172,7 @@ impl Ledger {
     }
 }
 
-fn blocked(
+pub(super) fn blocked(
     connection: &Connection,
     credential: &str,
     now: DateTime<Utc>,
@@ -173,7 +194,7 @@ impl RequestGate for Ledger {
         let began = self.clock.instant();
         while let Err(not_yet) = self.pacer.check() {
             let wait = not_yet.wait_time_from(PacerTime::now(self.pacer.clock()));
-            self.clock.sleep(wait.max(Duration::from_millis(1))).await;
+            self.wait(wait).await;
         }
         loop {
             let ledger = self.clone();
@@ -199,7 +220,7 @@ impl RequestGate for Ledger {
                     wait
                 }
             };
-            self.clock.sleep(wait.max(Duration::from_millis(1))).await;
+            self.wait(wait).await;
         }
     }
 

@@ -19,6 +19,7 @@ mod schema;
 mod snapshot;
 mod sources;
 mod standing;
+mod summary;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -42,6 +43,7 @@ pub(crate) use replace::Alone;
 pub use snapshot::rules_mark;
 pub use sources::{Delivered, SourceState, pieces_of};
 pub use standing::{Ended, Fact, Missing, Origin, Pause};
+pub use summary::{HoldSummary, Requests, Unfinished};
 
 use crate::clock::Clock;
 

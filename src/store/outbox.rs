@@ -1,6 +1,6 @@
 //! The audit outbox: events are written in the transaction of the change they tell of, and appended to the audit log afterwards.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Store, StoreError};
 use crate::audit::{AuditFile, Event, Gap, Head, Line, Locked, Values, compose};
@@ -127,6 +127,11 @@ impl Store {
         }
     }
 
+    /// The end of the audit chain, lines that are not in the file yet included.
+    pub fn audit_head(&self) -> Result<Head, StoreError> {
+        head(&self.lock())
+    }
+
     fn pending(&self, most: u32) -> Result<Vec<Line>, StoreError> {
         let connection = self.lock();
         let mut select = connection
@@ -141,8 +146,8 @@ impl Store {
     }
 }
 
-fn head(transaction: &Transaction<'_>) -> Result<Head, StoreError> {
-    let text: Option<String> = transaction
+fn head(connection: &Connection) -> Result<Head, StoreError> {
+    let text: Option<String> = connection
         .query_row("SELECT value FROM fact WHERE name = ?1", [HEAD], |row| {
             row.get(0)
         })

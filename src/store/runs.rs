@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
+use serde::Serialize;
 
+use super::standing::{Fact, write_fact};
 use super::{Notes, Store, StoreError, Target};
 use crate::audit::Event;
 
@@ -89,9 +91,17 @@ impl Store {
         )?)
     }
 
-    /// Records that a run has ended.
-    pub fn end_run(&self, run: &str, outcome: &str, notes: &Notes) -> Result<(), StoreError> {
+    /// Records that a run has ended; `ended` is what is remembered of it as [`Fact::LastRun`].
+    pub fn end_run<T: Serialize>(
+        &self,
+        run: &str,
+        target: &Target,
+        outcome: &str,
+        ended: &T,
+        notes: &Notes,
+    ) -> Result<(), StoreError> {
         self.write(|transaction| {
+            write_fact(transaction, target, Fact::LastRun, Some(ended))?;
             let now = self.clock.now().to_rfc3339();
             transaction.execute(
                 "UPDATE run SET ended_at = ?2, outcome = ?3 WHERE id = ?1",

@@ -75,6 +75,12 @@ pub enum Fact {
     Scheduled,
     /// Nothing is pushed until a day.
     Paused,
+    /// How the last run ended.
+    LastRun,
+    /// Sources that failed when they were pulled last.
+    FailedSources,
+    /// By which name the request ledger knows the credential that was used last.
+    Credential,
 }
 
 impl Fact {
@@ -88,6 +94,9 @@ impl Fact {
             Self::Failures => "failures",
             Self::Scheduled => "scheduled",
             Self::Paused => "paused",
+            Self::LastRun => "last_run",
+            Self::FailedSources => "failed_sources",
+            Self::Credential => "credential",
         }
     }
 }
@@ -351,7 +360,7 @@ impl Store {
     }
 }
 
-fn write_fact<T: Serialize>(
+pub(super) fn write_fact<T: Serialize>(
     transaction: &Transaction<'_>,
     target: &Target,
     fact: Fact,

@@ -118,6 +118,11 @@ impl Link {
         &self.client
     }
 
+    /// How long requests have waited for the rate limit, milliseconds.
+    pub fn waited_ms(&self) -> u64 {
+        super::millis(self.client.gate().waited())
+    }
+
     /// Ends the sandbox, if there is one; its state is on disk then.
     pub async fn close(self) {
         if let Some(sandbox) = self.sandbox

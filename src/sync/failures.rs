@@ -16,16 +16,30 @@ const PROBE: chrono::Duration = chrono::Duration::hours(6);
 const FIRST_PAUSE: chrono::Duration = chrono::Duration::minutes(5);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Refused {
-    since: DateTime<Utc>,
+pub(super) struct Refused {
+    pub(super) since: DateTime<Utc>,
     tried: DateTime<Utc>,
-    outcome: String,
+    pub(super) outcome: String,
+}
+
+impl Refused {
+    /// Before this, no scheduled run tries the credential again.
+    pub(super) fn until(&self) -> DateTime<Utc> {
+        self.tried + PROBE
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Failures {
-    count: u32,
+pub(super) struct Failures {
+    pub(super) count: u32,
     last: DateTime<Utc>,
+}
+
+impl Failures {
+    /// Before this, no scheduled run tries again.
+    pub(super) fn until(&self) -> DateTime<Utc> {
+        self.last + pause(self.count)
+    }
 }
 
 fn pause(failures: u32) -> chrono::Duration {
@@ -58,7 +72,7 @@ impl Run<'_> {
         let store = self.context.store;
         let now = self.context.clock.now();
         let refused: Option<Refused> = off(|| store.fact(&self.target, Fact::Refused))?;
-        if let Some(refused) = refused.filter(|refused| now - refused.tried < PROBE) {
+        if let Some(refused) = refused.filter(|refused| now < refused.until()) {
             return Err(Stop::BackingOff(format!(
                 "JobTicket refuses the credential since {}: {}. Correct it; a run by hand tries at once, a scheduled one every 6 hours",
                 refused.since.format("%Y-%m-%d %H:%M UTC"),
@@ -66,7 +80,7 @@ impl Run<'_> {
             )));
         }
         let failures: Option<Failures> = off(|| store.fact(&self.target, Fact::Failures))?;
-        let until = failures.map(|failures| failures.last + pause(failures.count));
+        let until = failures.map(|failures| failures.until());
         if let Some(until) = until.filter(|until| now < *until) {
             return Err(Stop::BackingOff(format!(
                 "JobTicket could not be used before; the next scheduled run tries again after {}",

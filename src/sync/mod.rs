@@ -20,6 +20,7 @@ mod push;
 mod record;
 mod report;
 mod settle;
+mod standing;
 mod text;
 mod told;
 
@@ -36,6 +37,7 @@ pub use connect::{ConnectError, Link, Secrets, connect};
 pub use drift::{DriftReport, drift};
 pub(crate) use hrid_map::{Numbers, numbers};
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
+pub use standing::{FailedSource, LastRun, Standing, standing};
 
 use crate::audit::{AuditFile, Event};
 use crate::clock::Clock;
@@ -178,6 +180,7 @@ pub async fn run(
         Ok(lock) => {
             run.whole(&mut report).await;
             report.requests = run.link.as_ref().map_or(0, |link| link.client().requests());
+            report.rate_limit_wait_ms = run.link.as_ref().map_or(0, Link::waited_ms);
             report.duration_ms = millis(context.clock.instant() - began);
             report.exit_code = report.exit();
             if let Err(error) = run.end(&report) {
@@ -666,6 +669,7 @@ impl RunReport {
             notes: Vec::new(),
             ending: Ending::Unchanged,
             requests: 0,
+            rate_limit_wait_ms: 0,
             duration_ms: 0,
             exit_code: Exit::Done,
         }

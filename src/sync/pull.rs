@@ -265,6 +265,7 @@ impl Run<'_> {
                 });
             }
         }
+        self.keep_failed(report)?;
         let notes = self.notes(notes);
         if self.options.dry_run || delivered.is_empty() {
             self.record(notes.notes)
@@ -279,6 +280,7 @@ impl Run<'_> {
 
     /// Tells the audit log about sources of a run that ends here.
     pub(super) fn note_failed(&self, report: &RunReport) -> Result<(), StoreError> {
+        self.keep_failed(report)?;
         self.record(
             report
                 .sources

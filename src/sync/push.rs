@@ -73,6 +73,7 @@ impl Run<'_> {
                 Some(&folder),
             )
             .await?;
+            self.keep_credential(&link)?;
             self.link = Some(link);
         }
         Ok(self.link.as_ref().expect("made above"))

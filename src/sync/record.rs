@@ -74,11 +74,7 @@ impl Run<'_> {
             };
             let notes = self.notes(vec![event.into()]);
             if self.in_store {
-                off(|| {
-                    self.context
-                        .store
-                        .end_run(self.id, report.ending.name(), &notes)
-                })?;
+                self.keep_end(report, &notes)?;
             } else {
                 off(|| self.context.store.record(&notes))?;
             }

@@ -239,6 +239,8 @@ pub struct RunReport {
     pub ending: Ending,
     /// Requests sent to JobTicket.
     pub requests: u32,
+    /// How long they have waited for the rate limit, milliseconds.
+    pub rate_limit_wait_ms: u64,
     /// Duration, milliseconds.
     pub duration_ms: u64,
     /// The exit code.

@@ -8,10 +8,11 @@ use crate::service::Service;
 use crate::support::{Company, JobTicket, people};
 
 /// Two seconds before the scheduled time.
-const BEFORE: &str = "2026-11-23T04:14:58Z";
-const SCHEDULE: &str = "    schedule: {cron: [\"15 5 * * *\"], timezone: Europe/Berlin}\n";
+pub(crate) const BEFORE: &str = "2026-11-23T04:14:58Z";
+pub(crate) const SCHEDULE: &str =
+    "    schedule: {cron: [\"15 5 * * *\"], timezone: Europe/Berlin}\n";
 
-fn company(jobticket: &JobTicket) -> Company {
+pub(crate) fn company(jobticket: &JobTicket) -> Company {
     let mut company = Company::at(jobticket);
     company.integration = SCHEDULE.to_owned();
     BEFORE.clone_into(&mut company.now);

@@ -55,6 +55,7 @@ mod scene;
 mod schedule;
 mod service;
 mod several_sources;
+mod status;
 mod stops;
 mod support;
 mod two_sources;

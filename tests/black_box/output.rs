@@ -46,6 +46,7 @@ fn a_json_report_has_the_same_members_however_the_run_ends() {
         "kept",
         "linked",
         "notes",
+        "rateLimitWaitMs",
         "rejected",
         "requests",
         "result",

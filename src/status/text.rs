@@ -1,0 +1,194 @@
+//! The status as it reads on a terminal.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::{IntegrationStatus, Status};
+use crate::store::Scope;
+
+fn when(at: DateTime<Utc>, zone: Tz) -> impl fmt::Display {
+    at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z")
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for integration in &self.integrations {
+            integration.tell(f, self.zone)?;
+        }
+        if self.audit.seq == 0 {
+            return writeln!(f, "audit log: no line yet");
+        }
+        writeln!(f, "audit log: line {}, {}", self.audit.seq, self.audit.hash)
+    }
+}
+
+impl IntegrationStatus {
+    fn tell(&self, f: &mut fmt::Formatter<'_>, zone: Tz) -> fmt::Result {
+        let when = |at| when(at, zone);
+        writeln!(f, "{}: {}", self.integration, self.environment)?;
+        match &self.standing.last_run {
+            None => writeln!(f, "  last run: none yet")?,
+            Some(last) => {
+                let (ended, code) = (when(last.ended_at), last.exit_code);
+                writeln!(
+                    f,
+                    "  last run: {ended}, {}, exit code {code} ({})",
+                    last.result, last.trigger
+                )?;
+                if let Some(message) = &last.message {
+                    writeln!(f, "    {message}")?;
+                }
+                match last.last_success {
+                    Some(at) if at != last.ended_at => {
+                        writeln!(f, "  last success: {}", when(at))?;
+                    }
+                    None => writeln!(f, "  last success: none yet")?,
+                    Some(_) => {}
+                }
+            }
+        }
+        match (self.running, self.running_since) {
+            (true, Some(since)) => writeln!(f, "  running since {}", when(since))?,
+            (true, None) => writeln!(f, "  running")?,
+            (false, _) => {}
+        }
+        if let Some(began) = self.killed {
+            writeln!(
+                f,
+                "  A run that began at {} never ended; the next one finishes its work",
+                when(began)
+            )?;
+        }
+        match self.next_run {
+            Some(next) => writeln!(f, "  next run: {}", when(next))?,
+            None => writeln!(f, "  next run: none is scheduled")?,
+        }
+        match &self.snapshot {
+            Some(snapshot) => writeln!(
+                f,
+                "  snapshot: {} employees, acknowledged {}",
+                snapshot.employees,
+                when(snapshot.acknowledged_at)
+            )?,
+            None => writeln!(f, "  snapshot: none yet")?,
+        }
+        self.sources(f, zone)?;
+        self.holds(f, zone)?;
+        self.stops(f, zone)?;
+        if let Some(requests) = &self.requests {
+            writeln!(f, "  requests in the last 60 s: {}", requests.last_minute)?;
+            if let Some(until) = requests.blocked_until {
+                writeln!(f, "  BLOCKED by JobTicket until {}", when(until))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sources(&self, f: &mut fmt::Formatter<'_>, zone: Tz) -> fmt::Result {
+        let when = |at| when(at, zone);
+        for source in &self.sources {
+            write!(f, "  source {}: ", source.name)?;
+            match (&source.file, source.file_modified) {
+                (Some(file), Some(modified)) => {
+                    write!(f, "{file}, written {}", when(modified))?;
+                }
+                _ => write!(f, "no file used yet")?,
+            }
+            if let Some(at) = source.in_order_at {
+                write!(f, ", in order {}", when(at))?;
+            }
+            writeln!(f)?;
+            let mut failed = self.standing.failed_sources.iter();
+            if let Some(failed) = failed.find(|failed| failed.name == source.name) {
+                match failed.frozen_since {
+                    Some(since) => {
+                        writeln!(f, "    FROZEN since {}: {}", when(since), failed.why)?;
+                    }
+                    None => writeln!(f, "    FAILED: {}", failed.why)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn holds(&self, f: &mut fmt::Formatter<'_>, zone: Tz) -> fmt::Result {
+        for hold in &self.holds {
+            let (id, kind, since) = (hold.id, &hold.kind, when(hold.opened_at, zone));
+            let what = match (hold.open, hold.scope) {
+                (false, _) => "is decided".to_owned(),
+                (true, Scope::Plan) => {
+                    format!("the whole plan waits, {} people in it", hold.waiting)
+                }
+                (true, Scope::People) if hold.waiting == 1 => "1 person waits".to_owned(),
+                (true, Scope::People) => format!("{} people wait", hold.waiting),
+            };
+            writeln!(f, "  HOLD {id} ({kind}) since {since}: {what}")?;
+        }
+        Ok(())
+    }
+
+    /// What keeps it from pushing, and pushes that are not settled.
+    fn stops(&self, f: &mut fmt::Formatter<'_>, zone: Tz) -> fmt::Result {
+        let when = |at| when(at, zone);
+        let standing = &self.standing;
+        if let Some(refused) = &standing.credential_refused {
+            writeln!(
+                f,
+                "  CREDENTIAL REFUSED since {}: {}. A scheduled run tries again after {}, a run by hand at once",
+                when(refused.since),
+                refused.outcome,
+                when(refused.until)
+            )?;
+        }
+        if let Some(pause) = &standing.backing_off {
+            writeln!(
+                f,
+                "  JOBTICKET COULD NOT BE USED {} times in a row. A scheduled run tries again after {}, a run by hand at once",
+                pause.failures,
+                when(pause.until)
+            )?;
+        }
+        if standing.tickets_lost > 0 {
+            writeln!(
+                f,
+                "  TICKETS LOST: {} people who were not in the last push; nothing is pushed until a person approves that",
+                standing.tickets_lost
+            )?;
+        }
+        if let Some(restored) = self.restored {
+            writeln!(
+                f,
+                "  RESTORED from a backup at {}; nothing is pushed until somebody runs: adopt {}",
+                when(restored),
+                self.integration
+            )?;
+        }
+        if let Some(push) = &self.push_in_doubt {
+            let what = if push.sent {
+                "its answer was never seen; the next run finds out"
+            } else if self.running {
+                "it may be on its way now"
+            } else {
+                "it was about to leave; the next run finds out"
+            };
+            writeln!(f, "  PUSH IN DOUBT: {}, {what}", push.sync_id)?;
+        }
+        if self.refused_in_part {
+            writeln!(
+                f,
+                "  JobTicket may have taken a part of a push that it refused; the next push settles it"
+            )?;
+        }
+        if let Some(push) = &standing.unconfirmed {
+            let what = if push.overdue {
+                "DRIFT: JobTicket does not show all of the push"
+            } else {
+                "unconfirmed: JobTicket does not show yet all of the push"
+            };
+            writeln!(f, "  {what} {} of {}", push.sync_id, when(push.since))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! The state in numbers, without its people: what a look at the service needs, cheap enough to be asked every few seconds.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+
+use super::ledger::Ledger;
+use super::{Scope, Store, StoreError, Target};
+use crate::clock::Clock;
+
+/// A hold that is not over, without its people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldSummary {
+    /// Its number.
+    pub id: u64,
+    /// What kind of reason, in a word.
+    pub kind: String,
+    /// Whether people wait, or the whole plan.
+    pub scope: Scope,
+    /// Whether a decision is still to be made; otherwise it was, and the next run acts on it or the people stay.
+    pub open: bool,
+    /// How many people wait for a decision.
+    pub waiting: usize,
+    /// Since when.
+    pub opened_at: DateTime<Utc>,
+}
+
+/// A run whose end is not on record: it is in progress, or the program was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Its id.
+    pub run: String,
+    /// What set it off.
+    pub trigger: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+}
+
+/// What the request ledger knows of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requests {
+    /// Requests of all processes in the last 60 seconds.
+    pub last_minute: u32,
+    /// Until when JobTicket has blocked the credential, if it has.
+    pub blocked_until: Option<DateTime<Utc>>,
+}
+
+fn time(text: &str, what: &'static str) -> Result<DateTime<Utc>, StoreError> {
+    text.parse().map_err(|_| StoreError::Unreadable(what))
+}
+
+impl Store {
+    /// The holds of a target that are not over, by number.
+    pub fn hold_summaries(&self, target: &Target) -> Result<Vec<HoldSummary>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT id, kind, scope, state, opened_at,
+                    (SELECT count(*) FROM held_person p WHERE p.hold = h.id AND p.state = 'waits')
+             FROM hold h WHERE target = ?1 AND state <> 'over' ORDER BY id",
+        )?;
+        let mut rows = select.query([target.as_str()])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (scope, state, opened_at): (String, String, String) =
+                (row.get(2)?, row.get(3)?, row.get(4)?);
+            found.push(HoldSummary {
+                id: row.get(0)?,
+                kind: row.get(1)?,
+                scope: if scope == "plan" {
+                    Scope::Plan
+                } else {
+                    Scope::People
+                },
+                open: state == "open",
+                waiting: row.get(5)?,
+                opened_at: time(&opened_at, "the time of a hold")?,
+            });
+        }
+        Ok(found)
+    }
+
+    /// How many people the snapshot has; 0 before the first acknowledgement.
+    pub fn snapshot_size(&self, target: &Target) -> Result<usize, StoreError> {
+        let connection = self.lock();
+        let mut select = connection
+            .prepare_cached("SELECT count(*) FROM snapshot_employee WHERE target = ?1")?;
+        Ok(select.query_row([target.as_str()], |row| row.get(0))?)
+    }
+
+    /// The run of a target whose end is not on record.
+    pub fn unfinished_run(&self, target: &Target) -> Result<Option<Unfinished>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT id, trigger, started_at FROM run WHERE target = ?1 AND ended_at IS NULL ORDER BY id DESC LIMIT 1",
+        )?;
+        let found: Option<(String, String, String)> = select
+            .query_row([target.as_str()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let Some((run, trigger, started_at)) = found else {
+            return Ok(None);
+        };
+        Ok(Some(Unfinished {
+            run,
+            trigger,
+            started_at: time(&started_at, "the time of a run")?,
+        }))
+    }
+}
+
+impl Ledger {
+    /// Looks at the ledger in `folder`; `None` where there is none yet, for this makes nothing. `credential` is what [`Ledger::credential`] said when it was used.
+    pub fn look(
+        folder: &Path,
+        credential: &str,
+        clock: &Clock,
+    ) -> Result<Option<Requests>, StoreError> {
+        let path = folder.join(super::ledger::FILE);
+        if !path.try_exists().unwrap_or(true) {
+            return Ok(None);
+        }
+        let look = || -> Result<Requests, StoreError> {
+            let connection = Connection::open(&path)?;
+            connection.busy_timeout(super::BUSY)?;
+            let now = clock.now();
+            let since = now - Duration::from_secs(60);
+            let last_minute = connection.query_row(
+                "SELECT count(*) FROM request WHERE credential = ?1 AND at > ?2",
+                params![credential, since.timestamp_millis()],
+                |row| row.get(0),
+            )?;
+            let blocked_until = super::ledger::blocked(&connection, credential, now)?;
+            Ok(Requests {
+                last_minute,
+                blocked_until,
+            })
+        };
+        look().map(Some).map_err(|error| error.named(&path))
+    }
+}

@@ -1,0 +1,195 @@
+//! Where an integration stands between its runs: what the last one remembered of itself, and what keeps the next one from pushing.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::confirm::Unconfirmed;
+use super::failures::{Failures, Refused};
+use super::{Ending, Link, Run, RunReport, off};
+use crate::config::Integration;
+use crate::store::{Fact, Notes, Store, StoreError, Target};
+
+/// How the last run that is on record has ended. Dry runs are none, nor are those that found another run in progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastRun {
+    /// Its id.
+    pub run: String,
+    /// What set it off.
+    pub trigger: String,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// How it ended, in a word or two.
+    pub result: String,
+    /// Its exit code.
+    pub exit_code: u8,
+    /// What went wrong, in a sentence.
+    pub message: Option<String>,
+    /// When a run last ended with JobTicket in step: pushed, or nothing changed.
+    pub last_success: Option<DateTime<Utc>>,
+}
+
+/// A source that failed when it was pulled last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedSource {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+    /// Since when its last good roster stands in for it; `None`: it has never delivered.
+    pub frozen_since: Option<DateTime<Utc>>,
+}
+
+/// What the store remembers of an integration's runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    /// The last run.
+    pub last_run: Option<LastRun>,
+    /// Sources that failed when they were pulled last.
+    pub failed_sources: Vec<FailedSource>,
+    /// JobTicket refuses the credential: since when, what it answered, and when a scheduled run tries again.
+    pub credential_refused: Option<CredentialRefused>,
+    /// JobTicket could not be used: how often in a row, and when a scheduled run tries again.
+    pub backing_off: Option<BackingOff>,
+    /// How many people lost their tickets by a push that was not about them; pushing goes on when a person has approved that.
+    pub tickets_lost: usize,
+    /// A push of which JobTicket does not show everything yet.
+    pub unconfirmed: Option<UnconfirmedPush>,
+}
+
+/// JobTicket refuses the credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialRefused {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What it answered.
+    pub outcome: String,
+    /// Before this, no scheduled run tries again.
+    pub until: DateTime<Utc>,
+}
+
+/// JobTicket could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackingOff {
+    /// How often in a row.
+    pub failures: u32,
+    /// Before this, no scheduled run tries again.
+    pub until: DateTime<Utc>,
+}
+
+/// A push of which JobTicket does not show everything yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnconfirmedPush {
+    /// Its syncId.
+    pub sync_id: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Whether that is longer than `read_back.within_hours`, so that it counts as drift.
+    pub overdue: bool,
+}
+
+/// Where an integration stands. Blocks.
+pub fn standing(
+    store: &Store,
+    target: &Target,
+    integration: &Integration,
+    now: DateTime<Utc>,
+) -> Result<Standing, StoreError> {
+    let refused: Option<Refused> = store.fact(target, Fact::Refused)?;
+    let failures: Option<Failures> = store.fact(target, Fact::Failures)?;
+    let lost: Option<Vec<u64>> = store.fact(target, Fact::TicketsLost)?;
+    let unconfirmed: Option<Unconfirmed> = store.fact(target, Fact::Unconfirmed)?;
+    let within = TimeDelta::hours(integration.read_back.within_hours.into());
+    // A source that was taken out of the configuration stands in for nobody.
+    let failed: Option<Vec<FailedSource>> = store.fact(target, Fact::FailedSources)?;
+    let mut failed = failed.unwrap_or_default();
+    let is_configured = |name: &str| integration.sources.iter().any(|one| one.name == name);
+    failed.retain(|source| is_configured(&source.name));
+    Ok(Standing {
+        last_run: store.fact(target, Fact::LastRun)?,
+        failed_sources: failed,
+        credential_refused: refused.map(|refused| CredentialRefused {
+            until: refused.until(),
+            since: refused.since,
+            outcome: refused.outcome,
+        }),
+        backing_off: failures.map(|failures| BackingOff {
+            until: failures.until(),
+            failures: failures.count,
+        }),
+        tickets_lost: lost.map_or(0, |lost| lost.len()),
+        unconfirmed: unconfirmed.map(|push| UnconfirmedPush {
+            overdue: now - push.since >= within,
+            sync_id: push.sync_id,
+            since: push.since,
+        }),
+    })
+}
+
+impl Run<'_> {
+    /// Records the end of a run that the store keeps.
+    pub(super) fn keep_end(&self, report: &RunReport, notes: &Notes) -> Result<(), StoreError> {
+        let store = self.context.store;
+        let now = self.context.clock.now();
+        let old: Option<LastRun> = off(|| store.fact(&self.target, Fact::LastRun))?;
+        let success = matches!(report.ending, Ending::Pushed { .. } | Ending::Unchanged);
+        let ended = LastRun {
+            run: self.id.to_owned(),
+            trigger: self.options.trigger.clone(),
+            ended_at: now,
+            result: report.ending.name().to_owned(),
+            exit_code: report.exit_code.code(),
+            message: report.ending.message(),
+            last_success: if success {
+                Some(now)
+            } else {
+                old.and_then(|old| old.last_success)
+            },
+        };
+        off(|| store.end_run(self.id, &self.target, report.ending.name(), &ended, notes))
+    }
+
+    /// Remembers which sources failed in this pull.
+    pub(super) fn keep_failed(&self, report: &RunReport) -> Result<(), StoreError> {
+        if self.options.dry_run || self.silent {
+            return Ok(());
+        }
+        let store = self.context.store;
+        let old: Option<Vec<FailedSource>> = off(|| store.fact(&self.target, Fact::FailedSources))?;
+        let mut failed = Vec::new();
+        for source in report.sources.iter().filter(|source| source.failed()) {
+            let state = off(|| store.source(&self.target, &source.name))?;
+            failed.push(FailedSource {
+                name: source.name.clone(),
+                why: source.note.clone().unwrap_or_default(),
+                frozen_since: state.map(|state| state.delivered_at),
+            });
+        }
+        let new = (!failed.is_empty()).then_some(failed);
+        if new == old {
+            return Ok(());
+        }
+        let notes = Notes::default();
+        off(|| store.set_fact(&self.target, Fact::FailedSources, new.as_ref(), &notes))
+    }
+
+    /// Remembers by which name the request ledger knows the credential, so that whoever looks at its state needs no secret.
+    pub(super) fn keep_credential(&self, link: &Link) -> Result<(), StoreError> {
+        if self.options.dry_run || self.silent {
+            return Ok(());
+        }
+        let store = self.context.store;
+        let new = link.client().gate().credential();
+        let old: Option<String> = off(|| store.fact(&self.target, Fact::Credential))?;
+        if old.as_deref() == Some(new) {
+            return Ok(());
+        }
+        let (new, notes) = (new.to_owned(), Notes::default());
+        off(|| store.set_fact(&self.target, Fact::Credential, Some(&new), &notes))
+    }
+}
