@@ -221,7 +221,7 @@ fn beside_a_service_it_tells_what_the_service_did() {
     service.hears(|message| message.contains("next run Tue 2026-11-24 05:15 CET"));
     let one = only(&company);
     assert_eq!(one["lastRun"]["trigger"], "schedule 2026-11-23 04:15 UTC");
-    assert_eq!(one["nextRun"], "2026-11-23T04:15:00Z");
+    assert_eq!(one["nextRun"], "2026-11-24T04:15:00Z");
     assert_eq!(one["exitCode"], 0);
     service.stops();
 }
