@@ -13,7 +13,7 @@ use crate::config::{Config, Integration};
 use crate::exit::Exit;
 use crate::source::Taken;
 use crate::store::{
-    Fact, HoldSummary, Ledger, PushState, RunLock, Store, StoreError, Target, Unfinished,
+    Fact, HoldSummary, Ledger, Pause, PushState, RunLock, Store, StoreError, Target, Unfinished,
 };
 use crate::sync::{Standing, standing, target_of};
 
@@ -76,6 +76,8 @@ pub struct IntegrationStatus {
     pub refused_in_part: bool,
     /// When the state was restored from a backup, until a person has adopted the integration.
     pub restored: Option<DateTime<Utc>>,
+    /// The pause that keeps it from reading and pushing, where one is in force.
+    pub paused: Option<Pause>,
     /// The requests of its credential; `None` where no run has sent any yet.
     pub requests: Option<RequestStatus>,
     /// The exit code that all of it comes to.
@@ -221,6 +223,9 @@ fn one(
         }),
         refused_in_part: store.perhaps_in_part(&target, None)?,
         restored: store.restored(&target)?,
+        paused: store
+            .pause(&target)?
+            .filter(|pause| pause.until >= clock.today(config.timezone)),
         requests: requests.map(|requests| RequestStatus {
             last_minute: requests.last_minute,
             blocked_until: requests.blocked_until,
@@ -267,7 +272,9 @@ impl IntegrationStatus {
             (!standing.failed_sources.is_empty(), Exit::SourceFailed),
             (self.drifted(), Exit::Drift),
             (
-                self.open_holds().next().is_some() || self.restored.is_some(),
+                self.open_holds().next().is_some()
+                    || self.restored.is_some()
+                    || self.paused.is_some(),
                 Exit::Waits,
             ),
         ];

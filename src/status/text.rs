@@ -157,6 +157,13 @@ impl IntegrationStatus {
                 standing.tickets_lost
             )?;
         }
+        if let Some(pause) = &self.paused {
+            writeln!(
+                f,
+                "  PAUSED until {} by {}: {}",
+                pause.until, pause.user, pause.reason
+            )?;
+        }
         if let Some(restored) = self.restored {
             writeln!(
                 f,

@@ -255,6 +255,11 @@ fn a_paused_integration_pushes_nothing_until_it_is_resumed_or_the_day_is_over() 
         .says("until 2026-11-24")
         .says("told by HR");
     company.run(&["--run-now", "--dry-run"]).exits(0);
+    company
+        .run(&["status"])
+        .exits(3)
+        .says("PAUSED until 2026-11-24 by")
+        .says("told by HR");
     let mut service = Service::start(&company, &[]);
     service.until(|_| (!company.events("schedule_missed").is_empty()).then_some(()));
     company.run_now().exits(3).says("PAUSED");
