@@ -231,15 +231,8 @@ impl Job {
                 let late = |status: &str| ["failed", "not yet"].contains(&status);
                 let waits = report.sources.iter().any(|source| late(&source.status));
                 let schedule = self.schedule.as_ref().filter(|_| waits);
-                if let Some((schedule, scheduled)) = schedule.zip(running.scheduled)
-                    && let Some(at) = schedule.try_again_at(name, scheduled, now)
-                {
-                    tracing::info!(
-                        integration.name = name,
-                        "A file is not there or not in order yet; looking again at {}",
-                        minute(at)
-                    );
-                    self.retry = Some((scheduled, at));
+                if let Some((schedule, scheduled)) = schedule.zip(running.scheduled) {
+                    self.try_again(name, schedule.try_again_at(name, scheduled, now), scheduled);
                 }
                 Ok(())
             }
@@ -262,6 +255,24 @@ impl Job {
             }
             Err(_) => Ok(()),
         }
+    }
+
+    /// A file of a scheduled run is not there: looks again, or gives up.
+    fn try_again(&mut self, name: &str, at: Option<DateTime<Utc>>, scheduled: DateTime<Utc>) {
+        if let Some(at) = at {
+            tracing::info!(
+                integration.name = name,
+                "A file is not there or not in order yet; looking again at {}",
+                minute(at)
+            );
+        } else {
+            tracing::warn!(
+                integration.name = name,
+                "A file of the run of {} is still not there or not in order; given up, and the next scheduled run looks again",
+                minute(scheduled)
+            );
+        }
+        self.retry = at.map(|at| (scheduled, at));
     }
 
     /// When it runs next, by its schedule or for a file that was not there.

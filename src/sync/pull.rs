@@ -199,6 +199,7 @@ impl Run<'_> {
         let schedule = self.context.config.schedule(self.integration);
         tokio::task::spawn_blocking(move || {
             crate::crash::mistake(&format!("pulling {}", source.name));
+            crate::crash::pause("pulling");
             source::pull(
                 &source,
                 last.as_ref(),

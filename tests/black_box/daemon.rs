@@ -13,18 +13,19 @@ use crate::deciding::{approved, without_last};
 use crate::support::{Company, JobTicket, people};
 
 /// Two seconds before the scheduled time.
-const BEFORE: &str = "2026-11-23T04:14:58Z";
-const SCHEDULE: &str = "    schedule: {cron: [\"15 5 * * *\"], timezone: Europe/Berlin}\n";
+pub(crate) const BEFORE: &str = "2026-11-23T04:14:58Z";
+pub(crate) const SCHEDULE: &str =
+    "    schedule: {cron: [\"15 5 * * *\"], timezone: Europe/Berlin}\n";
 
 /// A service in progress, with a socket of the test's own in the place of the manager's.
-struct Service {
+pub(crate) struct Service {
     child: Child,
     manager: UnixDatagram,
-    heard: Vec<String>,
+    pub(crate) heard: Vec<String>,
 }
 
 impl Service {
-    fn start(company: &Company, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(company: &Company, variables: &[(&str, &str)]) -> Self {
         let path = company.path("notify");
         let _ = std::fs::remove_file(&path);
         let manager = UnixDatagram::bind(&path).unwrap();
@@ -50,13 +51,13 @@ impl Service {
 
     /// Waits for a message.
     #[track_caller]
-    fn hears(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn hears(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         self.until(|message| wanted(message).then(|| message.to_owned()))
     }
 
     /// Waits until a look at the company after a message finds something.
     #[track_caller]
-    fn until<T>(&mut self, mut look: impl FnMut(&str) -> Option<T>) -> T {
+    pub(crate) fn until<T>(&mut self, mut look: impl FnMut(&str) -> Option<T>) -> T {
         let end = Instant::now() + Duration::from_secs(60);
         let mut buffer = [0; 4096];
         while Instant::now() < end {
@@ -74,24 +75,24 @@ impl Service {
     }
 
     #[track_caller]
-    fn runs_end(&mut self, company: &Company, count: usize) {
+    pub(crate) fn runs_end(&mut self, company: &Company, count: usize) {
         self.until(|_| (company.events("run_ended").len() >= count).then_some(()));
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().unwrap());
         kill(pid, signal).unwrap();
     }
 
     /// Stops it; what it wrote to stderr.
     #[track_caller]
-    fn stops(mut self) -> String {
+    pub(crate) fn stops(mut self) -> String {
         self.signal(Signal::SIGTERM);
         self.ends(0)
     }
 
     #[track_caller]
-    fn ends(&mut self, code: i32) -> String {
+    pub(crate) fn ends(&mut self, code: i32) -> String {
         let mut said = String::new();
         let stderr = self.child.stderr.as_mut().unwrap();
         stderr.read_to_string(&mut said).unwrap();

@@ -26,6 +26,7 @@ mod configuration_example;
 mod crash;
 mod crash_decisions;
 mod daemon;
+mod daemon_runs;
 mod damage;
 mod damaged_backups;
 mod deciding;
