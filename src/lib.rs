@@ -30,7 +30,7 @@
 //! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `backup` | the commands `backup` and `restore` | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `store`, `sync`, `user` |
-//! | `daemon` | schedule, decisions, reload, drain; what the service manager is told | `audit`, `clock`, `config`, `crash`, `schedule`, `source`, `store`, `sync` |
+//! | `daemon` | schedule, watched folders, decisions, reload, drain; what the service manager is told | `audit`, `clock`, `config`, `crash`, `schedule`, `source`, `store`, `sync` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.

@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use tokio::task::JoinHandle;
 
 use super::Loaded;
+use super::watch::News;
 use crate::audit::Event;
 use crate::clock::Clock;
 use crate::config::Integration;
 use crate::schedule::{Due, Missed, Schedule};
 use crate::store::{Fact, Notes, Store, StoreError, Target};
-use crate::sync::{self, Context, Options, RunReport, target_of};
+use crate::sync::{self, Context, Ending, Options, RunReport, target_of};
 
 /// Words of the stage in which a run waits for the answer to a push.
 const PUSHING: &str = "pushing";
@@ -24,6 +25,8 @@ pub(super) struct Job {
     pub(super) schedule: Option<Schedule>,
     pub(super) target: Target,
     pub(super) running: Option<Running>,
+    /// New files of watched folders that wait for a run.
+    pub(super) news: News,
     /// The scheduled time whose file was not there yet, and when it is tried again.
     retry: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Whether the next run is the first with these secrets, so that nothing that failed before keeps it from trying.
@@ -37,6 +40,8 @@ pub(super) struct Running {
     pub(super) task: JoinHandle<RunReport>,
     pub(super) trigger: String,
     scheduled: Option<DateTime<Utc>>,
+    /// The new files that were there when it began.
+    news: News,
     stage: Arc<Mutex<String>>,
     stopping: Arc<AtomicBool>,
 }
@@ -71,6 +76,7 @@ impl Job {
             schedule: loaded.config.schedule(integration),
             target: target_of(integration),
             running: None,
+            news: News::default(),
             retry: None,
             fresh: true,
             behind: false,
@@ -110,6 +116,12 @@ impl Job {
             return Ok(Some(Reason {
                 trigger: format!("schedule {}, tried again", minute(scheduled)),
                 scheduled: Some(scheduled),
+            }));
+        }
+        if let Some(trigger) = self.news.trigger(store, &self.target)? {
+            return Ok(Some(Reason {
+                trigger,
+                scheduled: None,
             }));
         }
         let decided = store.decided_since_last_run(&self.target)?;
@@ -209,6 +221,7 @@ impl Job {
             task,
             trigger,
             scheduled,
+            news: std::mem::take(&mut self.news),
             stage,
             stopping,
         });
@@ -233,6 +246,13 @@ impl Job {
                 let schedule = self.schedule.as_ref().filter(|_| waits);
                 if let Some((schedule, scheduled)) = schedule.zip(running.scheduled) {
                     self.try_again(name, schedule.try_again_at(name, scheduled, now), scheduled);
+                } else if !waits && !report.sources.is_empty() {
+                    // What an earlier run has waited for is there.
+                    self.retry = None;
+                }
+                if matches!(report.ending, Ending::Busy { .. }) {
+                    // A run by hand had its turn; whether it has seen these files, the store knows.
+                    self.news.restore(running.news);
                 }
                 Ok(())
             }

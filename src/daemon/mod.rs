@@ -1,4 +1,4 @@
-//! The service: runs at their scheduled times, acts on decisions within a minute, reloads its configuration, and stops at a safe point.
+//! The service: runs at their scheduled times and for new files of watched folders, acts on decisions within a minute, reloads its configuration, and stops at a safe point.
 //!
 //! One loop does all of that, and the service manager's watchdog hears from this loop alone, so that a loop that hangs is restarted. The ticker only
 //! says that a minute has passed; [`schedule`](crate::schedule) decides what is due. The caller knows signals and gives them as a channel.
@@ -6,6 +6,7 @@
 mod job;
 mod notify;
 mod ticker;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::store::{Store, StoreError};
 use crate::sync::{self, Context, RunReport, Secrets, off};
 use job::Job;
 use ticker::Ticker;
+use watch::{Watches, is_watched};
 
 /// Without a tick for so long, the ticker is dead.
 const SILENCE: Duration = Duration::from_secs(190);
@@ -100,12 +102,14 @@ pub async fn serve(
 ) -> Result<(), DaemonError> {
     let loaded = Loaded::new(config)?;
     let store = off(|| Store::open(&loaded.config.state_dir, clock.clone()))?;
+    let (loaded, store) = (Arc::new(loaded), Arc::new(store));
     let mut service = Service {
         since: clock.now(),
         last_tick: clock.now(),
         jobs: jobs(&loaded),
-        loaded: Arc::new(loaded),
-        store: Arc::new(store),
+        watches: Watches::start(&loaded, &store, &clock),
+        loaded,
+        store,
         path,
         clock,
         user,
@@ -136,6 +140,7 @@ struct Service {
     clock: Clock,
     user: String,
     jobs: Vec<Job>,
+    watches: Watches,
     /// When it began to look, or woke up.
     since: DateTime<Utc>,
     last_tick: DateTime<Utc>,
@@ -163,6 +168,13 @@ impl Service {
                 },
                 (place, result) = ended(&mut self.jobs) => {
                     self.ended(place, result);
+                    self.look();
+                }
+                Some(found) = self.watches.found() => {
+                    let job = self.jobs.iter_mut().find(|job| job.place == found.place);
+                    if let Some(job) = job {
+                        job.news.add(found);
+                    }
                     self.look();
                 }
                 tick = ticker.tick() => {
@@ -256,6 +268,7 @@ impl Service {
                 }
                 self.jobs = new;
                 self.loaded = Arc::new(loaded);
+                self.watches = Watches::start(&self.loaded, &self.store, &self.clock);
                 tracing::info!("The configuration was reloaded");
                 if let Err(error) = self.note_configuration() {
                     tracing::error!("{}", chain(&error));
@@ -300,6 +313,9 @@ impl Service {
                             "{name}: next run {}",
                             next.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z")
                         )
+                    }
+                    None if is_watched(&self.loaded.config.integrations[job.place]) => {
+                        format!("{name}: no scheduled run, waiting for a file")
                     }
                     None => format!("{name}: no scheduled run"),
                 }

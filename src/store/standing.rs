@@ -61,6 +61,8 @@ pub enum Fact {
     Failures,
     /// The last scheduled time that was handled: a run of it has begun, or it was missed.
     Scheduled,
+    /// Of each watched source, the file with which it failed last.
+    Tried,
 }
 
 impl Fact {
@@ -73,6 +75,7 @@ impl Fact {
             Self::Refused => "refused",
             Self::Failures => "failures",
             Self::Scheduled => "scheduled",
+            Self::Tried => "tried",
         }
     }
 }

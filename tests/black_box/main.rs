@@ -57,5 +57,6 @@ mod several_sources;
 mod stops;
 mod support;
 mod two_sources;
+mod watch;
 mod whole;
 mod wrong_files;
