@@ -82,6 +82,9 @@ pub async fn check(config: &Config, position: usize, offline: bool, clock: &Cloc
         errors: Vec::new(),
         exit_code: Exit::Done,
     };
+    let (watched, alone) = scheduled::watched(integration);
+    found.facts.extend(watched);
+    found.warnings.extend(alone);
     let secrets = secrets(config, position, offline, &mut found);
     let mapped = hrid_map(integration, &mut found);
     if offline {

@@ -16,6 +16,8 @@ pub struct Clock {
     began: Option<(DateTime<Utc>, Instant)>,
     /// Milliseconds of waits that were skipped: such a wait moves this clock instead of taking time.
     skipped: Option<Arc<AtomicU64>>,
+    /// How many seconds pass on this clock in one.
+    pace: u32,
 }
 
 impl Clock {
@@ -24,6 +26,7 @@ impl Clock {
         Self {
             began: None,
             skipped: None,
+            pace: 1,
         }
     }
 
@@ -32,6 +35,7 @@ impl Clock {
         Self {
             began: Some((now, Instant::now())),
             skipped: None,
+            pace: 1,
         }
     }
 
@@ -42,6 +46,18 @@ impl Clock {
         Self {
             began,
             skipped: Some(Arc::default()),
+            ..self
+        }
+    }
+
+    /// The same clock, on which so many seconds pass in one.
+    #[must_use]
+    pub fn at_pace(self, pace: u32) -> Self {
+        let began = self.began.or_else(|| Some((Utc::now(), Instant::now())));
+        Self {
+            began,
+            pace,
+            ..self
         }
     }
 
@@ -52,17 +68,21 @@ impl Clock {
         Self {
             began: Some((now - skipped, Instant::now())),
             skipped: self.skipped.clone(),
+            pace: self.pace,
         }
     }
 
     /// The clock of this process: the system's. With the feature `test-hooks`, the variable
-    /// `JOBTICKET_SYNC_TEST_NOW` (RFC 3339) sets another time, on which waits take none.
+    /// `JOBTICKET_SYNC_TEST_NOW` (RFC 3339) sets another time, on which waits take none, and `JOBTICKET_SYNC_TEST_PACE` how many seconds pass in one.
     pub fn of_process() -> Self {
         #[cfg(feature = "test-hooks")]
         if let Ok(text) = std::env::var("JOBTICKET_SYNC_TEST_NOW") {
             let now = DateTime::parse_from_rfc3339(&text)
                 .expect("JOBTICKET_SYNC_TEST_NOW is a time in RFC 3339");
-            return Self::starting_at(now.with_timezone(&Utc)).skipping_waits();
+            let pace = std::env::var("JOBTICKET_SYNC_TEST_PACE").ok();
+            let pace = pace.map_or(1, |pace| pace.parse().expect("a pace is a number"));
+            let clock = Self::starting_at(now.with_timezone(&Utc));
+            return clock.skipping_waits().at_pace(pace);
         }
         Self::system()
     }
@@ -72,8 +92,8 @@ impl Clock {
         let Some((wall, instant)) = self.began else {
             return Utc::now();
         };
-        let passed =
-            TimeDelta::from_std(instant.elapsed() + self.skipped()).unwrap_or(TimeDelta::MAX);
+        let passed = TimeDelta::from_std(instant.elapsed() * self.pace + self.skipped())
+            .unwrap_or(TimeDelta::MAX);
         wall.checked_add_signed(passed)
             .unwrap_or(DateTime::<Utc>::MAX_UTC)
     }

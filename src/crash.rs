@@ -9,7 +9,14 @@ pub use hooks::{Crashed, crashing_at};
 /// Passes the crash point `name`. `JOBTICKET_SYNC_TEST_CRASH=name` kills the process here; `name:2` at the second pass, `*:7` at the seventh point of any name.
 #[cfg(feature = "test-hooks")]
 pub(crate) fn point(name: &str) {
+    hooks::pause(name);
     hooks::pass(name);
+}
+
+/// Stops here until the tests let it go on: with `JOBTICKET_SYNC_TEST_PAUSE=name:FILE` the file is made, and this waits until it is gone. Every crash point is such a place.
+#[cfg(feature = "test-hooks")]
+pub(crate) fn pause(name: &str) {
+    hooks::pause(name);
 }
 
 /// Fails as a mistake in the program would, where the tests want to see what becomes of it: `JOBTICKET_SYNC_TEST_PANIC=name`.
@@ -18,6 +25,10 @@ pub(crate) fn mistake(name: &str) {
     let wanted = std::env::var("JOBTICKET_SYNC_TEST_PANIC");
     assert!(wanted.as_deref() != Ok(name), "the tests want this");
 }
+
+/// Stops nowhere in this build.
+#[cfg(not(feature = "test-hooks"))]
+pub(crate) fn pause(_: &str) {}
 
 /// Makes no mistake in this build.
 #[cfg(not(feature = "test-hooks"))]
@@ -79,6 +90,26 @@ mod hooks {
     /// Runs a future that unwinds with [`Crashed`] at this point, which is written as in `JOBTICKET_SYNC_TEST_CRASH`. Tasks that it spawns pass all points unharmed.
     pub async fn crashing_at<F: Future>(point: &str, run: F) -> F::Output {
         OF_TASK.scope(Wanted::read(point), run).await
+    }
+
+    /// Where the process pauses, and the file that shows it.
+    static PAUSE: LazyLock<Option<(String, String)>> = LazyLock::new(|| {
+        let text = std::env::var("JOBTICKET_SYNC_TEST_PAUSE").ok()?;
+        let (point, file) = text
+            .split_once(':')
+            .expect("a pause has a point and a file");
+        Some((point.to_owned(), file.to_owned()))
+    });
+
+    pub(super) fn pause(name: &str) {
+        if let Some((point, file)) = &*PAUSE
+            && point == name
+        {
+            std::fs::write(file, "").expect("the file of a pause can be made");
+            while std::fs::exists(file).unwrap_or(false) {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
     }
 
     pub(super) fn pass(name: &str) {

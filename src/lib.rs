@@ -33,7 +33,7 @@
 //! | `backup` | the commands `backup` and `restore` | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `store`, `sync`, `user` |
 //! | `commands` | the commands that look and decide, as text, document and exit code | `audit`, `cli`, `clock`, `config`, `decisions`, `exit`, `explain`, `roster`, `source`, `status`, `store`, `sync` |
 //! | `control` | how a command reaches the running service | `cli`, `config`, `decisions`, `digest`, `exit` |
-//! | `daemon` | schedule, decisions, control socket, reload, drain; what the service manager is told | `audit`, `cli`, `clock`, `commands`, `config`, `control`, `crash`, `decisions`, `exit`, `schedule`, `source`, `store`, `sync`, `user` |
+//! | `daemon` | schedule, watched folders, decisions, control socket, reload, drain; what the service manager is told | `audit`, `cli`, `clock`, `commands`, `config`, `control`, `crash`, `decisions`, `exit`, `schedule`, `source`, `store`, `sync`, `user` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.

@@ -20,6 +20,26 @@ pub struct Scheduled {
     pub jitter_seconds: u32,
 }
 
+fn is_watched(integration: &Integration) -> bool {
+    integration.sources.iter().any(|source| source.watch)
+}
+
+/// Lines that tell which folders are watched, and what to know of that.
+pub(super) fn watched(integration: &Integration) -> (Vec<String>, Option<String>) {
+    let watched = integration.sources.iter().filter(|source| source.watch);
+    let facts = watched.map(|source| {
+        format!(
+            "source {}: the service watches {}; a complete new file there starts a run",
+            source.name,
+            source.folder.display()
+        )
+    });
+    let alone = (is_watched(integration) && integration.schedule.is_none()).then(|| {
+        "there is no schedule beside the watched folder, so nothing tries a failed run again before the next file, and nobody hears of a file that never comes; add one".to_owned()
+    });
+    (facts.collect(), alone)
+}
+
 /// The next times after `now`, and a line that tells them. Without a schedule only the line.
 pub(super) fn scheduled(
     config: &Config,
@@ -27,8 +47,13 @@ pub(super) fn scheduled(
     now: DateTime<Utc>,
 ) -> (Option<Scheduled>, String) {
     let Some(schedule) = config.schedule(integration) else {
-        let none = "schedule: none; this integration runs only where somebody starts it";
-        return (None, none.to_owned());
+        let starts = if is_watched(integration) {
+            "where a new file comes or somebody starts it"
+        } else {
+            "only where somebody starts it"
+        };
+        let none = format!("schedule: none; this integration runs {starts}");
+        return (None, none);
     };
     let times: Vec<_> = schedule.upcoming(now).take(TOLD).collect();
     let texts: Vec<String> = times

@@ -89,6 +89,9 @@ fn bounds(schedule: ScheduleConfig, at: ValuePointerRef<'_>) -> Result<ScheduleC
         if !(1..=1440).contains(&schedule.retry_minutes) {
             findings.say("retry_minutes", "Write 1 to 1440 minutes");
         }
+        if let Some(message) = never_tried_again(schedule) {
+            findings.say("retry_minutes", message);
+        }
         if schedule.give_up_hours > 168 {
             findings.say(
                 "give_up_hours",
@@ -96,6 +99,33 @@ fn bounds(schedule: ScheduleConfig, at: ValuePointerRef<'_>) -> Result<ScheduleC
             );
         }
     })
+}
+
+/// Why no run would be tried again, where that is not what was asked for.
+fn never_tried_again(schedule: &ScheduleConfig) -> Option<String> {
+    let ScheduleConfig {
+        jitter_seconds,
+        retry_minutes,
+        give_up_hours,
+        ..
+    } = schedule;
+    let room = give_up_hours
+        .saturating_mul(60)
+        .saturating_sub(jitter_seconds.div_ceil(60));
+    if *give_up_hours == 0 || *retry_minutes <= room {
+        return None;
+    }
+    let late = match jitter_seconds {
+        0 => String::new(),
+        seconds => format!(" and up to {seconds} seconds of jitter"),
+    };
+    let less = match room {
+        0 => "less jitter".to_owned(),
+        room => format!("at most {room} minutes"),
+    };
+    Some(format!(
+        "No run would ever be tried again: it is given up {give_up_hours} hours after its scheduled time, and the next try would come {retry_minutes} minutes{late} after it. Write {less}, a larger give_up_hours, or give_up_hours: 0 where nothing is to be tried again"
+    ))
 }
 
 impl Deserr<Problems> for Cron {

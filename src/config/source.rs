@@ -40,6 +40,9 @@ pub struct Source {
     pub newest_by: NewestBy,
     /// How a file is known to be complete.
     pub ready: Ready,
+    /// Whether the service starts a run when a complete new file is there.
+    #[deserr(default)]
+    pub watch: bool,
     /// An older file is stale, hours.
     #[deserr(default)]
     pub max_age_hours: Option<u64>,

@@ -11,12 +11,13 @@ use tokio::task::JoinHandle;
 
 use super::Loaded;
 use super::control::Wanted;
+use super::watch::News;
 use crate::audit::{AuditFile, Event};
 use crate::clock::Clock;
 use crate::config::Integration;
 use crate::schedule::{Due, Missed, Schedule};
 use crate::store::{Fact, Notes, Store, StoreError, Target};
-use crate::sync::{self, Context, Options, RunReport, target_of};
+use crate::sync::{self, Context, Ending, Options, RunReport, target_of};
 
 /// Words of the stage in which a run waits for the answer to a push.
 const PUSHING: &str = "pushing";
@@ -31,6 +32,8 @@ pub(super) struct Job {
     pub(super) running: Option<Running>,
     /// Runs that somebody asked for at the control socket.
     pub(super) wanted: VecDeque<Wanted>,
+    /// New files of watched folders that wait for a run.
+    pub(super) news: News,
     /// The scheduled time whose file was not there yet, and when it is tried again.
     retry: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Whether the next run is the first with these secrets, so that nothing that failed before keeps it from trying.
@@ -44,6 +47,8 @@ pub(super) struct Running {
     pub(super) task: JoinHandle<RunReport>,
     pub(super) trigger: String,
     scheduled: Option<DateTime<Utc>>,
+    /// The new files that were there when it began.
+    news: News,
     stage: Arc<Mutex<String>>,
     stopping: Arc<AtomicBool>,
     /// Where whoever asked for it waits for the report.
@@ -93,6 +98,7 @@ impl Job {
             target: target_of(integration),
             running: None,
             wanted: VecDeque::new(),
+            news: News::default(),
             retry: None,
             fresh: true,
             behind: false,
@@ -150,6 +156,9 @@ impl Job {
             self.retry = None;
             let trigger = format!("schedule {}, tried again", minute(scheduled));
             return Ok(Some(Reason::of(trigger, Some(scheduled))));
+        }
+        if let Some(trigger) = self.news.trigger(store, &self.target)? {
+            return Ok(Some(Reason::of(trigger, None)));
         }
         let decided = store.decided_since_last_run(&self.target)?;
         Ok(decided.then(|| Reason::of("decision".to_owned(), None)))
@@ -273,6 +282,7 @@ impl Job {
             task,
             trigger,
             scheduled,
+            news: std::mem::take(&mut self.news),
             stage,
             stopping,
             reply: wanted.map(|wanted| wanted.reply),
@@ -299,15 +309,15 @@ impl Job {
                 let late = |status: &str| ["failed", "not yet"].contains(&status);
                 let waits = report.sources.iter().any(|source| late(&source.status));
                 let schedule = self.schedule.as_ref().filter(|_| waits);
-                if let Some((schedule, scheduled)) = schedule.zip(running.scheduled)
-                    && let Some(at) = schedule.try_again_at(name, scheduled, now)
-                {
-                    tracing::info!(
-                        integration.name = name,
-                        "A file is not there or not in order yet; looking again at {}",
-                        minute(at)
-                    );
-                    self.retry = Some((scheduled, at));
+                if let Some((schedule, scheduled)) = schedule.zip(running.scheduled) {
+                    self.try_again(name, schedule.try_again_at(name, scheduled, now), scheduled);
+                } else if !waits && !report.sources.is_empty() {
+                    // What an earlier run has waited for is there.
+                    self.retry = None;
+                }
+                if matches!(report.ending, Ending::Busy { .. }) {
+                    // A run by hand had its turn; whether it has seen these files, the store knows.
+                    self.news.restore(running.news);
                 }
                 Ok(())
             }
@@ -330,6 +340,24 @@ impl Job {
             }
             Err(_) => Ok(()),
         }
+    }
+
+    /// A file of a scheduled run is not there: looks again, or gives up.
+    fn try_again(&mut self, name: &str, at: Option<DateTime<Utc>>, scheduled: DateTime<Utc>) {
+        if let Some(at) = at {
+            tracing::info!(
+                integration.name = name,
+                "A file is not there or not in order yet; looking again at {}",
+                minute(at)
+            );
+        } else {
+            tracing::warn!(
+                integration.name = name,
+                "A file of the run of {} is still not there or not in order; given up, and the next scheduled run looks again",
+                minute(scheduled)
+            );
+        }
+        self.retry = at.map(|at| (scheduled, at));
     }
 
     /// When it runs next, by its schedule or for a file that was not there.

@@ -1,4 +1,4 @@
-//! The service: runs at their scheduled times, acts on decisions within a minute, reloads its configuration, and stops at a safe point.
+//! The service: runs at their scheduled times and for new files of watched folders, acts on decisions within a minute, reloads its configuration, and stops at a safe point.
 //!
 //! One loop does all of that, and the service manager's watchdog hears from this loop alone, so that a loop that hangs is restarted. The ticker only
 //! says that a minute has passed; [`schedule`](crate::schedule) decides what is due. The caller knows signals and gives them as a channel.
@@ -7,13 +7,15 @@ mod control;
 mod job;
 mod notify;
 mod ticker;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio::sync::watch as latest;
 use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until};
 
@@ -26,6 +28,7 @@ use crate::sync::{self, Context, RunReport, Secrets, off};
 use control::{Shared, Socket, Wanted};
 use job::Job;
 use ticker::Ticker;
+use watch::{Watches, is_watched};
 
 /// Without a tick for so long, the ticker is dead.
 const SILENCE: Duration = Duration::from_secs(190);
@@ -118,8 +121,8 @@ pub async fn serve(
         path: path_of_socket,
         cause,
     })?;
-    let (current, now_loaded) = watch::channel(Arc::clone(&loaded));
-    let (stop, stopping) = watch::channel(false);
+    let (current, now_loaded) = latest::channel(Arc::clone(&loaded));
+    let (stop, stopping) = latest::channel(false);
     let (wanted, mut wants) = mpsc::channel(4);
     let shared = Shared {
         loaded: now_loaded,
@@ -132,6 +135,7 @@ pub async fn serve(
         since: clock.now(),
         last_tick: clock.now(),
         jobs: jobs(&loaded),
+        watches: Watches::start(&loaded, &store, &clock),
         loaded,
         current,
         store,
@@ -166,12 +170,13 @@ fn jobs(loaded: &Loaded) -> Vec<Job> {
 struct Service {
     loaded: Arc<Loaded>,
     /// Shows the same to the control socket.
-    current: watch::Sender<Arc<Loaded>>,
+    current: latest::Sender<Arc<Loaded>>,
     store: Arc<Store>,
     path: PathBuf,
     clock: Clock,
     user: String,
     jobs: Vec<Job>,
+    watches: Watches,
     /// When it began to look, or woke up.
     since: DateTime<Utc>,
     last_tick: DateTime<Utc>,
@@ -204,6 +209,13 @@ impl Service {
                 }
                 Some(wanted) = wants.recv() => {
                     self.want(wanted);
+                    self.look();
+                }
+                Some(found) = self.watches.found() => {
+                    let job = self.jobs.iter_mut().find(|job| job.place == found.place);
+                    if let Some(job) = job {
+                        job.news.add(found);
+                    }
                     self.look();
                 }
                 tick = ticker.tick() => {
@@ -313,6 +325,7 @@ impl Service {
                 self.jobs = new;
                 self.loaded = Arc::new(loaded);
                 self.current.send_replace(Arc::clone(&self.loaded));
+                self.watches = Watches::start(&self.loaded, &self.store, &self.clock);
                 tracing::info!("The configuration was reloaded");
                 if let Err(error) = self.note_configuration() {
                     tracing::error!("{}", chain(&error));
@@ -357,6 +370,9 @@ impl Service {
                             "{name}: next run {}",
                             next.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z")
                         )
+                    }
+                    None if is_watched(&self.loaded.config.integrations[job.place]) => {
+                        format!("{name}: no scheduled run, waiting for a file")
                     }
                     None => format!("{name}: no scheduled run"),
                 }

@@ -6,13 +6,43 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::intake::{Choice, Taken, choose, max_bytes, superseded};
+use super::intake::{Choice, Entry, IntakeError, Taken, choose, max_bytes, superseded};
 use super::{
     FinishError, Pulled, SourceError, archive, encoding, folder, gzip, records, table::Table,
 };
 use crate::config::{After, Ready, Source};
 use crate::roster::Field;
 use crate::schedule::Schedule;
+
+/// What the rules of the folder say of the files that are there.
+fn chosen(
+    source: &Source,
+    last: Option<&Taken>,
+    now: DateTime<Utc>,
+    zone: Tz,
+    schedule: Option<&Schedule>,
+) -> Result<Choice, SourceError> {
+    let entries = folder::list(source)?;
+    Ok(choose(&entries, source, last, now, zone, schedule)?)
+}
+
+pub(super) fn look(
+    source: &Source,
+    last: Option<&Taken>,
+    now: DateTime<Utc>,
+    zone: Tz,
+    schedule: Option<&Schedule>,
+) -> Result<Option<Entry>, SourceError> {
+    match chosen(source, last, now, zone, schedule) {
+        Ok(Choice::Take { entry, .. }) => Ok(Some(entry)),
+        Ok(Choice::NoneNewer | Choice::NotYet { .. }) => Ok(None),
+        // Nothing has come; a run says what that means.
+        Err(SourceError::Intake(IntakeError::NoFile { .. } | IntakeError::Stale { .. })) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
 
 pub(super) fn pull(
     source: &Source,
@@ -22,8 +52,7 @@ pub(super) fn pull(
     zone: Tz,
     schedule: Option<&Schedule>,
 ) -> Result<Pulled, SourceError> {
-    let entries = folder::list(source)?;
-    let (entry, dated) = match choose(&entries, source, last, now, zone, schedule)? {
+    let (entry, dated) = match chosen(source, last, now, zone, schedule)? {
         Choice::Take { entry, dated } => (entry, dated),
         Choice::NotYet { name, why } if last.is_none() => {
             return Err(SourceError::NotYet {

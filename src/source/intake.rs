@@ -18,7 +18,7 @@ use crate::config::{NewestBy, Ready, Source};
 use crate::schedule::Schedule;
 
 /// A file of the folder, as listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its name, without the folder.
     pub name: String,

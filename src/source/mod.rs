@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-pub use intake::Taken;
+pub use intake::{Entry, Taken};
 pub use records::{RuleCount, columns_of, too_many_rejected};
 
 use crate::config::{Source, SourceType};
@@ -67,6 +67,24 @@ pub enum SourceError {
         "The newer file {name} is not complete yet ({why}), and there is no earlier roster to go on with"
     )]
     NotYet { name: String, why: String },
+}
+
+/// The file that a pull would read now; reads nothing of it. Blocks.
+///
+/// It may be the one taken last. `None`: none is there, the newest is not complete yet, or it is too old.
+///
+/// # Errors
+/// The folder cannot be listed, or the newest file of it can never be taken, such as an empty one.
+pub fn look(
+    source: &Source,
+    last: Option<&Taken>,
+    now: DateTime<Utc>,
+    zone: Tz,
+    schedule: Option<&Schedule>,
+) -> Result<Option<Entry>, SourceError> {
+    match source.kind {
+        SourceType::CsvDrop => csv_drop::look(source, last, now, zone, schedule),
+    }
 }
 
 /// Pulls one source. Blocks.

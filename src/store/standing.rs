@@ -81,6 +81,8 @@ pub enum Fact {
     FailedSources,
     /// By which name the request ledger knows the credential that was used last.
     Credential,
+    /// Of each watched source, the file with which it failed last.
+    Tried,
 }
 
 impl Fact {
@@ -97,6 +99,7 @@ impl Fact {
             Self::LastRun => "last_run",
             Self::FailedSources => "failed_sources",
             Self::Credential => "credential",
+            Self::Tried => "tried",
         }
     }
 }

@@ -8,8 +8,8 @@ use super::{Run, RunReport, SourceReport, Stop, off};
 use crate::audit::Event;
 use crate::config::Source;
 use crate::roster::{Assembly, Delivery, Field, HrId};
-use crate::source::{self, Pulled, Taken};
-use crate::store::{Delivered, Note, SourceState, StoreError, pieces_of};
+use crate::source::{self, Entry, Pulled, Taken};
+use crate::store::{Delivered, Fact, Note, SourceState, StoreError, pieces_of};
 
 /// What all sources delivered.
 pub(super) struct Deliveries {
@@ -27,10 +27,15 @@ struct OneSource {
     /// New rows, in the form in which they are kept.
     keep: Option<Vec<Vec<u8>>>,
     failed: bool,
+    /// The file that was there to be read, where the source is watched.
+    seen: Option<Entry>,
 }
 
-/// Why a source failed after it was read, by position.
-pub(super) type Failed = BTreeMap<usize, String>;
+/// Why a source failed after it was read, and the file that was, by position.
+pub(super) type Failed = BTreeMap<usize, (String, Option<Entry>)>;
+
+/// What a pull has come to, and the file that was there before it.
+type Attempt = (Option<Entry>, Result<Pulled, source::SourceError>);
 
 impl Run<'_> {
     /// Pulls every source; those in `failed` are not asked again. `None` where none has anything, nor anything that could stand in for it.
@@ -47,7 +52,7 @@ impl Run<'_> {
             let state = off(|| store.source(&self.target, &source.name))?;
             let filled = off(|| store.filled_fields(&self.target, &source.name))?;
             let task = match failed.get(&index) {
-                Some(error) => Err(error.clone()),
+                Some(failed) => Err(failed.clone()),
                 None => Ok(self.spawn(source, state.as_ref(), filled)),
             };
             tasks.push((source, state, task));
@@ -58,16 +63,17 @@ impl Run<'_> {
         };
         let mut any = false;
         for (source, state, task) in tasks {
-            let pulled = match task {
-                Err(error) => Err(error),
+            let (seen, pulled) = match task {
+                Err((error, seen)) => (seen, Err(error)),
                 Ok(task) => match task.await {
-                    Ok(pulled) => pulled.map_err(|error| source::chain(&error)),
-                    Err(_) => Err(
+                    Ok((seen, pulled)) => (seen, pulled.map_err(|error| source::chain(&error))),
+                    Err(_) => (None, Err(
                         "An internal error happened while this source was read; please report the line about it on stderr".to_owned(),
-                    ),
+                    )),
                 },
             };
-            let (report_of_one, rows, one) = self.one(source, state, pulled)?;
+            let (report_of_one, rows, mut one) = self.one(source, state, pulled)?;
+            one.seen = seen;
             any |= rows.is_some();
             let mut rows = rows.unwrap_or_default();
             rows.frozen = one.failed;
@@ -77,7 +83,35 @@ impl Run<'_> {
             deliveries.sources.push(one);
             report.sources.push(report_of_one);
         }
+        self.remember_tried(&deliveries)?;
         Ok(any.then_some(deliveries))
+    }
+
+    /// Remembers with which files watched sources failed, so that none of them starts a run again.
+    fn remember_tried(&self, deliveries: &Deliveries) -> Result<(), StoreError> {
+        if self.options.dry_run || self.silent {
+            return Ok(());
+        }
+        let store = self.context.store;
+        let old: BTreeMap<String, Entry> =
+            off(|| store.fact(&self.target, Fact::Tried))?.unwrap_or_default();
+        let mut tried = old.clone();
+        for (source, one) in self.integration.sources.iter().zip(&deliveries.sources) {
+            match &one.seen {
+                Some(seen) if one.failed => {
+                    tried.insert(source.name.clone(), seen.clone());
+                }
+                Some(_) => {
+                    tried.remove(&source.name);
+                }
+                None => {}
+            }
+        }
+        if tried == old {
+            return Ok(());
+        }
+        let notes = self.notes(Vec::new());
+        off(|| store.set_fact(&self.target, Fact::Tried, Some(&tried), &notes))
     }
 
     /// What became of one source: its rows, those that stand in for it, or none.
@@ -192,21 +226,24 @@ impl Run<'_> {
         source: &Source,
         state: Option<&SourceState>,
         filled: HashSet<Field>,
-    ) -> tokio::task::JoinHandle<Result<Pulled, source::SourceError>> {
+    ) -> tokio::task::JoinHandle<Attempt> {
         let source = source.clone();
         let last = state.and_then(|state| Taken::from_text(&state.taken));
         let (now, zone) = (self.context.clock.now(), self.context.config.timezone);
         let schedule = self.context.config.schedule(self.integration);
         tokio::task::spawn_blocking(move || {
             crate::crash::mistake(&format!("pulling {}", source.name));
-            source::pull(
-                &source,
-                last.as_ref(),
-                &filled,
-                now,
-                zone,
-                schedule.as_ref(),
-            )
+            crate::crash::pause("pulling");
+            let (last, schedule) = (last.as_ref(), schedule.as_ref());
+            // Before the pull: what changes from now on counts as not tried.
+            let look = || {
+                source::look(&source, last, now, zone, schedule)
+                    .ok()
+                    .flatten()
+            };
+            let seen = source.watch.then(look).flatten();
+            let pulled = source::pull(&source, last, &filled, now, zone, schedule);
+            (seen, pulled)
         })
     }
 
@@ -223,7 +260,12 @@ impl Run<'_> {
             .iter()
             .enumerate()
             .filter_map(|(index, source)| {
-                let OneSource { taken, failed, .. } = &deliveries.sources[index];
+                let OneSource {
+                    taken,
+                    failed,
+                    seen,
+                    ..
+                } = &deliveries.sources[index];
                 if *failed {
                     return None;
                 }
@@ -236,7 +278,7 @@ impl Run<'_> {
                     .as_ref()
                     .map_or("the last roster", |taken| &taken.name);
                 let error = source::too_many_rejected(source, &rejected, selected[index], file)?;
-                Some((index, error))
+                Some((index, (error, seen.clone())))
             })
             .collect()
     }

@@ -90,6 +90,34 @@ fn other_keys_of_a_schedule_are_as_strict() {
 }
 
 #[test]
+fn a_run_that_would_never_be_tried_again_is_refused_unless_that_is_said() {
+    let cron = "cron: [\"15 5 * * *\"], ";
+    let key = ".retry_minutes";
+    let never = "No run would ever be tried again: it is given up 1 hours after its scheduled time, and the next try would come 90 minutes after it";
+    let keys = format!("{cron}retry_minutes: 90, give_up_hours: 1");
+    refused(&keys, key, never);
+    refused(
+        &keys,
+        key,
+        "Write at most 60 minutes, a larger give_up_hours, or give_up_hours: 0",
+    );
+    // The run may start so late that nothing is left of the hour.
+    let keys = format!("{cron}jitter_seconds: 3600, give_up_hours: 1, retry_minutes: 1");
+    refused(
+        &keys,
+        key,
+        "1 minutes and up to 3600 seconds of jitter after it. Write less jitter",
+    );
+    for keys in [
+        "retry_minutes: 60, give_up_hours: 1",
+        "retry_minutes: 90, give_up_hours: 0",
+        "retry_minutes: 59, jitter_seconds: 60, give_up_hours: 1",
+    ] {
+        check(&scheduled(&format!("{cron}{keys}")));
+    }
+}
+
+#[test]
 fn check_tells_the_next_five_times_in_the_zone_of_the_schedule() {
     // It is Monday, 06:15 in Berlin.
     let company = scheduled("cron: [\"15 5 * * Mon-Fri\"], holidays: [2026-11-25]");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use proptest::prelude::*;
 
 use super::super::Schedule;
 use super::{schedule, utc, watched};
@@ -73,6 +74,67 @@ fn a_line_of_every_minute_runs_in_every_minute_but_those_shown_again() {
             handled = due.handled().or(handled);
         }
         assert_eq!(runs, minutes.min(24 * 60));
+    }
+}
+
+/// A line that is likely to come in the hours around the change.
+fn cron() -> impl Strategy<Value = String> {
+    let step = |least: u32, most: u32| (least..most).prop_map(|step| format!("*/{step}"));
+    let range = |most: u32| {
+        (0..most, 0..most).prop_map(|(one, other)| format!("{}-{}", one.min(other), one.max(other)))
+    };
+    let minute = prop_oneof![
+        3 => (0..60u32).prop_map(|minute| minute.to_string()),
+        1 => (0..60u32, 0..60u32).prop_map(|(one, other)| format!("{one},{other}")),
+        1 => step(1, 40),
+        1 => range(60),
+        1 => Just("*".to_owned()),
+    ];
+    let hour = prop_oneof![
+        3 => (0..6u32).prop_map(|hour| hour.to_string()),
+        2 => (0..24u32).prop_map(|hour| hour.to_string()),
+        1 => step(1, 13),
+        1 => range(24),
+        1 => Just("*".to_owned()),
+    ];
+    let day = proptest::sample::select(vec![
+        "* * *",
+        "* * Sun",
+        "* * Sat,Sun",
+        "* * Mon-Fri",
+        "25 * *",
+        "29 3 *",
+        "L * *",
+        "* 10 *",
+    ]);
+    (minute, hour, day).prop_map(|(minute, hour, day)| format!("{minute} {hour} {day}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn in_every_minute_of_both_change_days_exactly_what_a_clock_would_show_is_due(
+        crons in prop::collection::vec(cron(), 1..4),
+    ) {
+        let lines: Vec<&str> = crons.iter().map(String::as_str).collect();
+        let schedule = schedule(&lines);
+        for (begin, minutes) in DAYS {
+            let begin = utc(begin);
+            let end = begin + TimeDelta::minutes(minutes);
+            let shown = watched(&lines, chrono_tz::Europe::Berlin, begin, end);
+            let mut handled = Some(begin - TimeDelta::seconds(1));
+            let mut runs = BTreeSet::new();
+            for minute in 0..minutes {
+                let now = begin + TimeDelta::minutes(minute);
+                let due = schedule.due("acme", handled, begin, now);
+                prop_assert_eq!(due.missed, None);
+                prop_assert!(!due.made_up);
+                prop_assert!(due.run.is_none_or(|run| run == now && runs.insert(run)));
+                handled = due.handled().or(handled);
+            }
+            prop_assert_eq!(runs, shown);
+        }
     }
 }
 

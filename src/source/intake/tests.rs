@@ -17,6 +17,7 @@ pub(crate) fn source(pattern: &str) -> Source {
         pattern: pattern.into(),
         newest_by: NewestBy::Modified,
         ready: Ready::Rename,
+        watch: false,
         max_age_hours: Some(36),
         after: After::Keep,
         table: TableConfig::default(),
