@@ -30,8 +30,9 @@
 //! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `status` | how each integration stands, for the command `status` and the metrics | `clock`, `config`, `exit`, `source`, `store`, `sync` |
+//! | `metrics` | what the service counts and shows for Prometheus | `status`, `sync` |
 //! | `backup` | the commands `backup` and `restore` | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `store`, `sync`, `user` |
-//! | `daemon` | schedule, decisions, reload, drain; what the service manager is told | `audit`, `clock`, `config`, `crash`, `schedule`, `source`, `store`, `sync` |
+//! | `daemon` | schedule, decisions, reload, drain; what the service manager and the endpoint for health and metrics are told | `audit`, `clock`, `config`, `crash`, `metrics`, `schedule`, `source`, `status`, `store`, `sync` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
@@ -57,6 +58,7 @@ pub mod exit;
 pub mod explain;
 pub mod guard;
 pub mod jobticket;
+pub mod metrics;
 pub mod plan;
 pub mod roster;
 pub mod sandbox;

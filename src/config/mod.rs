@@ -4,6 +4,7 @@
 //! is explained in `config.example.yaml`. Relative paths are relative to the file they stand in.
 
 mod changes;
+mod http;
 mod jobticket;
 mod limit;
 mod limits;
@@ -23,6 +24,7 @@ use deserr::Deserr;
 use serde::Serialize;
 
 pub use changes::{KeyChange, changes, flatten};
+pub use http::HttpConfig;
 pub(crate) use jobticket::is_loopback;
 pub use jobticket::{Environment, JobTicket, Timeouts};
 pub use limit::Limit;
@@ -57,6 +59,9 @@ pub struct Config {
     /// The operational log.
     #[deserr(default)]
     pub log: LogConfig,
+    /// The endpoint for health and metrics; none where absent.
+    #[deserr(default)]
+    pub http: Option<HttpConfig>,
     /// What is kept in step with what.
     pub integrations: Vec<Integration>,
     /// The file it was read from.
@@ -216,6 +221,11 @@ impl Config {
     /// Folder of the request ledger.
     pub fn ledger_folder(&self) -> &std::path::Path {
         self.ledger_dir.as_deref().unwrap_or(&self.state_dir)
+    }
+
+    /// Where health and metrics are served, if they are.
+    pub fn endpoint(&self) -> Option<std::net::SocketAddr> {
+        self.http.map(|http| http.listen)
     }
 
     /// File of the audit log.

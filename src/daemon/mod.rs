@@ -3,6 +3,7 @@
 //! One loop does all of that, and the service manager's watchdog hears from this loop alone, so that a loop that hangs is restarted. The ticker only
 //! says that a minute has passed; [`schedule`](crate::schedule) decides what is due. The caller knows signals and gives them as a channel.
 
+mod http;
 mod job;
 mod notify;
 mod ticker;
@@ -22,6 +23,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::source::chain;
 use crate::store::{Store, StoreError};
 use crate::sync::{self, Context, RunReport, Secrets, off};
+use http::Monitor;
 use job::Job;
 use ticker::Ticker;
 
@@ -50,6 +52,16 @@ pub enum DaemonError {
     /// The state or the audit log.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The address of the endpoint cannot be used.
+    #[error(
+        "Health and metrics cannot be served on {address} ({cause}); is another program, or another instance, listening there? Correct http.listen"
+    )]
+    Http {
+        /// `http.listen`.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
     /// The ticker did not start, or is dead.
     #[error(
         "The ticker that drives the schedule {0}; the service ends, so that it is started anew"
@@ -98,18 +110,20 @@ pub async fn serve(
     user: String,
     mut wishes: mpsc::Receiver<Wish>,
 ) -> Result<(), DaemonError> {
-    let loaded = Loaded::new(config)?;
+    let loaded = Arc::new(Loaded::new(config)?);
     let store = off(|| Store::open(&loaded.config.state_dir, clock.clone()))?;
     let mut service = Service {
         since: clock.now(),
         last_tick: clock.now(),
         jobs: jobs(&loaded),
-        loaded: Arc::new(loaded),
+        monitor: Monitor::new(&loaded, &store, &clock),
+        loaded,
         store: Arc::new(store),
         path,
         clock,
         user,
     };
+    service.monitor.listen(service.loaded.config.endpoint())?;
     service.note_configuration()?;
     let mut ticker = Ticker::start()
         .await
@@ -136,6 +150,7 @@ struct Service {
     clock: Clock,
     user: String,
     jobs: Vec<Job>,
+    monitor: Monitor,
     /// When it began to look, or woke up.
     since: DateTime<Utc>,
     last_tick: DateTime<Utc>,
@@ -198,6 +213,7 @@ impl Service {
             self.since = now;
         }
         self.last_tick = now;
+        self.monitor.beat(now);
         for mut job in std::mem::take(&mut self.jobs) {
             let name = self.name(job.place).to_owned();
             match off(|| job.due(&self.store, &name, self.since, now)) {
@@ -218,6 +234,7 @@ impl Service {
 
     fn ended(&mut self, place: usize, result: Result<RunReport, JoinError>) {
         let name = self.name(place).to_owned();
+        self.monitor.ended(&name, &result);
         let now = self.clock.now();
         let (store, loaded) = (Arc::clone(&self.store), Arc::clone(&self.loaded));
         let job = &mut self.jobs[place];
@@ -236,6 +253,8 @@ impl Service {
                     "The configuration was not reloaded: state_dir cannot change while the service runs; restart it"
                 );
             }
+            // That is said already.
+            Ok(loaded) if !self.listens(&loaded) => {}
             Ok(loaded) => {
                 let mut new = jobs(&loaded);
                 let mut orphans = false;
@@ -256,6 +275,7 @@ impl Service {
                 }
                 self.jobs = new;
                 self.loaded = Arc::new(loaded);
+                self.monitor.loaded(&self.loaded);
                 tracing::info!("The configuration was reloaded");
                 if let Err(error) = self.note_configuration() {
                     tracing::error!("{}", chain(&error));
@@ -267,6 +287,18 @@ impl Service {
             ),
         }
         notify::ready(&self.status());
+    }
+
+    /// Listens where a new configuration says; whether that is possible.
+    fn listens(&mut self, loaded: &Loaded) -> bool {
+        let listens = self.monitor.listen(loaded.config.endpoint());
+        if let Err(error) = &listens {
+            tracing::error!(
+                "The configuration was not reloaded, and the old one stays in force: {}",
+                chain(error)
+            );
+        }
+        listens.is_ok()
     }
 
     fn note_configuration(&self) -> Result<(), StoreError> {
