@@ -30,10 +30,11 @@
 //! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `status` | how each integration stands, for the command `status` and the metrics | `clock`, `config`, `exit`, `source`, `store`, `sync` |
+//! | `metrics` | what the service counts and shows for Prometheus | `status`, `sync` |
 //! | `backup` | the commands `backup` and `restore` | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `store`, `sync`, `user` |
 //! | `commands` | the commands that look and decide, as text, document and exit code | `audit`, `cli`, `clock`, `config`, `decisions`, `exit`, `explain`, `roster`, `source`, `status`, `store`, `sync` |
 //! | `control` | how a command reaches the running service | `cli`, `config`, `decisions`, `digest`, `exit` |
-//! | `daemon` | schedule, watched folders, decisions, control socket, reload, drain; what the service manager is told | `audit`, `cli`, `clock`, `commands`, `config`, `control`, `crash`, `decisions`, `exit`, `schedule`, `source`, `store`, `sync`, `user` |
+//! | `daemon` | schedule, watched folders, decisions, control socket, reload, drain; what the service manager and the endpoint for health and metrics are told | `audit`, `cli`, `clock`, `commands`, `config`, `control`, `crash`, `decisions`, `exit`, `metrics`, `schedule`, `source`, `status`, `store`, `sync`, `user` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
@@ -61,6 +62,7 @@ pub mod exit;
 pub mod explain;
 pub mod guard;
 pub mod jobticket;
+pub mod metrics;
 pub mod plan;
 pub mod roster;
 pub mod sandbox;

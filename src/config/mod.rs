@@ -4,6 +4,7 @@
 //! is explained in `config.example.yaml`. Relative paths are relative to the file they stand in.
 
 mod changes;
+mod http;
 mod jobticket;
 mod limit;
 mod limits;
@@ -23,6 +24,7 @@ use deserr::Deserr;
 use serde::Serialize;
 
 pub use changes::{KeyChange, changes, flatten};
+pub use http::HttpConfig;
 pub(crate) use jobticket::is_loopback;
 pub use jobticket::{Environment, JobTicket, Timeouts};
 pub use limit::Limit;
@@ -60,6 +62,9 @@ pub struct Config {
     /// Where commands reach the running service.
     #[deserr(default)]
     pub control: ControlConfig,
+    /// The endpoint for health and metrics; none where absent.
+    #[deserr(default)]
+    pub http: Option<HttpConfig>,
     /// What is kept in step with what.
     pub integrations: Vec<Integration>,
     /// The file it was read from.
@@ -234,6 +239,11 @@ impl Config {
     pub fn control_socket(&self) -> PathBuf {
         let socket = self.control.socket.clone();
         socket.unwrap_or_else(|| self.state_dir.join("control.sock"))
+    }
+
+    /// Where health and metrics are served, if they are.
+    pub fn endpoint(&self) -> Option<std::net::SocketAddr> {
+        self.http.map(|http| http.listen)
     }
 
     /// File of the audit log.

@@ -4,6 +4,7 @@
 //! says that a minute has passed; [`schedule`](crate::schedule) decides what is due. The caller knows signals and gives them as a channel.
 
 mod control;
+mod http;
 mod job;
 mod notify;
 mod ticker;
@@ -26,6 +27,7 @@ use crate::source::chain;
 use crate::store::{ServiceLock, Store, StoreError};
 use crate::sync::{self, Context, RunReport, Secrets, off};
 use control::{Shared, Socket, Wanted};
+use http::Monitor;
 use job::Job;
 use ticker::Ticker;
 use watch::{Watches, is_watched};
@@ -71,6 +73,16 @@ pub enum DaemonError {
     /// The lock of the service in the state folder.
     #[error("The state folder cannot be used ({0})")]
     Lock(std::io::Error),
+    /// The address of the endpoint cannot be used.
+    #[error(
+        "Health and metrics cannot be served on {address} ({cause}); is another program, or another instance, listening there? Correct http.listen"
+    )]
+    Http {
+        /// `http.listen`.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
     /// The ticker did not start, or is dead.
     #[error(
         "The ticker that drives the schedule {0}; the service ends, so that it is started anew"
@@ -135,6 +147,7 @@ pub async fn serve(
         since: clock.now(),
         last_tick: clock.now(),
         jobs: jobs(&loaded),
+        monitor: Monitor::new(&loaded, &store, &clock),
         watches: Watches::start(&loaded, &store, &clock),
         loaded,
         current,
@@ -143,6 +156,7 @@ pub async fn serve(
         clock,
         user,
     };
+    service.monitor.listen(service.loaded.config.endpoint())?;
     service.note_configuration()?;
     let mut ticker = Ticker::start()
         .await
@@ -177,6 +191,7 @@ struct Service {
     user: String,
     jobs: Vec<Job>,
     watches: Watches,
+    monitor: Monitor,
     /// When it began to look, or woke up.
     since: DateTime<Utc>,
     last_tick: DateTime<Utc>,
@@ -260,6 +275,7 @@ impl Service {
             self.since = now;
         }
         self.last_tick = now;
+        self.monitor.beat(now);
         for mut job in std::mem::take(&mut self.jobs) {
             let name = self.name(job.place).to_owned();
             match off(|| job.due(&self.store, &self.loaded.audit, &name, self.since, now)) {
@@ -280,6 +296,7 @@ impl Service {
 
     fn ended(&mut self, place: usize, result: Result<RunReport, JoinError>) {
         let name = self.name(place).to_owned();
+        self.monitor.ended(&name, &result);
         let now = self.clock.now();
         let (store, loaded) = (Arc::clone(&self.store), Arc::clone(&self.loaded));
         let job = &mut self.jobs[place];
@@ -303,6 +320,8 @@ impl Service {
                     "The configuration was not reloaded: control.socket cannot change while the service runs; restart it"
                 );
             }
+            // That is said already.
+            Ok(loaded) if !self.listens(&loaded) => {}
             Ok(loaded) => {
                 let mut new = jobs(&loaded);
                 let mut orphans = false;
@@ -326,6 +345,7 @@ impl Service {
                 self.loaded = Arc::new(loaded);
                 self.current.send_replace(Arc::clone(&self.loaded));
                 self.watches = Watches::start(&self.loaded, &self.store, &self.clock);
+                self.monitor.loaded(&self.loaded);
                 tracing::info!("The configuration was reloaded");
                 if let Err(error) = self.note_configuration() {
                     tracing::error!("{}", chain(&error));
@@ -337,6 +357,18 @@ impl Service {
             ),
         }
         notify::ready(&self.status());
+    }
+
+    /// Listens where a new configuration says; whether that is possible.
+    fn listens(&mut self, loaded: &Loaded) -> bool {
+        let listens = self.monitor.listen(loaded.config.endpoint());
+        if let Err(error) = &listens {
+            tracing::error!(
+                "The configuration was not reloaded, and the old one stays in force: {}",
+                chain(error)
+            );
+        }
+        listens.is_ok()
     }
 
     fn note_configuration(&self) -> Result<(), StoreError> {

@@ -141,6 +141,7 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
             "ledger_dir",
             "path",
             "control",
+            "http",
             "base_url",
             "api_key_id",
             "api_key_secret",

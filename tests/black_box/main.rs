@@ -44,6 +44,7 @@ mod incidents;
 mod later_decisions;
 mod law;
 mod locks;
+mod metrics;
 mod output;
 mod output_audit;
 mod over_days;
