@@ -216,6 +216,7 @@ same 'the ledger that all share' "$(owner "$state/ledger/requests.db")" '600 job
 # It may write to no state but its own.
 configured "$state" /etc/jobticket-sync/north/config.yaml
 if systemctl restart "$instance"; then fail 'an instance wrote to the state of another'; fi
+logged 'ead-only' "$instance" || fail 'the instance failed of something else'
 configured "$state/north" /etc/jobticket-sync/north/config.yaml
 systemctl stop "$instance"
 
@@ -226,6 +227,16 @@ is ExecMainStatus 2 || fail 'the exit status is not 2'
 until_true is ActiveState failed
 logged 'nonsense' || fail 'the journal does not say what is wrong'
 until_true told "$unit has failed (exit-code, exit status 2)"
+
+say 'a mail in place of the line, as the example says it'
+printf '#!/bin/sh\ncat >/run/mail\n' >/usr/sbin/sendmail
+chmod 755 /usr/sbin/sendmail
+mkdir /etc/systemd/system/jobticket-sync-failed@.service.d
+sed -n 's/^#   //p' "$here/systemd/jobticket-sync-failed@.service" | sed -n '/^\[Service\]/,$p' >/etc/systemd/system/jobticket-sync-failed@.service.d/mail.conf
+systemctl daemon-reload
+if systemctl start "$unit"; then fail 'it started with a wrong configuration'; fi
+until_true grep -q '^See: ' /run/mail
+same 'the mail' "$(cat /run/mail)" "$(printf 'To: root\nSubject: %s has failed\n\nSee: journalctl -u %s' "$unit" "$unit")"
 
 if [ "$package" ]; then
     say 'an upgrade starts nothing that does not run'
