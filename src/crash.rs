@@ -42,6 +42,7 @@ pub(crate) fn point(_: &str) {}
 mod hooks {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::{Duration, Instant};
 
     tokio::task_local! {
         /// Of the task alone, so that one test's crash is no other's.
@@ -106,8 +107,10 @@ mod hooks {
             && point == name
         {
             std::fs::write(file, "").expect("the file of a pause can be made");
-            while std::fs::exists(file).unwrap_or(false) {
-                std::thread::sleep(std::time::Duration::from_millis(20));
+            // Not for ever, for a test that has failed removes nothing.
+            let end = Instant::now() + Duration::from_secs(60);
+            while std::fs::exists(file).unwrap_or(false) && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(20));
             }
         }
     }

@@ -35,6 +35,12 @@ impl Pause {
         wait_for("the pause", || self.file.exists());
     }
 
+    /// No run is there.
+    #[track_caller]
+    pub(crate) fn is_not_reached(&self) {
+        assert!(!self.file.exists(), "a run has come to the pause");
+    }
+
     /// Lets the run go on.
     pub(crate) fn is_over(&self) {
         std::fs::remove_file(&self.file).unwrap();

@@ -176,6 +176,22 @@ fn a_run_that_could_not_push_is_not_started_again_by_the_same_file() {
 }
 
 #[test]
+fn a_run_that_ends_before_it_reads_the_file_is_not_started_again_by_it() {
+    let jobticket = JobTicket::start();
+    let mut company = company(&jobticket);
+    company.integration = "    hrid_map: missing.csv\n".to_owned();
+    let mut service = Service::start(&company, &[]);
+    company.deliver_people("20261120", &people(5));
+    service.runs_end(&company, 1);
+    nothing_starts(&company);
+    // The next one has its turn.
+    company.deliver_people("20261121", &people(5));
+    service.runs_end(&company, 2);
+    service.stops();
+    assert_eq!(company.events("run_ended")[0]["outcome"], "misconfigured");
+}
+
+#[test]
 fn archiving_a_file_starts_no_other_run() {
     let jobticket = JobTicket::start();
     let mut company = company(&jobticket);
@@ -292,6 +308,7 @@ fn a_file_that_comes_while_a_run_is_in_progress_gets_the_next_run() {
     pause.is_over();
     service.runs_end(&company, 2);
     nothing_starts(&company);
+    pause.is_not_reached();
     service.stops();
     assert_eq!(
         triggers(&company),
@@ -318,6 +335,7 @@ fn a_file_that_a_scheduled_run_reads_starts_no_second_one() {
     pause.is_over();
     service.runs_end(&company, 1);
     nothing_starts(&company);
+    pause.is_not_reached();
     service.stops();
     assert_eq!(triggers(&company), ["schedule 2026-11-23 04:15 UTC"]);
     assert_eq!(jobticket.active().len(), 5);
