@@ -1,4 +1,6 @@
-//! The operational log on stderr, and the progress line that shares the terminal with it.
+//! The operational log, in the journal of systemd or on stderr, and the progress line that shares the terminal with it.
+
+mod journal;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex};
@@ -6,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use jobticket_sync::config::{LogConfig, LogFormat, LogLevel};
+use journal::Prioritised;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -96,19 +99,37 @@ pub(crate) fn start(config: LogConfig, progress: Progress) {
     let targets = Targets::new()
         .with_target("jobticket_sync", level)
         .with_default(level.min(LevelFilter::WARN));
+    let registry = tracing_subscriber::registry();
+    let wanted = journal::is_stderr();
+    // Whoever asks for JSON gets JSON.
+    if wanted
+        && config.format == LogFormat::Text
+        && let Some(layer) = journal::native()
+    {
+        registry.with(layer.with_filter(targets)).init();
+        return;
+    }
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(progress)
         .with_target(false);
-    let registry = tracing_subscriber::registry();
+    let prioritised = |inner| Prioritised { inner, wanted };
     match config.format {
-        LogFormat::Json => registry
-            .with(layer.json().flatten_event(true).with_filter(targets))
-            .init(),
+        LogFormat::Json => {
+            let layer = layer.json().flatten_event(true);
+            let layer = layer.map_event_format(|inner| Prioritised { inner, wanted });
+            registry.with(layer.with_filter(targets)).init();
+        }
         LogFormat::Text => {
             let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            registry
-                .with(layer.with_ansi(colours).with_filter(targets))
-                .init();
+            let layer = layer.with_ansi(colours).map_event_format(prioritised);
+            registry.with(layer.with_filter(targets)).init();
         }
     }
+}
+
+/// Says what is wrong on stderr, whether the log has begun or not.
+pub(crate) fn say(message: &str) {
+    let text = journal::error(&format!("jobticket-sync: {message}"));
+    // Where stderr is gone, there is nobody to be told.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }

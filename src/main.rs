@@ -49,7 +49,9 @@ fn main() -> ExitCode {
         let place = panic
             .location()
             .map_or_else(String::new, ToString::to_string);
-        eprintln!("jobticket-sync: internal error at {place}; please report this line");
+        logging::say(&format!(
+            "internal error at {place}; please report this line"
+        ));
     }));
     let exit = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -69,7 +71,7 @@ fn main() -> ExitCode {
 
 /// Says what is wrong on stderr.
 fn say(exit: Exit, message: &str) -> Exit {
-    eprintln!("jobticket-sync: {message}");
+    logging::say(message);
     exit
 }
 

@@ -166,6 +166,12 @@ done
 grep -q push_acknowledged "$state/audit.jsonl" || fail 'the approved push did not go out'
 [ -z "$(find "$state" ! -user jobticket-sync)" ] || fail 'root has left files in the state folder'
 
+say 'the journal has levels and fields'
+entry() { journalctl --no-pager -o json -t jobticket-sync JOBTICKET_INTEGRATION_NAME=acme "$@" | tail -n 1; }
+entry JOBTICKET_OUTCOME=pushed | grep -q '"JOBTICKET_EXIT_CODE":"0"' || fail 'the end of a run has no fields in the journal'
+entry JOBTICKET_OUTCOME=pushed | grep -q '"PRIORITY":"6"' || fail 'the end of a run has the wrong priority'
+entry -p warning | grep -q '"PRIORITY":"4".*Held\|Held.*"PRIORITY":"4"' || fail 'a hold is no warning in the journal'
+
 say 'kill -9: started anew by itself'
 configure
 old=$(property MainPID)
@@ -226,6 +232,7 @@ if systemctl start "$unit"; then fail 'it started with a wrong configuration'; f
 is ExecMainStatus 2 || fail 'the exit status is not 2'
 until_true is ActiveState failed
 logged 'nonsense' || fail 'the journal does not say what is wrong'
+journalctl --no-pager -o cat -p err -u "$unit" | grep -q nonsense || fail 'what is wrong is no error in the journal'
 until_true told "$unit has failed (exit-code, exit status 2)"
 
 say 'a mail in place of the line, as the example says it'

@@ -41,6 +41,7 @@ mod guard_runs;
 mod holds;
 mod hrid_map;
 mod incidents;
+mod journal;
 mod later_decisions;
 mod law;
 mod locks;
