@@ -34,10 +34,14 @@ fn many_runs_that_follow_each_other_stay_within_the_limit() {
     // Ten more fit into the window. The same credential at another address waits for its turn.
     let elsewhere = JobTicket::start();
     company.jobticket = company.jobticket.replace(&jobticket.url, &elsewhere.url);
+    let mut waited = Vec::new();
     for run in 1..=4 {
         company.deliver_people("20261120", &people(30 + run));
-        company.run_now().exits(0);
+        let ran = company.run(&["--run-now", "--output", "json"]).exits(0);
+        waited.push(ran.report()["rateLimitWaitMs"].as_u64().unwrap());
     }
+    assert_eq!(waited[..3], [0, 0, 0]);
+    assert!(waited[3] > 55_000, "{waited:?}");
     let attempts = company.events("push_attempt");
     let turn = start() + TimeDelta::seconds(60);
     assert!(attempts[..33].iter().all(|attempt| time_of(attempt) < turn));
