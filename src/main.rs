@@ -30,6 +30,10 @@ use jobticket_sync::user;
 use logging::Progress;
 use tokio::sync::mpsc;
 
+/// A service is idle most of its life, and after a large run it is to be small again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -52,6 +52,28 @@ fn approved_leavers_use_up_the_limit_for_whoever_comes_on_top_of_them() {
 }
 
 #[test]
+fn approved_leavers_with_an_explanation_use_up_the_limit_of_their_kind() {
+    let mut case = Case::leavers(4);
+    case.ended = (0..4)
+        .map(|number| (id(&format!("{number:05}")), false))
+        .collect();
+    case.limits = Limits {
+        explained_leavers: exactly(3),
+        ..lenient()
+    };
+    for hr_id in ["00000", "00001"] {
+        case.approve(1, hr_id, false);
+    }
+    let judged = case.judge();
+    assert_eq!(tripped(&judged), [Which::ExplainedLeavers]);
+    let gone: Vec<HrId> = case.gone().into_iter().collect();
+    assert_eq!(gone, [id("00000"), id("00001")]);
+    // One fewer on top of them, and all go.
+    case.limits.explained_leavers = exactly(4);
+    assert_eq!(case.gone().len(), 4);
+}
+
+#[test]
 fn approved_joiners_use_up_the_limit_on_joiners() {
     let mut case = Case::new(&people(0..9, "A"), &people(0..15, "A"));
     case.approve(4, "00009", false);
