@@ -96,7 +96,10 @@ configured() {
         -e 's|folder: examples/drop|folder: /srv/hr-export|' \
         "$here/config.example.yaml" >"$2"
 }
-configure() { configured "$state" /etc/jobticket-sync/config.yaml; }
+configure() {
+    configured "$state" /etc/jobticket-sync/config.yaml
+    sed -i 's|^# control: |control: |' /etc/jobticket-sync/config.yaml
+}
 configure
 mkdir -p "/etc/systemd/system/$unit.d"
 cat >"/etc/systemd/system/$unit.d/site.conf" <<'D'
@@ -157,8 +160,17 @@ done
 grep -q hold_opened "$state/audit.jsonl" || fail 'the first push was not held'
 until_true sh -c "systemctl show --value -p StatusText $unit | grep -q 'HOLD 1'"
 
-say 'an approval is acted on within a minute'
-"$program" approve 1 --yes --reason 'the first push' || fail 'the approval'
+say 'an approval by an unprivileged member of the group is acted on within a minute; a stranger may not even look'
+same 'the socket' "$(owner /run/jobticket-sync/control.sock)" '660 jobticket-sync jobticket-approvers'
+useradd --system --no-create-home --groups jobticket-approvers hr-desk
+useradd --system --no-create-home stranger
+if setpriv --reuid=stranger --regid=stranger --init-groups "$program" holds >/run/stranger 2>&1; then fail 'a stranger may look at holds'; fi
+grep -q 'does not let this user in' /run/stranger || fail 'a stranger does not hear why'
+by_hr() { setpriv --reuid=hr-desk --regid=hr-desk --init-groups "$program" "$@"; }
+by_hr status | grep -q 'HOLD 1' || fail 'the status at the socket does not show the hold'
+by_hr holds show 1 | grep -q 'approve 1' || fail 'the hold at the socket'
+by_hr approve 1 --yes --reason 'the first push' || fail 'the approval'
+grep -q '"decision":"approve".*"user":"hr-desk"' "$state/audit.jsonl" || fail 'the audit log does not name who approved'
 for _ in $(seq 700); do
     if grep -q push_acknowledged "$state/audit.jsonl"; then break; fi
     sleep 0.1

@@ -409,7 +409,7 @@ impl Service {
                     None => format!("{name}: no scheduled run"),
                 }
             };
-            if let Ok(holds) = off(|| self.store.hold_ids(&job.target))
+            if let Ok(holds) = off(|| self.store.open_holds(&job.target))
                 && !holds.is_empty()
             {
                 let ids: Vec<String> = holds.iter().map(ToString::to_string).collect();

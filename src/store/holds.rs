@@ -184,11 +184,11 @@ pub struct Decision<'d> {
 }
 
 impl Store {
-    /// The numbers of the holds of a target that are not over, without their people, who may be many.
-    pub fn hold_ids(&self, target: &Target) -> Result<Vec<u64>, StoreError> {
+    /// The numbers of the holds of a target in which somebody has to decide, without their people, who may be many.
+    pub fn open_holds(&self, target: &Target) -> Result<Vec<u64>, StoreError> {
         let connection = self.lock();
         let mut select = connection.prepare_cached(
-            "SELECT id FROM hold WHERE target = ?1 AND state <> 'over' ORDER BY id",
+            "SELECT id FROM hold WHERE target = ?1 AND state = 'open' ORDER BY id",
         )?;
         let ids = select.query_map([target.as_str()], |row| row.get(0))?;
         Ok(ids.collect::<Result<_, _>>()?)

@@ -98,6 +98,7 @@ fn it_acts_on_a_decision_at_the_next_tick_and_shows_the_hold_until_then() {
     assert!(service.heard[0].contains("HOLD 1"), "{:?}", service.heard);
     approved(&company, "1", &[]);
     service.runs_end(&company, 3);
+    service.hears(|message| message.contains("STATUS=acme: no scheduled run\n"));
     service.stops();
     assert_eq!(jobticket.active().len(), 17);
     let started = company.events("run_started");
