@@ -4,6 +4,7 @@
 //! is going on, with questions, and in the end with a text or an error and the exit code. Both sides are of one version, or nothing is done.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -19,16 +20,25 @@ use crate::exit::Exit;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
-    /// The version of the program.
-    pub(crate) version: String,
+    /// The version of the program; read by itself before the rest.
+    #[serde(rename = "version")]
+    pub(crate) _version: String,
     /// The login user, as the program sees it. Only root, and the user of the service itself, are believed.
     pub(crate) user: String,
     /// How the program is called, for commands to go on with.
     pub(crate) program: String,
+    /// The state folder that the program means.
+    pub(crate) state: PathBuf,
     /// Identifies the configuration, as the program has read it.
     pub(crate) configuration: String,
     /// The command line.
     pub(crate) cli: Cli,
+}
+
+/// What is understood of a request of any version.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Versioned {
+    pub(crate) version: String,
 }
 
 /// The same, to be sent.
@@ -37,6 +47,7 @@ struct Sent<'s> {
     version: &'s str,
     user: &'s str,
     program: &'s str,
+    state: &'s Path,
     configuration: String,
     cli: &'s Cli,
 }
@@ -141,6 +152,7 @@ pub async fn ask_service(
         version: VERSION,
         user,
         program,
+        state: &config.state_dir,
         configuration: mark(config),
         cli,
     };

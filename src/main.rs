@@ -63,7 +63,12 @@ fn main() -> ExitCode {
             .enable_all()
             .build();
         match runtime {
-            Ok(runtime) => runtime.block_on(dispatch(cli)),
+            Ok(runtime) => {
+                let exit = runtime.block_on(dispatch(cli));
+                // A file server that hangs may hold a thread for ever.
+                runtime.shutdown_timeout(Duration::from_secs(2));
+                exit
+            }
             Err(error) => say(
                 Exit::Unexpected,
                 &format!("The program cannot start its threads: {error}"),

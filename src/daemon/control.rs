@@ -3,7 +3,7 @@
 //! The kernel says who is at the other end. Root, and the user of the service, may name the login user behind them, for they could write to the state anyway.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::Loaded;
 use crate::cli::{Cli, Command};
 use crate::clock::Clock;
 use crate::commands::{self, Called};
-use crate::control::{Line, Request, VERSION, is_for_service, mark, send};
+use crate::control::{Line, Request, VERSION, Versioned, is_for_service, mark, send};
 use crate::decisions::{Answer, Said};
 use crate::exit::Exit;
 use crate::store::Store;
@@ -35,6 +35,8 @@ const LONGEST_REQUEST: u64 = 64 * 1024;
 const REQUEST_WITHIN: Duration = Duration::from_secs(5);
 /// A question that nobody answers for so long is answered with no.
 const ANSWER_WITHIN: Duration = Duration::from_secs(600);
+/// Whoever asks reads each line of the answer in this time, or hears no more.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 /// So long whoever is connected when the service stops hears of it.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -65,12 +67,19 @@ pub(super) struct Shared {
 /// The socket, which goes when the service does.
 pub(super) struct Socket {
     listener: UnixListener,
-    pub(super) path: PathBuf,
+    path: PathBuf,
+    inode: u64,
 }
 
 impl Socket {
-    /// Makes the socket. What lies there already is of a service that is no more: the caller has made sure that this is the only one.
+    /// Makes the socket. What lies there and answers nobody is of a service that is no more.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                "another service answers there",
+            ));
+        }
         // It has its permissions before it has its name.
         let mut new = path.as_os_str().to_owned();
         new.push(".new");
@@ -81,10 +90,12 @@ impl Socket {
         }
         let listener = UnixListener::bind(&new)?;
         std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o660))?;
+        let inode = std::fs::symlink_metadata(&new)?.ino();
         std::fs::rename(&new, path)?;
         Ok(Self {
             listener,
             path: path.to_owned(),
+            inode,
         })
     }
 
@@ -120,7 +131,10 @@ impl Socket {
                 }
             }
         }
-        let _ = std::fs::remove_file(&self.path);
+        // Another service may have taken the name meanwhile.
+        if std::fs::symlink_metadata(&self.path).is_ok_and(|of| of.ino() == self.inode) {
+            let _ = std::fs::remove_file(&self.path);
+        }
         let all = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(FAREWELL, all).await;
     }
@@ -136,21 +150,18 @@ async fn connection(stream: UnixStream, shared: Shared) -> io::Result<()> {
     timeout(REQUEST_WITHIN, read).await??;
     let (lines, queue) = mpsc::unbounded_channel();
     let writer = tokio::spawn(write(to, queue));
-    let end = match serde_json::from_str::<Request>(&line) {
-        Ok(request) if request.version == VERSION => {
+    let version = serde_json::from_str::<Versioned>(&line).map(|of| of.version);
+    let end = match (version, serde_json::from_str::<Request>(&line)) {
+        (Ok(version), Ok(request)) if version == VERSION => {
             answer(request, peer, from, &lines, &shared).await
         }
-        other => {
-            // A version that is not ours may say what we do not understand.
-            let version = other.map(|request| request.version).ok();
-            let version = version.unwrap_or_else(|| "of another version".to_owned());
-            Line::wrong((
-                Exit::Unexpected,
-                format!(
-                    "The running service is version {VERSION}, and this program is {version}; restart the service, and nothing was done"
-                ),
-            ))
-        }
+        (version, _) => Line::wrong((
+            Exit::Unexpected,
+            format!(
+                "The running service is version {VERSION}, and this program is {}; restart the service, and nothing was done",
+                version.unwrap_or_else(|_| "of another version".to_owned())
+            ),
+        )),
     };
     let _ = lines.send(end);
     drop(lines);
@@ -161,7 +172,7 @@ async fn connection(stream: UnixStream, shared: Shared) -> io::Result<()> {
 /// Writes what is said until nothing more will be. That nobody reads it stops nothing.
 async fn write(mut to: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Line>) {
     while let Some(line) = queue.recv().await {
-        if send(&mut to, &line).await.is_err() {
+        if !matches!(timeout(READ_WITHIN, send(&mut to, &line)).await, Ok(Ok(()))) {
             return;
         }
     }
@@ -189,11 +200,22 @@ async fn answer(
         user,
         program,
         cli,
+        state,
         configuration,
         ..
     } = request;
     let user = caller(peer, user);
     let loaded = Arc::clone(&shared.loaded.borrow());
+    if state != loaded.config.state_dir {
+        return Line::wrong((
+            Exit::Configuration,
+            format!(
+                "The service at this socket works on {}, and the configuration of this program names {}; give each its own control.socket. Nothing was done",
+                loaded.config.state_dir.display(),
+                state.display()
+            ),
+        ));
+    }
     if !is_for_service(&cli) {
         return Line::wrong((
             Exit::Configuration,
@@ -235,7 +257,7 @@ async fn answer(
         called.command(command).await
     } else {
         let names = chosen.iter().map(|one| one.name.clone()).collect();
-        runs(&cli, names, (&user, &program), &stage, shared).await
+        runs(&cli, names, (&user, &program), (from, &stage), shared).await
     };
     match done {
         Ok(said) => Line::said(said, cli.output),
@@ -271,7 +293,7 @@ async fn runs(
     cli: &Cli,
     names: Vec<String>,
     (user, program): (&str, &str),
-    stage: &(dyn Fn(&str) + Send + Sync),
+    (mut from, stage): (BufReader<OwnedReadHalf>, &(dyn Fn(&str) + Send + Sync)),
     shared: &Shared,
 ) -> Result<Said, (Exit, String)> {
     let mut reports = Vec::new();
@@ -299,6 +321,7 @@ async fn runs(
         let patience = tokio::time::sleep(Duration::from_secs(cli.wait));
         tokio::pin!(patience);
         let mut begun = false;
+        stage("waiting for its turn");
         let report = loop {
             tokio::select! {
                 Some(what) = told.recv() => {
@@ -306,6 +329,8 @@ async fn runs(
                     stage(&what);
                 }
                 report = &mut replied => break report.map_err(|_| ends())?,
+                // The asker says nothing more: this is the end of the connection, and what has not begun is taken back.
+                _ = from.read_u8(), if !begun => return Err(ends()),
                 () = &mut patience, if !begun => {
                     return Err((
                         Exit::Busy,

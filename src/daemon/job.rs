@@ -47,6 +47,8 @@ pub(super) struct Running {
     pub(super) task: JoinHandle<RunReport>,
     pub(super) trigger: String,
     scheduled: Option<DateTime<Utc>>,
+    /// Whether it pushes nothing, so that what is due meanwhile comes after it.
+    dry_run: bool,
     /// The new files that were there when it began.
     news: News,
     stage: Arc<Mutex<String>>,
@@ -65,6 +67,17 @@ impl Running {
         let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         stage.starts_with(PUSHING)
     }
+}
+
+/// What makes the service look whether something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// A minute has passed.
+    Tick,
+    /// Something has come in: a new file, or somebody who wants a run.
+    News,
+    /// A run has ended. What that run should have taken care of does not start the next one at once, or they would follow each other without a pause.
+    Ended,
 }
 
 /// Why a run starts.
@@ -105,14 +118,21 @@ impl Job {
         }
     }
 
+    /// Takes over from before a reload what is in progress and what waits.
+    pub(super) fn go_on_from(&mut self, old: Self) {
+        self.running = old.running;
+        self.wanted = old.wanted;
+        self.retry = old.retry.filter(|_| self.schedule.is_some());
+    }
+
     /// What is to be run now. What passed without a run is told and remembered.
     pub(super) fn due(
         &mut self,
         store: &Store,
         audit: &AuditFile,
         name: &str,
-        since: DateTime<Utc>,
-        now: DateTime<Utc>,
+        (since, now): (DateTime<Utc>, DateTime<Utc>),
+        occasion: Occasion,
     ) -> Result<Option<Reason>, StoreError> {
         let paused = self.is_paused(store, now)?;
         if let Some(schedule) = &self.schedule {
@@ -154,13 +174,16 @@ impl Job {
             && at <= now
         {
             self.retry = None;
-            let trigger = format!("schedule {}, tried again", minute(scheduled));
+            let again = if at == scheduled { "" } else { ", tried again" };
+            let trigger = format!("schedule {}{again}", minute(scheduled));
             return Ok(Some(Reason::of(trigger, Some(scheduled))));
         }
-        if let Some(trigger) = self.news.trigger(store, &self.target)? {
+        if occasion != Occasion::Ended
+            && let Some(trigger) = self.news.trigger(store, &self.target)?
+        {
             return Ok(Some(Reason::of(trigger, None)));
         }
-        let decided = store.decided_since_last_run(&self.target)?;
+        let decided = occasion == Occasion::Tick && store.decided_since_last_run(&self.target)?;
         Ok(decided.then(|| Reason::of("decision".to_owned(), None)))
     }
 
@@ -184,10 +207,12 @@ impl Job {
         if let Some(missed) = due.missed {
             notes.push(told(name, missed, "nothing was scheduling then"));
         }
-        let why_not = if self.running.is_some() {
-            Some("the run before it is still in progress")
+        let after_it = self.running.as_ref().is_some_and(|running| running.dry_run);
+        let why_not = if paused {
+            Some("the integration is paused")
         } else {
-            paused.then_some("the integration is paused")
+            (self.running.is_some() && !after_it)
+                .then_some("the run before it is still in progress")
         };
         if let Some((run, why_not)) = due.run.zip(why_not) {
             let missed = Missed {
@@ -212,6 +237,10 @@ impl Job {
             store.flush(audit)?;
         }
         self.retry = None;
+        if let Some(run) = due.run.filter(|_| after_it && !paused) {
+            self.retry = Some((run, run));
+            return Ok(None);
+        }
         let late = if due.made_up { ", made up" } else { "" };
         let run = due.run.filter(|_| why_not.is_none());
         Ok(run.map(|run| Reason::of(format!("schedule {}{late}", minute(run)), Some(run))))
@@ -241,10 +270,12 @@ impl Job {
             // A run by hand of another process may be at it; the next tick looks again.
             wait: Duration::from_secs(60),
             accept_clock: asked.is_some_and(|asked| asked.accept_clock),
-            by_hand: std::mem::take(&mut self.fresh) || asked.is_some(),
+            by_hand: self.fresh || asked.is_some(),
             resync: asked.is_some_and(|asked| asked.resync),
             stopping: Arc::clone(&stopping),
         };
+        let dry_run = options.dry_run;
+        self.fresh &= dry_run;
         let (loaded, store, clock, user, place, now_at) = (
             Arc::clone(loaded),
             Arc::clone(store),
@@ -282,6 +313,7 @@ impl Job {
             task,
             trigger,
             scheduled,
+            dry_run,
             news: std::mem::take(&mut self.news),
             stage,
             stopping,
@@ -311,12 +343,14 @@ impl Job {
                 let schedule = self.schedule.as_ref().filter(|_| waits);
                 if let Some((schedule, scheduled)) = schedule.zip(running.scheduled) {
                     self.try_again(name, schedule.try_again_at(name, scheduled, now), scheduled);
-                } else if !waits && !report.sources.is_empty() {
+                } else if !waits && !running.dry_run && !report.sources.is_empty() {
                     // What an earlier run has waited for is there.
                     self.retry = None;
                 }
-                if matches!(report.ending, Ending::Busy { .. }) {
-                    // A run by hand had its turn; whether it has seen these files, the store knows.
+                let turned_away =
+                    matches!(report.ending, Ending::Busy { .. } | Ending::Paused { .. });
+                if running.dry_run || turned_away {
+                    // Another run has its turn, or this one was none; whether these files were seen, the store knows.
                     self.news.restore(running.news);
                 }
                 Ok(())

@@ -28,7 +28,7 @@ use crate::store::{ServiceLock, Store, StoreError};
 use crate::sync::{self, Context, RunReport, Secrets, off};
 use control::{Shared, Socket, Wanted};
 use http::Monitor;
-use job::Job;
+use job::{Job, Occasion, Running};
 use ticker::Ticker;
 use watch::{Watches, is_watched};
 
@@ -147,6 +147,7 @@ pub async fn serve(
         since: clock.now(),
         last_tick: clock.now(),
         jobs: jobs(&loaded),
+        orphans: Vec::new(),
         monitor: Monitor::new(&loaded, &store, &clock),
         watches: Watches::start(&loaded, &store, &clock),
         loaded,
@@ -190,6 +191,8 @@ struct Service {
     clock: Clock,
     user: String,
     jobs: Vec<Job>,
+    /// Runs of integrations that a reload has taken out.
+    orphans: Vec<Running>,
     watches: Watches,
     monitor: Monitor,
     /// When it began to look, or woke up.
@@ -207,7 +210,7 @@ impl Service {
         let pings = notify::watchdog();
         let mut ping = Instant::now();
         let mut silence = Instant::now() + SILENCE;
-        self.look();
+        self.look(Occasion::Tick);
         loop {
             let wake = pings.map_or(silence, |_| ping.min(silence));
             tokio::select! {
@@ -220,25 +223,25 @@ impl Service {
                 },
                 (place, result) = ended(&mut self.jobs) => {
                     self.ended(place, result);
-                    self.look();
+                    self.look(Occasion::Ended);
                 }
                 Some(wanted) = wants.recv() => {
                     self.want(wanted);
-                    self.look();
+                    self.look(Occasion::News);
                 }
                 Some(found) = self.watches.found() => {
                     let job = self.jobs.iter_mut().find(|job| job.place == found.place);
                     if let Some(job) = job {
                         job.news.add(found);
                     }
-                    self.look();
+                    self.look(Occasion::News);
                 }
                 tick = ticker.tick() => {
                     if tick.is_none() {
                         return Err(DaemonError::Ticker("has ended".to_owned()));
                     }
                     silence = Instant::now() + SILENCE;
-                    self.look();
+                    self.look(Occasion::Tick);
                 }
                 () = sleep_until(wake) => {
                     if Instant::now() >= silence {
@@ -269,16 +272,18 @@ impl Service {
     }
 
     /// Starts what is due.
-    fn look(&mut self) {
+    fn look(&mut self, occasion: Occasion) {
+        self.orphans.retain(|running| !running.task.is_finished());
         let now = self.clock.now();
         if now - self.last_tick > ASLEEP {
             self.since = now;
         }
         self.last_tick = now;
         self.monitor.beat(now);
+        let times = (self.since, now);
         for mut job in std::mem::take(&mut self.jobs) {
             let name = self.name(job.place).to_owned();
-            match off(|| job.due(&self.store, &self.loaded.audit, &name, self.since, now)) {
+            match off(|| job.due(&self.store, &self.loaded.audit, &name, times, occasion)) {
                 Ok(Some(reason)) => {
                     job.start(reason, &self.loaded, &self.store, &self.clock, &self.user);
                 }
@@ -324,21 +329,22 @@ impl Service {
             Ok(loaded) if !self.listens(&loaded) => {}
             Ok(loaded) => {
                 let mut new = jobs(&loaded);
-                let mut orphans = false;
                 for old in std::mem::take(&mut self.jobs) {
                     let same = new.iter_mut().find(|job| job.target == old.target);
                     if let Some(job) = same {
-                        job.running = old.running;
-                        job.wanted = old.wanted;
+                        job.go_on_from(old);
                     } else if let Some(running) = old.running {
                         // Its integration is gone from the configuration; it may end at its next safe point.
                         running.stop();
-                        orphans = true;
+                        tracing::info!(
+                            "A run of an integration that was taken out stops at its next safe point"
+                        );
+                        self.orphans.push(running);
                     }
                 }
-                if orphans {
+                if self.jobs_in(&new) {
                     tracing::info!(
-                        "A run of an integration that was taken out stops at its next safe point"
+                        "A run in progress goes on as it was started; the next one has the new configuration"
                     );
                 }
                 self.jobs = new;
@@ -382,6 +388,11 @@ impl Service {
         };
         sync::note_configuration(&context)?;
         off(|| self.store.flush(&self.loaded.audit))
+    }
+
+    /// Whether a run is in progress.
+    fn jobs_in(&self, jobs: &[Job]) -> bool {
+        jobs.iter().any(|job| job.running.is_some())
     }
 
     /// In a line: each integration's next run, and what waits for a person.
@@ -429,7 +440,11 @@ impl Service {
             }
         }
         let grace = Instant::now() + GRACE;
-        while self.jobs.iter().any(|job| job.running.is_some()) {
+        loop {
+            self.orphans.retain(|running| !running.task.is_finished());
+            if self.orphans.is_empty() && self.jobs.iter().all(|job| job.running.is_none()) {
+                return;
+            }
             let look_again = Instant::now() + Duration::from_millis(500);
             tokio::select! {
                 (place, result) = ended(&mut self.jobs) => self.ended(place, result),
@@ -438,10 +453,9 @@ impl Service {
             if Instant::now() < grace {
                 continue;
             }
-            for job in &mut self.jobs {
-                if let Some(running) = &job.running
-                    && !running.is_pushing()
-                {
+            let running = self.jobs.iter().filter_map(|job| job.running.as_ref());
+            for running in running.chain(&self.orphans) {
+                if !running.is_pushing() {
                     running.task.abort();
                 }
             }

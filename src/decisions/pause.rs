@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Desk, NotDecided, Said, Words, keep, notes, refused};
 use crate::config::Integration;
 use crate::exit::Exit;
-use crate::store::{Fact, Pause};
+use crate::store::{Fact, Pause, RunLock};
 use crate::sync::target_of;
 
 fn named<'d>(desk: &Desk<'d>, name: &str) -> Result<&'d Integration, NotDecided> {
@@ -46,9 +46,15 @@ pub fn pause(
         &notes(integration, vec![told.into()]),
     )?;
     desk.log()?;
+    let target = target_of(integration);
+    let running = if RunLock::is_taken(&desk.config.state_dir, &target) {
+        " A run in progress ends at its next safe point; only a push that is on its way already cannot be taken back."
+    } else {
+        ""
+    };
     Ok(Said {
         text: format!(
-            "{name} is paused until {until}: nothing of it is read or pushed, and joiners and leavers wait. `{} resume {name} --reason TEXT` ends that; a dry run goes on working\n",
+            "{name} is paused until {until}: nothing of it is read or pushed, and joiners and leavers wait.{running} `{} resume {name} --reason TEXT` ends that; a dry run goes on working\n",
             desk.program
         ),
         json: json!({

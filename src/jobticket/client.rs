@@ -1,6 +1,7 @@
 //! Sends requests: one place for the gate, the time limits, the reading of statuses, and the decision to try again.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -45,6 +46,7 @@ pub struct Client<G> {
     gate: G,
     clock: Clock,
     requests: AtomicU32,
+    stopping: Arc<AtomicBool>,
 }
 
 /// One attempt of a push, for the audit log.
@@ -132,6 +134,7 @@ impl<G: RequestGate> Client<G> {
             gate,
             clock,
             requests: AtomicU32::new(0),
+            stopping: Arc::default(),
         })
     }
 
@@ -214,7 +217,27 @@ impl<G: RequestGate> Client<G> {
                 last.as_ref()
                     .map_or_else(String::new, |answer| answer.outcome.to_string())
             );
-            self.clock.sleep(wait).await;
+            tokio::select! {
+                () = self.clock.sleep(wait) => {}
+                () = self.is_stopped() => {}
+            }
+            if self.stopping.load(Ordering::Relaxed)
+                && let Some(answer) = last
+            {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Makes no further attempt once this is set: whoever waits for the answer to a call gets that of the last one.
+    pub fn stops_with(&mut self, stopping: Arc<AtomicBool>) {
+        self.stopping = stopping;
+    }
+
+    /// Ends when it is to stop.
+    async fn is_stopped(&self) {
+        while !self.stopping.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 

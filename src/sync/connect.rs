@@ -3,6 +3,8 @@
 //! Made only when the first request is due: a run in which nothing changed opens no connection and starts no sandbox.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -121,6 +123,11 @@ impl Link {
     /// How long requests have waited for the rate limit, milliseconds.
     pub fn waited_ms(&self) -> u64 {
         super::millis(self.client.gate().waited())
+    }
+
+    /// Makes no further attempts once this is set.
+    pub fn stops_with(&mut self, stopping: Arc<AtomicBool>) {
+        self.client.stops_with(stopping);
     }
 
     /// Ends the sandbox, if there is one; its state is on disk then.

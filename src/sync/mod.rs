@@ -356,12 +356,12 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// A safe point: where the service is to stop, the run ends here.
+    /// A safe point: where the service is to stop, or somebody has paused the integration, the run ends here.
     fn may_go_on(&self) -> Result<(), Stop> {
         if self.options.stopping.load(Ordering::Relaxed) {
             return Err(Stop::Stopped);
         }
-        Ok(())
+        self.is_not_paused()
     }
 
     /// Everything from the clock to the read-back.

@@ -65,7 +65,7 @@ impl Run<'_> {
                 secrets,
                 ..
             } = self;
-            let link = connect(
+            let mut link = connect(
                 context.config,
                 integration,
                 secrets,
@@ -73,6 +73,7 @@ impl Run<'_> {
                 Some(&folder),
             )
             .await?;
+            link.stops_with(std::sync::Arc::clone(&self.options.stopping));
             self.keep_credential(&link)?;
             self.link = Some(link);
         }

@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 use serde_json::json;
 
+use crate::daemon_runs::{Pause, wait_for};
 use crate::deciding::{approved, as_json, decided, without_last};
 use crate::service::Service;
 use crate::support::{Company, JobTicket, Ran, people};
@@ -283,6 +284,108 @@ fn a_paused_integration_pushes_nothing_until_it_is_resumed_or_the_day_is_over() 
     company.run_now().exits(3).says("PAUSED");
     "2026-11-25T00:00:00Z".clone_into(&mut company.now);
     company.run_now().exits(0).says("joiners: 1");
+}
+
+#[test]
+fn a_pause_stops_a_run_in_progress_before_it_pushes() {
+    let jobticket = JobTicket::start();
+    let mut company = company(&jobticket);
+    BEFORE.clone_into(&mut company.now);
+    let pause = Pause::at(&company, "pulled");
+    let mut service = Service::start(&company, &[pause.variable()]);
+    pause.is_reached();
+    decided(&company, &["pause", "acme", "--until", "2026-11-24"])
+        .says("A run in progress ends at its next safe point");
+    pause.is_over();
+    service.runs_end(&company, 1);
+    service.stops();
+    assert!(jobticket.pushes().is_empty());
+    assert_eq!(company.events("run_ended")[0]["outcome"], "paused");
+}
+
+#[test]
+fn what_is_due_while_somebody_looks_ahead_comes_after_that() {
+    let jobticket = JobTicket::start();
+    let mut company = company(&jobticket);
+    BEFORE.clone_into(&mut company.now);
+    let pause = Pause::at(&company, "pulled");
+    let mut service = Service::start(&company, &[pause.variable()]);
+    let look = company
+        .command(&["--run-now", "--dry-run"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    pause.is_reached();
+    service.hears(|message| message.contains("STATUS=acme: running"));
+    wait_for("the scheduled time", || {
+        let now = as_json(&company, &["status"]);
+        now["at"].as_str().unwrap() > "2026-11-23T04:15:03"
+    });
+    pause.is_over();
+    assert!(look.wait_with_output().unwrap().status.success());
+    // The run that was due.
+    pause.is_reached();
+    pause.is_over();
+    service.hears(|message| message.contains("next run Tue 2026-11-24"));
+    service.stops();
+    assert_eq!(jobticket.pushes().len(), 1);
+    assert!(company.events("schedule_missed").is_empty());
+    let started = company.events("run_started");
+    let triggers: Vec<_> = started.iter().map(|line| &line["trigger"]).collect();
+    assert_eq!(triggers, ["--run-now", "schedule 2026-11-23 04:15 UTC"]);
+}
+
+#[test]
+fn a_run_that_was_asked_for_and_is_not_waited_for_any_more_is_not_made() {
+    let jobticket = JobTicket::start();
+    let mut company = company(&jobticket);
+    BEFORE.clone_into(&mut company.now);
+    let pause = Pause::at(&company, "pulled");
+    let service = Service::start(&company, &[pause.variable()]);
+    pause.is_reached();
+    let mut asked = company.command(&["--run-now", "--resync"]).spawn().unwrap();
+    let socket = company.path("state/control.sock");
+    wait_for("the question", || socket_has_peer(&socket));
+    asked.kill().unwrap();
+    asked.wait().unwrap();
+    // The service has seen the end of that connection once it has answered a later one.
+    company.run(&["holds"]).exits(0);
+    pause.is_over();
+    wait_for("the push", || {
+        !company.events("push_acknowledged").is_empty()
+    });
+    service.stops();
+    assert_eq!(company.events("run_started").len(), 1);
+}
+
+/// Whether a program is connected to a socket.
+fn socket_has_peer(socket: &Path) -> bool {
+    let all = std::fs::read_to_string("/proc/net/unix").unwrap();
+    let name = socket.with_extension("sock.new");
+    // The listener, and its end of the connection.
+    let path = name.to_str().unwrap();
+    all.lines().filter(|line| line.ends_with(path)).count() > 1
+}
+
+#[test]
+fn a_service_works_for_no_other_state_and_takes_no_socket_that_another_answers_at() {
+    let (one, mut other) = (company(&JobTicket::start()), company(&JobTicket::start()));
+    let service = Service::start(&one, &[]);
+    let socket = one.path("state/control.sock");
+    other.top = format!("control: {{socket: {}}}\n", socket.display());
+    let pause = ["pause", "acme", "--until", "2026-12-24", "--reason", "x"];
+    other
+        .run(&pause)
+        .exits(2)
+        .says("works on")
+        .says(one.path("state").to_str().unwrap());
+    other
+        .run(&[])
+        .exits(2)
+        .says("another service answers there");
+    one.run(&["holds"]).exits(0);
+    service.stops();
+    assert!(one.events("decision").is_empty());
 }
 
 /// The program as somebody who is neither root nor the user of the service, if this test may do that.
