@@ -257,7 +257,7 @@ async fn answer(
         called.command(command).await
     } else {
         let names = chosen.iter().map(|one| one.name.clone()).collect();
-        runs(&cli, names, (&user, &program), (from, &stage), shared).await
+        runs(&cli, names, (&user, &program), from, &stage, shared).await
     };
     match done {
         Ok(said) => Line::said(said, cli.output),
@@ -293,7 +293,8 @@ async fn runs(
     cli: &Cli,
     names: Vec<String>,
     (user, program): (&str, &str),
-    (mut from, stage): (BufReader<OwnedReadHalf>, &(dyn Fn(&str) + Send + Sync)),
+    mut from: BufReader<OwnedReadHalf>,
+    stage: &(dyn Fn(&str) + Send + Sync),
     shared: &Shared,
 ) -> Result<Said, (Exit, String)> {
     let mut reports = Vec::new();

@@ -342,7 +342,7 @@ impl Service {
                         self.orphans.push(running);
                     }
                 }
-                if self.jobs_in(&new) {
+                if new.iter().any(|job| job.running.is_some()) {
                     tracing::info!(
                         "A run in progress goes on as it was started; the next one has the new configuration"
                     );
@@ -388,11 +388,6 @@ impl Service {
         };
         sync::note_configuration(&context)?;
         off(|| self.store.flush(&self.loaded.audit))
-    }
-
-    /// Whether a run is in progress.
-    fn jobs_in(&self, jobs: &[Job]) -> bool {
-        jobs.iter().any(|job| job.running.is_some())
     }
 
     /// In a line: each integration's next run, and what waits for a person.
