@@ -116,7 +116,7 @@ pub enum ControlError {
     NotAdmitted(String),
     /// The connection broke.
     #[error(
-        "The connection to the service at {socket} broke ({cause}); a run that it had begun goes on there, and a decision counts if the audit log has it"
+        "The connection to the service at {socket} broke ({cause}); if the service still runs, a run that it had begun goes on there; `status` shows what became of it, and a decision counts if the audit log has it"
     )]
     Broke {
         /// Its socket.

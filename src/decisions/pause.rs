@@ -81,7 +81,9 @@ pub fn resume(desk: &Desk<'_>, name: &str, words: Words<'_>) -> Result<Said, Not
     )?;
     desk.log()?;
     Ok(Said {
-        text: format!("{name} goes on: its next run is the next scheduled one, or one by hand\n"),
+        text: format!(
+            "{name} goes on: its next run is the next scheduled one, one for a new file or a decision, or one by hand\n"
+        ),
         json: json!({ "decision": "resume", "integration": name, "exitCode": Exit::Done }),
         exit: Exit::Done,
     })

@@ -57,7 +57,7 @@ impl Run<'_> {
         let today = self.selection().today;
         match pause.filter(|pause| pause.until >= today) {
             Some(pause) => Err(Stop::Paused(format!(
-                "{} is paused until {} by {} ({}); nothing more is read or pushed. `resume {}` ends that",
+                "{} is paused until {} by {} ({}); nothing more is read or pushed. `resume {} --reason TEXT` ends that",
                 self.integration.name, pause.until, pause.user, pause.reason, self.integration.name
             ))),
             None => Ok(()),

@@ -243,6 +243,19 @@ fn tell(report: &RunReport) {
         (Some(message), _) => tracing::error!(integration.name = name, run.id = run, "{message}"),
         (None, _) => {}
     }
+    if !report.waiting.is_empty() {
+        let mut holds: Vec<u64> = report.waiting.iter().filter_map(|one| one.hold).collect();
+        holds.sort_unstable();
+        holds.dedup();
+        let holds: Vec<String> = holds.iter().map(ToString::to_string).collect();
+        tracing::warn!(
+            integration.name = name,
+            run.id = run,
+            people = report.waiting.len(),
+            "Held: people wait for a decision in hold {}",
+            holds.join(", ")
+        );
+    }
     let Counts {
         leavers,
         explained_leavers,

@@ -95,7 +95,9 @@ fn holds_are_shown_and_decided_beside_a_service_as_without_one() {
     company.deliver_people("20261122", &without_last(20, 3));
     let config = company.path("config.yaml");
     let show = format!("jobticket-sync --config {} holds show 1", config.display());
-    company.run_now().exits(3).says(&show);
+    let ran = company.run_now().exits(3).says(&show);
+    assert!(ran.stderr.contains("WARN"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("people wait for a decision in hold 1"));
     let alone = as_json(&company, &["holds", "show", "1"]);
     let mut service = Service::start(&company, &[]);
     assert_eq!(as_json(&company, &["holds", "show", "1"]), alone);
