@@ -191,7 +191,7 @@ impl Job {
     fn is_paused(&self, store: &Store, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let pause = store.pause(&self.target)?;
         let today = now.with_timezone(&self.timezone).date_naive();
-        Ok(pause.is_some_and(|pause| pause.until >= today))
+        Ok(pause.is_some_and(|pause| pause.holds_on(today)))
     }
 
     /// Remembers what the schedule says before anything is run: nothing is run twice.

@@ -27,14 +27,7 @@ pub async fn adopt(
     words: Words<'_>,
 ) -> Result<Said, NotDecided> {
     words.check()?;
-    let integration = desk.chosen.iter().find(|one| one.name == name);
-    let Some(integration) = integration.copied() else {
-        let names: Vec<&str> = desk.chosen.iter().map(|one| one.name.as_str()).collect();
-        return refused(format!(
-            "There is no integration {name}; there are: {}",
-            names.join(", ")
-        ));
-    };
+    let integration = desk.named(name)?;
     let secrets = match Secrets::read_all(desk.config, &[integration]) {
         Ok(secrets) => secrets,
         Err(wrong) => return refused(wrong.to_string()),

@@ -215,6 +215,20 @@ impl From<Told> for Event {
     }
 }
 
+impl<'d> Desk<'d> {
+    /// The integration with this name.
+    fn named(&self, name: &str) -> Result<&'d Integration, NotDecided> {
+        if let Some(integration) = self.chosen.iter().find(|one| one.name == name) {
+            return Ok(integration);
+        }
+        let names: Vec<&str> = self.chosen.iter().map(|one| one.name.as_str()).collect();
+        refused(format!(
+            "There is no integration {name}; there are: {}",
+            names.join(", ")
+        ))
+    }
+}
+
 impl Desk<'_> {
     /// The integration to whose state a hold belongs.
     fn integration_of(&self, hold: &HoldRecord) -> Result<&Integration, NotDecided> {

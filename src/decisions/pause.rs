@@ -3,24 +3,9 @@
 use serde_json::json;
 
 use super::{Desk, NotDecided, Said, Words, keep, notes, refused};
-use crate::config::Integration;
 use crate::exit::Exit;
 use crate::store::{Fact, Pause, RunLock};
 use crate::sync::target_of;
-
-fn named<'d>(desk: &Desk<'d>, name: &str) -> Result<&'d Integration, NotDecided> {
-    let integration = desk.chosen.iter().find(|one| one.name == name);
-    integration.copied().map_or_else(
-        || {
-            let names: Vec<&str> = desk.chosen.iter().map(|one| one.name.as_str()).collect();
-            refused(format!(
-                "There is no integration {name}; there are: {}",
-                names.join(", ")
-            ))
-        },
-        Ok,
-    )
-}
 
 /// Pauses an integration until a day, which is the last. A later pause takes the place of an earlier one.
 pub fn pause(
@@ -30,7 +15,8 @@ pub fn pause(
     words: Words<'_>,
 ) -> Result<Said, NotDecided> {
     words.check()?;
-    let integration = named(desk, name)?;
+    let integration = desk.named(name)?;
+    let target = target_of(integration);
     let until = keep::day(until, desk.clock.today(desk.config.timezone))?;
     let mut told = words.event("pause", desk.user);
     told.until = Some(until.to_string());
@@ -40,13 +26,12 @@ pub fn pause(
         reason: words.reason.trim().to_owned(),
     };
     desk.store.set_fact(
-        &target_of(integration),
+        &target,
         Fact::Paused,
         Some(&pause),
         &notes(integration, vec![told.into()]),
     )?;
     desk.log()?;
-    let target = target_of(integration);
     let running = if RunLock::is_taken(&desk.config.state_dir, &target) {
         " A run in progress ends at its next safe point; only a push that is on its way already cannot be taken back."
     } else {
@@ -67,7 +52,7 @@ pub fn pause(
 /// Ends a pause.
 pub fn resume(desk: &Desk<'_>, name: &str, words: Words<'_>) -> Result<Said, NotDecided> {
     words.check()?;
-    let integration = named(desk, name)?;
+    let integration = desk.named(name)?;
     let target = target_of(integration);
     if desk.store.pause(&target)?.is_none() {
         return refused(format!("{name} is not paused; nothing was recorded"));

@@ -225,7 +225,7 @@ fn one(
         restored: store.restored(&target)?,
         paused: store
             .pause(&target)?
-            .filter(|pause| pause.until >= clock.today(config.timezone)),
+            .filter(|pause| pause.holds_on(clock.today(config.timezone))),
         requests: requests.map(|requests| RequestStatus {
             last_minute: requests.last_minute,
             blocked_until: requests.blocked_until,

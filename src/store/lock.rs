@@ -1,8 +1,7 @@
 //! The run lock: one run at a time for an integration, over all processes; and the lock of the service, of which there is one for a state.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,23 +28,13 @@ impl ServiceLock {
     /// Its file cannot be used.
     pub fn take(folder: &Path) -> io::Result<Option<Self>> {
         super::make_folder(folder).map_err(io::Error::other)?;
-        let file = open(folder.join("service.lock"))?;
+        let file = super::private_file(&folder.join("service.lock"))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(cause)) => Err(cause),
         }
     }
-}
-
-fn open(path: PathBuf) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
 }
 
 fn path_of(folder: &Path, target: &Target) -> PathBuf {
@@ -96,7 +85,7 @@ impl RunLock {
             cause,
         };
         super::make_folder(folder).map_err(|error| failed(io::Error::other(error)))?;
-        let file = open(path_of(folder, target)).map_err(failed)?;
+        let file = super::private_file(&path_of(folder, target)).map_err(failed)?;
         let began = clock.instant();
         let mut waiting = Some(waiting);
         loop {

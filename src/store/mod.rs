@@ -243,8 +243,8 @@ fn make_folder(folder: &Path) -> Result<(), StoreError> {
         })
 }
 
-/// Opens a database file that only its owner may read; SQLite gives its journal the same rights.
-fn open_private(path: &Path) -> Result<Connection, StoreError> {
+/// Opens a file that only its owner may read, and makes it where there is none.
+fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -252,10 +252,14 @@ fn open_private(path: &Path) -> Result<Connection, StoreError> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(|cause| StoreError::Folder {
-            path: path.to_owned(),
-            cause,
-        })?;
+}
+
+/// Opens a database file that only its owner may read; SQLite gives its journal the same rights.
+fn open_private(path: &Path) -> Result<Connection, StoreError> {
+    private_file(path).map_err(|cause| StoreError::Folder {
+        path: path.to_owned(),
+        cause,
+    })?;
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     Ok(connection)

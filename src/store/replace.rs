@@ -231,13 +231,7 @@ fn move_aside(from: &Path, aside: &Path, name: &str) -> io::Result<()> {
 }
 
 fn open_lock(folder: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(folder.join(LOCK))
+    super::private_file(&folder.join(LOCK))
 }
 
 /// Puts the names in a folder on disk.

@@ -56,6 +56,13 @@ pub struct Pause {
     pub reason: String,
 }
 
+impl Pause {
+    /// Whether it still holds on this day.
+    pub fn holds_on(&self, today: NaiveDate) -> bool {
+        self.until >= today
+    }
+}
+
 /// What of an integration is remembered under a name; a name each is one kind of value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fact {

@@ -55,7 +55,7 @@ impl Run<'_> {
         }
         let pause = off(|| self.context.store.pause(&self.target))?;
         let today = self.selection().today;
-        match pause.filter(|pause| pause.until >= today) {
+        match pause.filter(|pause| pause.holds_on(today)) {
             Some(pause) => Err(Stop::Paused(format!(
                 "{} is paused until {} by {} ({}); nothing more is read or pushed. `resume {} --reason TEXT` ends that",
                 self.integration.name, pause.until, pause.user, pause.reason, self.integration.name

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Company, NOW, Ran};
+use crate::support::{Company, NOW, Ran, ran};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -35,12 +35,7 @@ fn run(company: &Company, arguments: &[&str]) -> Ran {
         .arg("--config")
         .arg(company.path("config.example.yaml"))
         .args(arguments);
-    let output = command.output().unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    ran(&mut command)
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::daemon_runs::{Pause, wait_for};
 use crate::deciding::{approved, as_json, decided, without_last};
 use crate::service::Service;
-use crate::support::{Company, JobTicket, Ran, people};
+use crate::support::{Company, JobTicket, Ran, people, ran};
 
 const SCHEDULE: &str = "    schedule: {cron: [\"15 5 * * *\"], timezone: Europe/Berlin}\n";
 /// Two seconds before the scheduled time.
@@ -35,15 +35,6 @@ fn without_credential(company: &Company, arguments: &[&str]) -> Ran {
         .env_remove("TEST_KEY_ID")
         .env_remove("TEST_KEY_SECRET");
     ran(&mut command)
-}
-
-fn ran(command: &mut Command) -> Ran {
-    let output = command.output().unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
 }
 
 #[test]

@@ -296,7 +296,8 @@ fn program() -> Command {
     command
 }
 
-fn ran(command: &mut Command) -> Ran {
+/// Runs a command to its end.
+pub fn ran(command: &mut Command) -> Ran {
     let output = command.output().expect("the program starts");
     Ran {
         code: output.status.code().unwrap_or(-1),
