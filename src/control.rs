@@ -5,10 +5,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use crate::cli::{Cli, Command, Output};
 use crate::config::{Config, flatten};
@@ -90,6 +92,10 @@ impl Line {
     }
 }
 
+/// A service that has a place free takes a command at once, and one that has not may have within this time. Ours.
+const FIRST_WORD_SECONDS: u64 = 30;
+const FIRST_WORD: Duration = Duration::from_secs(FIRST_WORD_SECONDS);
+
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Whether the running service, if there is one, is to do this.
@@ -114,9 +120,14 @@ pub enum ControlError {
         "The service does not let this user in at {0}; whoever may decide is in the group of that socket (`id` shows your groups, and a new one counts from the next login)"
     )]
     NotAdmitted(String),
+    /// It is there and says nothing.
+    #[error(
+        "The service at {0} has not answered within {FIRST_WORD_SECONDS} seconds, so nothing was done; it may be serving too many others at once. Try again, and look at its log if this goes on"
+    )]
+    Silent(String),
     /// The connection broke.
     #[error(
-        "The connection to the service at {socket} broke ({cause}); if the service still runs, a run that it had begun goes on there; `status` shows what became of it, and a decision counts if the audit log has it"
+        "The connection to the service at {socket} broke ({cause}); a user may have 8 connections at a time. If the service still runs, a run that it had begun goes on there; `status` shows what became of it, and a decision counts if the audit log has it"
     )]
     Broke {
         /// Its socket.
@@ -145,6 +156,10 @@ pub async fn ask_service(
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             return Err(ControlError::NotAdmitted(shown));
         }
+        // Its queue is full.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(ControlError::Silent(shown));
+        }
         // Nobody listens; where the folder is unknown or its name too long, nobody can.
         Err(_) => return Ok(None),
     };
@@ -156,9 +171,12 @@ pub async fn ask_service(
         configuration: mark(config),
         cli,
     };
-    let broke = |cause| ControlError::Broke {
-        socket: shown.clone(),
-        cause,
+    let broke = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::TimedOut => ControlError::Silent(shown.clone()),
+        _ => ControlError::Broke {
+            socket: shown.clone(),
+            cause,
+        },
     };
     talk(stream, &request, ask, stage)
         .await
@@ -189,7 +207,9 @@ async fn talk(
     let (from, mut to) = stream.into_split();
     send(&mut to, request).await?;
     let mut lines = BufReader::new(from).lines();
-    while let Some(line) = lines.next_line().await? {
+    // A service that has taken the request says so at once; how long the rest takes depends on what is asked.
+    let mut next = timeout(FIRST_WORD, lines.next_line()).await??;
+    while let Some(line) = next {
         match serde_json::from_str(&line)? {
             Line::Stage(what) => stage(&what),
             Line::Ask(question) => {
@@ -199,6 +219,7 @@ async fn talk(
             Line::Said(code, text) => return Ok((Exit::of_code(code), Ok(text))),
             Line::Wrong(code, message) => return Ok((Exit::of_code(code), Err(message))),
         }
+        next = lines.next_line().await?;
     }
     Err(io::ErrorKind::UnexpectedEof.into())
 }

@@ -2,10 +2,11 @@
 //!
 //! The kernel says who is at the other end. Root, and the user of the service, may name the login user behind them, for they could write to the state anyway.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
@@ -29,6 +30,8 @@ use crate::user;
 
 /// More connections than this at a time wait in the queue of the socket.
 const CONNECTIONS: usize = 16;
+/// Of these, one user has at most so many, so that nobody keeps the others out. Further ones are closed.
+const OF_ONE_USER: usize = 8;
 /// A request is one command line.
 const LONGEST_REQUEST: u64 = 64 * 1024;
 /// A request follows its connection at once.
@@ -51,6 +54,41 @@ pub(super) struct Wanted {
     /// Is told what is going on, and by its first word that the run has begun.
     pub(super) stage: mpsc::UnboundedSender<String>,
     pub(super) reply: oneshot::Sender<RunReport>,
+}
+
+/// How many connections each user has.
+#[derive(Clone, Default)]
+struct Users(Arc<std::sync::Mutex<HashMap<u32, usize>>>);
+
+impl Users {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a connection until what this gives is dropped; `None` where the user has too many.
+    fn enter(&self, uid: u32) -> Option<Entered> {
+        let mut users = self.lock();
+        let number = users.entry(uid).or_default();
+        (*number < OF_ONE_USER).then(|| {
+            *number += 1;
+            Entered(self.clone(), uid)
+        })
+    }
+}
+
+/// A connection that is counted.
+struct Entered(Users, u32);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut users = self.0.lock();
+        if let Some(number) = users.get_mut(&self.1) {
+            *number -= 1;
+            if *number == 0 {
+                users.remove(&self.1);
+            }
+        }
+    }
 }
 
 /// What every connection needs of the service.
@@ -102,6 +140,7 @@ impl Socket {
     /// Answers until the service stops.
     pub(super) async fn serve(self, shared: Shared) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let users = Users::default();
         let mut connections = JoinSet::new();
         let mut stopping = shared.stopping.clone();
         loop {
@@ -117,12 +156,19 @@ impl Socket {
             };
             match accepted {
                 Ok((stream, place)) => {
+                    let Ok(peer) = stream.peer_cred().map(|peer| peer.uid()) else {
+                        continue;
+                    };
+                    let Some(entered) = users.enter(peer) else {
+                        tracing::debug!("A user has too many connections to the control socket");
+                        continue;
+                    };
                     let shared = shared.clone();
                     connections.spawn(async move {
-                        if let Err(error) = connection(stream, shared).await {
+                        if let Err(error) = connection(stream, peer, shared).await {
                             tracing::debug!("A connection to the control socket broke: {error}");
                         }
-                        drop(place);
+                        drop((entered, place));
                     });
                 }
                 Err(error) => {
@@ -140,8 +186,7 @@ impl Socket {
     }
 }
 
-async fn connection(stream: UnixStream, shared: Shared) -> io::Result<()> {
-    let peer = stream.peer_cred()?.uid();
+async fn connection(stream: UnixStream, peer: u32, shared: Shared) -> io::Result<()> {
     let (from, to) = stream.into_split();
     let mut from = BufReader::new(from);
     let mut line = String::new();
@@ -150,6 +195,7 @@ async fn connection(stream: UnixStream, shared: Shared) -> io::Result<()> {
     timeout(REQUEST_WITHIN, read).await??;
     let (lines, queue) = mpsc::unbounded_channel();
     let writer = tokio::spawn(write(to, queue));
+    let _ = lines.send(Line::Stage("asking the service".to_owned()));
     let version = serde_json::from_str::<Versioned>(&line).map(|of| of.version);
     let end = match (version, serde_json::from_str::<Request>(&line)) {
         (Ok(version), Ok(request)) if version == VERSION => {

@@ -132,6 +132,23 @@ fn the_socket_is_for_its_user_and_its_group_and_goes_with_the_service() {
 }
 
 #[test]
+fn one_user_cannot_take_every_place_at_the_socket() {
+    let company = company(&JobTicket::start());
+    let service = Service::start(&company, &[]);
+    let connect = || UnixStream::connect(company.path("state/control.sock")).unwrap();
+    let mut silent: Vec<UnixStream> = (0..12).map(|_| connect()).collect();
+    // Those beyond the eighth are closed, and not kept waiting.
+    let mut rest = silent.split_off(8);
+    for one in &mut rest {
+        assert_eq!(one.read(&mut [0; 10]).unwrap(), 0);
+    }
+    company.run(&["holds"]).exits(1).says("8 connections");
+    drop((silent, rest));
+    wait_for("a place", || company.run(&["holds"]).code == 0);
+    service.stops();
+}
+
+#[test]
 fn a_second_service_on_the_same_state_does_not_start() {
     let company = company(&JobTicket::start());
     let service = Service::start(&company, &[]);
