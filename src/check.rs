@@ -205,11 +205,11 @@ async fn ahead(
     found.warnings.extend(report.notes.iter().cloned());
     if let Some(people) = report.snapshot {
         found.facts.push(format!("snapshot: {people} employees"));
-        limits(integration, people, found);
+        limits(integration, people, "", found);
     } else {
-        let none = "snapshot: none; the first push has no limits for joiners and changes";
+        let none = "snapshot: none yet; the limits begin with the push after the first";
         found.facts.push(none.to_owned());
-        limits(integration, report.roster, found);
+        limits(integration, report.roster, "after the first push: ", found);
     }
     let Counts {
         joiners,
@@ -266,7 +266,7 @@ fn secrets(
     }
 }
 
-fn limits(integration: &Integration, people: usize, found: &mut Checked) {
+fn limits(integration: &Integration, people: usize, when: &str, found: &mut Checked) {
     let limits = &integration.limits;
     for (limit, who) in [
         (limits.leavers, "unexplained leaver"),
@@ -274,7 +274,8 @@ fn limits(integration: &Integration, people: usize, found: &mut Checked) {
         (limits.joiners, "joiner"),
         (limits.changed, "changed employee"),
     ] {
-        found.facts.push(in_words(limit, who, people));
+        let words = in_words(limit, who, people);
+        found.facts.push(format!("{when}{words}"));
     }
 }
 

@@ -3,6 +3,7 @@
 //! It reads back whom JobTicket has, so that whoever answers knows what they take over, and records the syncId that JobTicket shows as one of ours. It pushes
 //! nothing: the next run plans against everyone who is linked there.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -12,6 +13,7 @@ use crate::audit::Event;
 use crate::config::Integration;
 use crate::exit::Exit;
 use crate::jobticket::There;
+use crate::roster::HrId;
 use crate::sync::{Secrets, connect, target_of};
 
 /// Steps off the async threads for something that blocks.
@@ -83,9 +85,11 @@ fn decide(
     }
     let snapshot = store.snapshot(&target)?;
     let ours = snapshot.iter().flatten();
-    let both = ours
-        .filter(|(hr_id, _)| there.linked.contains_key(hr_id))
-        .count();
+    let both: HashSet<&HrId> = ours
+        .map(|(hr_id, _)| hr_id)
+        .filter(|hr_id| there.linked.contains_key(*hr_id))
+        .collect();
+    let others = there.with_ticket().filter(|hr_id| !both.contains(hr_id));
     let mut summary = format!("{name}: {}\n", integration.jobticket.environment_name());
     let _ = match foreign {
         Some(sync_id) => writeln!(
@@ -99,9 +103,11 @@ fn decide(
     };
     let _ = writeln!(
         summary,
-        "  linked there: {}; of them in our snapshot: {both} of {}",
+        "  linked there: {}; of them in our snapshot: {} of {}; of the others, {} have a ticket as far as JobTicket shows",
         there.linked.len(),
-        snapshot.as_ref().map_or(0, Vec::len)
+        both.len(),
+        snapshot.as_ref().map_or(0, Vec::len),
+        others.count()
     );
     summary += "  From now on this installation is the one that writes; no other may push any more. The next run plans against everyone who is linked there\n";
     desk.confirm(yes, &summary, "Adopt it?")?;

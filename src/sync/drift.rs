@@ -36,6 +36,8 @@ pub struct DriftReport {
     pub snapshot: usize,
     /// People linked at JobTicket.
     pub linked: usize,
+    /// Of them, those who are not in the snapshot and are as they should be: their ticket is over or cancelled, or this installation has offboarded them and none is shown.
+    pub left: usize,
     /// People at JobTicket without a link to this integration.
     pub without_link: usize,
     /// Until when differences are no drift yet, for JobTicket may need time.
@@ -66,6 +68,7 @@ pub async fn drift(
         acknowledged_at: None,
         snapshot: 0,
         linked: 0,
+        left: 0,
         without_link: 0,
         unconfirmed_until: None,
         differences: Vec::new(),
@@ -114,8 +117,17 @@ async fn look(
         sync_id.as_deref().unwrap_or_default(),
         &there,
     )?;
-    report.snapshot = off(|| store.snapshot(&target))?.map_or(0, |people| people.len());
+    let snapshot = off(|| store.snapshot(&target))?.unwrap_or_default();
+    report.snapshot = snapshot.len();
     report.linked = there.linked.len();
+    let of_snapshot = snapshot
+        .iter()
+        .filter(|(hr_id, _)| there.linked.contains_key(hr_id));
+    let differ = report.differences.iter();
+    let differ = differ.filter(|difference| matches!(difference.kind, Kind::NotInSnapshot));
+    report.left = report
+        .linked
+        .saturating_sub(of_snapshot.count() + differ.count());
     report.without_link = there.others.len();
     report.acknowledged_at = acknowledged.map(|(_, at)| at);
     report.sync_id = sync_id;
@@ -221,6 +233,13 @@ impl fmt::Display for DriftReport {
             "  JobTicket: {} linked, {} without a link to this integration",
             self.linked, self.without_link
         )?;
+        if self.left > 0 {
+            writeln!(
+                f,
+                "  {} of those linked have left (no ticket, one that ends, or offboarded from here) and are no difference",
+                self.left
+            )?;
+        }
         for what in KINDS {
             let of_kind: Vec<&Difference> = self
                 .differences
