@@ -117,6 +117,11 @@ impl Monitor {
         self.seen.metrics.expect(names);
     }
 
+    /// A reload was made or refused.
+    pub(super) fn reloaded(&self, successful: bool) {
+        self.seen.metrics.reloaded(successful);
+    }
+
     /// The loop has looked for what is due.
     pub(super) fn beat(&self, now: DateTime<Utc>) {
         self.seen.metrics.ticked(now);

@@ -11,35 +11,42 @@ use tokio::task::JoinHandle;
 
 use super::Loaded;
 use super::control::Wanted;
+use super::due::{Reason, minute};
 use super::watch::News;
-use crate::audit::{AuditFile, Event};
+use crate::audit::Event;
 use crate::clock::Clock;
 use crate::config::Integration;
-use crate::schedule::{Due, Missed, Schedule};
+use crate::schedule::Schedule;
 use crate::store::{Fact, Notes, Store, StoreError, Target};
 use crate::sync::{self, Context, Ending, Options, RunReport, target_of};
 
 /// Words of the stage in which a run waits for the answer to a push.
 const PUSHING: &str = "pushing";
 
+/// The scheduled time whose file was not there yet, and when it is tried again.
+type Retry = (DateTime<Utc>, DateTime<Utc>);
+
 /// An integration, by its place in the configuration.
 pub(super) struct Job {
     pub(super) place: usize,
     pub(super) schedule: Option<Schedule>,
     /// The zone of all dates.
-    timezone: chrono_tz::Tz,
+    pub(super) timezone: chrono_tz::Tz,
     pub(super) target: Target,
     pub(super) running: Option<Running>,
     /// Runs that somebody asked for at the control socket.
     pub(super) wanted: VecDeque<Wanted>,
     /// New files of watched folders that wait for a run.
     pub(super) news: News,
-    /// The scheduled time whose file was not there yet, and when it is tried again.
-    retry: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub(super) retry: Option<Retry>,
+    /// Whether it is still to be looked whether the service before this one was ended in the middle of a run.
+    pub(super) look_back: bool,
+    /// When a run was started last for a decision on which none has acted.
+    pub(super) acted: Option<DateTime<Utc>>,
     /// Whether the next run is the first with these secrets, so that nothing that failed before keeps it from trying.
     fresh: bool,
     /// Whether it was said that the clock is behind what was handled.
-    behind: bool,
+    pub(super) behind: bool,
 }
 
 /// A run in progress.
@@ -48,7 +55,7 @@ pub(super) struct Running {
     pub(super) trigger: String,
     scheduled: Option<DateTime<Utc>>,
     /// Whether it pushes nothing, so that what is due meanwhile comes after it.
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// The new files that were there when it began.
     news: News,
     stage: Arc<Mutex<String>>,
@@ -69,38 +76,6 @@ impl Running {
     }
 }
 
-/// What makes the service look whether something is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Occasion {
-    /// A minute has passed.
-    Tick,
-    /// Something has come in: a new file, or somebody who wants a run.
-    News,
-    /// A run has ended. What that run should have taken care of does not start the next one at once, or they would follow each other without a pause.
-    Ended,
-}
-
-/// Why a run starts.
-pub(super) struct Reason {
-    trigger: String,
-    scheduled: Option<DateTime<Utc>>,
-    wanted: Option<Wanted>,
-}
-
-impl Reason {
-    fn of(trigger: String, scheduled: Option<DateTime<Utc>>) -> Self {
-        Self {
-            trigger,
-            scheduled,
-            wanted: None,
-        }
-    }
-}
-
-fn minute(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d %H:%M UTC").to_string()
-}
-
 impl Job {
     pub(super) fn new(loaded: &Loaded, place: usize) -> Self {
         let integration = &loaded.config.integrations[place];
@@ -113,6 +88,8 @@ impl Job {
             wanted: VecDeque::new(),
             news: News::default(),
             retry: None,
+            look_back: false,
+            acted: None,
             fresh: true,
             behind: false,
         }
@@ -123,127 +100,46 @@ impl Job {
         self.running = old.running;
         self.wanted = old.wanted;
         self.retry = old.retry.filter(|_| self.schedule.is_some());
+        self.look_back = old.look_back;
+        self.acted = old.acted;
     }
 
-    /// What is to be run now. What passed without a run is told and remembered.
-    pub(super) fn due(
+    /// Takes over from the service before this one what waits, and is to look whether that was ended in the middle of a run.
+    pub(super) fn go_on_from_store(
         &mut self,
-        store: &Store,
-        audit: &AuditFile,
         name: &str,
-        (since, now): (DateTime<Utc>, DateTime<Utc>),
-        occasion: Occasion,
-    ) -> Result<Option<Reason>, StoreError> {
-        let paused = self.is_paused(store, now)?;
-        if let Some(schedule) = &self.schedule {
-            let handled: Option<DateTime<Utc>> = store.fact(&self.target, Fact::Scheduled)?;
-            let behind = handled.is_some_and(|handled| handled > now);
-            if behind && !self.behind {
-                tracing::warn!(
-                    integration.name = name,
-                    "The clock is behind the last scheduled run; nothing is due until it has passed that time"
-                );
-            }
-            self.behind = behind;
-            let due = schedule.due(name, handled, since, now);
-            if due.handled().is_some() {
-                return self.scheduled(store, audit, name, &due, paused);
-            }
-        }
-        if self.running.is_some() {
-            return Ok(None);
-        }
-        while let Some(wanted) = self.wanted.pop_front() {
-            // Nobody may wait for it any more.
-            if !wanted.reply.is_closed() {
-                let trigger = if wanted.resync {
-                    "--run-now --resync"
-                } else {
-                    "--run-now"
-                };
-                return Ok(Some(Reason {
-                    wanted: Some(wanted),
-                    ..Reason::of(trigger.to_owned(), None)
-                }));
-            }
-        }
-        if paused {
-            return Ok(None);
-        }
-        if let Some((scheduled, at)) = self.retry
-            && at <= now
-        {
-            self.retry = None;
-            let again = if at == scheduled { "" } else { ", tried again" };
-            let trigger = format!("schedule {}{again}", minute(scheduled));
-            return Ok(Some(Reason::of(trigger, Some(scheduled))));
-        }
-        if occasion != Occasion::Ended
-            && let Some(trigger) = self.news.trigger(store, &self.target)?
-        {
-            return Ok(Some(Reason::of(trigger, None)));
-        }
-        let decided = occasion == Occasion::Tick && store.decided_since_last_run(&self.target)?;
-        Ok(decided.then(|| Reason::of("decision".to_owned(), None)))
-    }
-
-    /// Whether somebody has paused the integration, and no run of its own may start.
-    fn is_paused(&self, store: &Store, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let pause = store.pause(&self.target)?;
-        let today = now.with_timezone(&self.timezone).date_naive();
-        Ok(pause.is_some_and(|pause| pause.holds_on(today)))
-    }
-
-    /// Remembers what the schedule says before anything is run: nothing is run twice.
-    fn scheduled(
-        &mut self,
         store: &Store,
-        audit: &AuditFile,
-        name: &str,
-        due: &Due,
-        paused: bool,
-    ) -> Result<Option<Reason>, StoreError> {
-        let mut notes = Vec::new();
-        if let Some(missed) = due.missed {
-            notes.push(told(name, missed, "nothing was scheduling then"));
-        }
-        let after_it = self.running.as_ref().is_some_and(|running| running.dry_run);
-        let why_not = if paused {
-            Some("the integration is paused")
-        } else {
-            (self.running.is_some() && !after_it)
-                .then_some("the run before it is still in progress")
-        };
-        if let Some((run, why_not)) = due.run.zip(why_not) {
-            let missed = Missed {
-                count: 1,
-                first: run,
-                last: run,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.look_back = true;
+        let retry: Option<Retry> = store.fact(&self.target, Fact::Retry)?;
+        if let Some((scheduled, at)) = retry {
+            let schedule = self.schedule.as_ref();
+            let in_time = |schedule: &Schedule| {
+                now < at || schedule.try_again_at(name, scheduled, now).is_some()
             };
-            notes.push(told(name, missed, why_not));
+            if schedule.is_some_and(in_time) {
+                self.retry = retry;
+            } else {
+                self.try_again(name, store, None, scheduled)?;
+            }
         }
-        let notes = Notes {
-            integration: Some(name.to_owned()),
-            run: None,
-            notes: notes.into_iter().map(Into::into).collect(),
-        };
-        store.set_fact(
-            &self.target,
-            Fact::Scheduled,
-            due.handled().as_ref(),
-            &notes,
-        )?;
-        if !notes.notes.is_empty() {
-            store.flush(audit)?;
+        Ok(())
+    }
+
+    /// Remembers, also over a restart, which scheduled time is tried again, and when.
+    pub(super) fn set_retry(
+        &mut self,
+        store: &Store,
+        retry: Option<Retry>,
+    ) -> Result<(), StoreError> {
+        let known: Option<Retry> = store.fact(&self.target, Fact::Retry)?;
+        if known != retry {
+            let notes = Notes::default();
+            store.set_fact(&self.target, Fact::Retry, retry.as_ref(), &notes)?;
         }
-        self.retry = None;
-        if let Some(run) = due.run.filter(|_| after_it && !paused) {
-            self.retry = Some((run, run));
-            return Ok(None);
-        }
-        let late = if due.made_up { ", made up" } else { "" };
-        let run = due.run.filter(|_| why_not.is_none());
-        Ok(run.map(|run| Reason::of(format!("schedule {}{late}", minute(run)), Some(run))))
+        self.retry = retry;
+        Ok(())
     }
 
     /// Starts a run.
@@ -276,6 +172,7 @@ impl Job {
         };
         let dry_run = options.dry_run;
         self.fresh &= dry_run;
+        self.look_back &= dry_run;
         let (loaded, store, clock, user, place, now_at) = (
             Arc::clone(loaded),
             Arc::clone(store),
@@ -342,10 +239,11 @@ impl Job {
                 let waits = report.sources.iter().any(|source| late(&source.status));
                 let schedule = self.schedule.as_ref().filter(|_| waits);
                 if let Some((schedule, scheduled)) = schedule.zip(running.scheduled) {
-                    self.try_again(name, schedule.try_again_at(name, scheduled, now), scheduled);
+                    let at = schedule.try_again_at(name, scheduled, now);
+                    self.try_again(name, store, at, scheduled)?;
                 } else if !waits && !running.dry_run && !report.sources.is_empty() {
                     // What an earlier run has waited for is there.
-                    self.retry = None;
+                    self.set_retry(store, None)?;
                 }
                 let turned_away =
                     matches!(report.ending, Ending::Busy { .. } | Ending::Paused { .. });
@@ -377,7 +275,13 @@ impl Job {
     }
 
     /// A file of a scheduled run is not there: looks again, or gives up.
-    fn try_again(&mut self, name: &str, at: Option<DateTime<Utc>>, scheduled: DateTime<Utc>) {
+    fn try_again(
+        &mut self,
+        name: &str,
+        store: &Store,
+        at: Option<DateTime<Utc>>,
+        scheduled: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         if let Some(at) = at {
             tracing::info!(
                 integration.name = name,
@@ -391,7 +295,7 @@ impl Job {
                 minute(scheduled)
             );
         }
-        self.retry = at.map(|at| (scheduled, at));
+        self.set_retry(store, at.map(|at| (scheduled, at)))
     }
 
     /// When it runs next, by its schedule or for a file that was not there.
@@ -402,20 +306,5 @@ impl Job {
         });
         let retry = self.retry.map(|(_, at)| at);
         retry.into_iter().chain(scheduled).min()
-    }
-}
-
-fn told(name: &str, missed: Missed, reason: &str) -> Event {
-    let Missed { count, first, last } = missed;
-    let (first, last) = (minute(first), minute(last));
-    tracing::warn!(
-        integration.name = name,
-        "{count} scheduled times got no run ({first} to {last}): {reason}"
-    );
-    Event::ScheduleMissed {
-        count,
-        first,
-        last,
-        reason: reason.to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! says that a minute has passed; [`schedule`](crate::schedule) decides what is due. The caller knows signals and gives them as a channel.
 
 mod control;
+mod due;
 mod http;
 mod job;
 mod notify;
@@ -27,8 +28,9 @@ use crate::source::chain;
 use crate::store::{ServiceLock, Store, StoreError};
 use crate::sync::{self, Context, RunReport, Secrets, off};
 use control::{Shared, Socket, Wanted};
+use due::{Look, Occasion};
 use http::Monitor;
-use job::{Job, Occasion, Running};
+use job::{Job, Running};
 use ticker::Ticker;
 use watch::{Watches, is_watched};
 
@@ -159,6 +161,7 @@ pub async fn serve(
     };
     service.monitor.listen(service.loaded.config.endpoint())?;
     service.note_configuration()?;
+    service.go_on_from_store()?;
     let mut ticker = Ticker::start()
         .await
         .map_err(|error| DaemonError::Ticker(format!("did not start ({error})")))?;
@@ -262,6 +265,16 @@ impl Service {
         &self.loaded.config.integrations[place].name
     }
 
+    /// What a service before this one has left waiting.
+    fn go_on_from_store(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for job in &mut self.jobs {
+            let name = &self.loaded.config.integrations[job.place].name;
+            off(|| job.go_on_from_store(name, &self.store, now))?;
+        }
+        Ok(())
+    }
+
     /// Somebody wants a run. Where its integration was taken out of the configuration just now, whoever asked hears that it is over.
     fn want(&mut self, wanted: Wanted) {
         let mut all = self.loaded.config.integrations.iter();
@@ -280,10 +293,17 @@ impl Service {
         }
         self.last_tick = now;
         self.monitor.beat(now);
-        let times = (self.since, now);
         for mut job in std::mem::take(&mut self.jobs) {
             let name = self.name(job.place).to_owned();
-            match off(|| job.due(&self.store, &self.loaded.audit, &name, times, occasion)) {
+            let look = Look {
+                store: &self.store,
+                loaded: &self.loaded,
+                name: &name,
+                since: self.since,
+                now,
+                occasion,
+            };
+            match off(|| job.due(&look)) {
                 Ok(Some(reason)) => {
                     job.start(reason, &self.loaded, &self.store, &self.clock, &self.user);
                 }
@@ -313,6 +333,7 @@ impl Service {
     /// The configuration and the secrets anew; where anything is wrong with them, the old ones stay in force.
     fn reload(&mut self) {
         notify::reloading();
+        let mut successful = false;
         let loaded = off(|| config::load(&self.path).and_then(Loaded::new));
         match loaded {
             Ok(loaded) if loaded.config.state_dir != self.loaded.config.state_dir => {
@@ -328,6 +349,7 @@ impl Service {
             // That is said already.
             Ok(loaded) if !self.listens(&loaded) => {}
             Ok(loaded) => {
+                successful = true;
                 let mut new = jobs(&loaded);
                 for old in std::mem::take(&mut self.jobs) {
                     let same = new.iter_mut().find(|job| job.target == old.target);
@@ -362,6 +384,7 @@ impl Service {
                 chain(&error)
             ),
         }
+        self.monitor.reloaded(successful);
         notify::ready(&self.status());
     }
 

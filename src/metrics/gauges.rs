@@ -30,6 +30,7 @@ pub(super) struct Gauges {
     failures: ByIntegration,
     in_doubt: ByIntegration,
     adoption: ByIntegration,
+    paused: ByIntegration,
     recent_requests: ByIntegration,
     blocked_until: ByIntegration,
     failed: BySource,
@@ -78,7 +79,7 @@ impl Gauges {
         all
     }
 
-    fn numbers(&self) -> [(&'static str, &'static str, &ByIntegration); 12] {
+    fn numbers(&self) -> [(&'static str, &'static str, &ByIntegration); 13] {
         [
             (
                 "snapshot_employees",
@@ -134,6 +135,11 @@ impl Gauges {
                 "adoption_needed",
                 "1 while a restored state or another installation's push waits for adopt",
                 &self.adoption,
+            ),
+            (
+                "paused",
+                "1 while somebody has paused the integration",
+                &self.paused,
             ),
             (
                 "rate_limit_requests",
@@ -247,6 +253,7 @@ impl Gauges {
         let in_doubt = one.push_in_doubt.is_some() && !one.running;
         number(&self.in_doubt, in_doubt.into());
         number(&self.adoption, one.needs_adoption().into());
+        number(&self.paused, one.paused.is_some().into());
         let requests = one.requests.as_ref();
         number(
             &self.recent_requests,

@@ -96,6 +96,8 @@ pub struct Metrics {
     requests: Family<OfIntegration, Counter>,
     waits: Family<OfIntegration, Seconds>,
     last_tick: Gauge,
+    /// Whether the configuration in force is the one that was to be loaded last.
+    reloaded: Gauge,
     /// Set anew for each answer, so that one is made at a time.
     gauges: Mutex<Gauges>,
 }
@@ -120,6 +122,13 @@ impl Metrics {
             "When the service last looked for what is due, which it does once a minute",
             Unit::Seconds,
             last_tick.clone(),
+        );
+        let reloaded = Gauge::<i64>::default();
+        reloaded.set(1);
+        registry.register(
+            "config_last_reload_successful",
+            "0 where the last reload was refused and an older configuration is in force",
+            reloaded.clone(),
         );
         let runs = Family::default();
         let durations: Family<_, _, fn() -> Histogram> =
@@ -168,12 +177,18 @@ impl Metrics {
             requests,
             waits,
             last_tick,
+            reloaded,
         }
     }
 
     /// The service looks for what is due.
     pub fn ticked(&self, now: DateTime<Utc>) {
         self.last_tick.set(now.timestamp());
+    }
+
+    /// A reload was made or refused.
+    pub fn reloaded(&self, successful: bool) {
+        self.reloaded.set(successful.into());
     }
 
     /// These integrations are there: their counters begin at zero, so that the first change of one shows.

@@ -167,7 +167,7 @@ impl IntegrationStatus {
         if let Some(restored) = self.restored {
             writeln!(
                 f,
-                "  RESTORED from a backup at {}; nothing is pushed until somebody runs: adopt {}",
+                "  RESTORED from a backup at {}; nothing is pushed until somebody runs: jobticket-sync adopt {} --reason TEXT",
                 when(restored),
                 self.integration
             )?;

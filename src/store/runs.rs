@@ -81,27 +81,34 @@ impl Store {
         })
     }
 
-    /// Whether anybody has decided something of a target since its last run began.
-    pub fn decided_since_last_run(&self, target: &Target) -> Result<bool, StoreError> {
-        Ok(self.lock().query_row(
-            "SELECT EXISTS (SELECT 1 FROM decision WHERE target = ?1
-               AND julianday(at) > coalesce((SELECT max(julianday(started_at)) FROM run WHERE target = ?1), 0))",
+    /// When somebody last decided something of a target on which no run has acted yet. One that a pause turned away, that was stopped, or that could not reach JobTicket, has not.
+    pub fn decision_waits(&self, target: &Target) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let last: Option<String> = self.lock().query_row(
+            "SELECT (SELECT at FROM decision WHERE target = ?1
+               AND julianday(at) > coalesce((SELECT max(julianday(started_at)) FROM run
+                 WHERE target = ?1 AND coalesce(outcome, '') NOT IN ('paused', 'not reachable', 'stopped')), 0)
+               ORDER BY julianday(at) DESC LIMIT 1)",
             [target.as_str()],
             |row| row.get(0),
-        )?)
+        )?;
+        let time = |text: String| text.parse();
+        let last = last.map(time).transpose();
+        last.map_err(|_| StoreError::Unreadable("the time of a decision"))
     }
 
-    /// Records that a run has ended; `ended` is what is remembered of it as [`Fact::LastRun`].
+    /// Records that a run has ended; `ended` is what is remembered of it as [`Fact::LastRun`], if it counts as one.
     pub fn end_run<T: Serialize>(
         &self,
         run: &str,
         target: &Target,
         outcome: &str,
-        ended: &T,
+        ended: Option<&T>,
         notes: &Notes,
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
-            write_fact(transaction, target, Fact::LastRun, Some(ended))?;
+            if ended.is_some() {
+                write_fact(transaction, target, Fact::LastRun, ended)?;
+            }
             let now = self.clock.now().to_rfc3339();
             transaction.execute(
                 "UPDATE run SET ended_at = ?2, outcome = ?3 WHERE id = ?1",

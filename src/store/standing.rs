@@ -80,6 +80,8 @@ pub enum Fact {
     Failures,
     /// The last scheduled time that was handled: a run of it has begun, or it was missed.
     Scheduled,
+    /// The scheduled time whose file was not there yet, and when it is tried again.
+    Retry,
     /// Nothing is pushed until a day.
     Paused,
     /// How the last run ended.
@@ -102,6 +104,7 @@ impl Fact {
             Self::Refused => "refused",
             Self::Failures => "failures",
             Self::Scheduled => "scheduled",
+            Self::Retry => "retry",
             Self::Paused => "paused",
             Self::LastRun => "last_run",
             Self::FailedSources => "failed_sources",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Ending, Run, RunReport, Stop, off};
 use crate::audit::Event;
 use crate::jobticket::{CallError, Outcome};
-use crate::store::{Fact, HoldState, StoreError};
+use crate::store::{Fact, HoldState, Store, StoreError, Target};
 
 /// A refused credential is tried again so often, by one cheap request: a login that fails again and again is what gets an address blocked.
 const PROBE: chrono::Duration = chrono::Duration::hours(6);
@@ -47,6 +47,18 @@ fn pause(failures: u32) -> chrono::Duration {
     (FIRST_PAUSE * (1 << steps)).min(PROBE)
 }
 
+/// Whether runs that nobody makes by hand hold back for what failed before.
+pub(crate) fn backs_off(
+    store: &Store,
+    target: &Target,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let refused: Option<Refused> = store.fact(target, Fact::Refused)?;
+    let failures: Option<Failures> = store.fact(target, Fact::Failures)?;
+    Ok(refused.is_some_and(|refused| now < refused.until())
+        || failures.is_some_and(|failures| now < failures.until()))
+}
+
 impl Run<'_> {
     /// While an integration is paused, only a look at what would happen is made.
     pub(super) fn is_not_paused(&self) -> Result<(), Stop> {
@@ -57,7 +69,7 @@ impl Run<'_> {
         let today = self.selection().today;
         match pause.filter(|pause| pause.holds_on(today)) {
             Some(pause) => Err(Stop::Paused(format!(
-                "{} is paused until {} by {} ({}); nothing more is read or pushed. `resume {} --reason TEXT` ends that",
+                "{} is paused until {} by {} ({}); nothing more is read or pushed. `jobticket-sync resume {} --reason TEXT` ends that",
                 self.integration.name, pause.until, pause.user, pause.reason, self.integration.name
             ))),
             None => Ok(()),

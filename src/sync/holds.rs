@@ -1,6 +1,6 @@
 //! What a run does about holds: opens those that its judgement asks for, and ends those whose people are not in question any more.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{Run, RunReport, Stop, off};
 use crate::audit::Event;
 use crate::guard::{Cause, Decided, Judgement, Question, Stopped};
 use crate::jobticket::There;
-use crate::plan::{Known, Plan, What};
+use crate::plan::{Change, Known, Plan, What};
 use crate::roster::HrId;
 use crate::store::{
     HeldPerson, HeldState, HoldRecord, HoldState, HoldsUpdate, NewHold, Note, Scope,
@@ -379,6 +379,35 @@ impl Run<'_> {
             for person in &hold.people {
                 if person.cause == Some(Cause::Refused) && person.state != HeldState::Over {
                     update.over.push((hold.id, person.change.hr_id.clone()));
+                }
+            }
+        }
+        self.write_holds(&update)
+    }
+
+    /// JobTicket has taken a plan: what was approved of it has gone out, and is no hold any more. `reasons` are those of the plan as it was judged, `went` what is left of it
+    /// after amendments.
+    pub(super) fn end_acted_on(
+        &mut self,
+        plan_hash: &str,
+        reasons: &HashMap<HrId, String>,
+        went: &[Change],
+    ) -> Result<(), Stop> {
+        let went: HashSet<&HrId> = went.iter().map(|change| &change.hr_id).collect();
+        let mut update = HoldsUpdate::default();
+        for hold in &self.holds {
+            if hold.scope == Scope::Plan {
+                let same = hold.plan_hash.as_deref() == Some(plan_hash);
+                if same && hold.state == HoldState::Approved {
+                    update.plans_over.push(hold.id);
+                }
+                continue;
+            }
+            for person in &hold.people {
+                let hr_id = &person.change.hr_id;
+                let same = reasons.get(hr_id) == Some(&person.reason);
+                if same && went.contains(hr_id) && person.state == HeldState::Approved {
+                    update.over.push((hold.id, hr_id.clone()));
                 }
             }
         }

@@ -24,6 +24,7 @@ mod standing;
 mod text;
 mod told;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -35,6 +36,7 @@ use people::{Doubt, Doubtful, Stage};
 pub use ahead::forecast;
 pub use connect::{ConnectError, Link, Secrets, connect};
 pub use drift::{DriftReport, drift};
+pub(crate) use failures::backs_off;
 pub(crate) use hrid_map::{Numbers, numbers};
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
 pub use standing::{FailedSource, LastRun, Standing, standing};
@@ -549,6 +551,10 @@ impl<'c> Run<'c> {
         self.note_plan(&plan, &stage.old, judged)?;
         crate::crash::point("planned");
         let hash = plan.hash.clone();
+        let reasons = plan.changes.iter();
+        let reasons: HashMap<HrId, String> = reasons
+            .map(|change| (change.hr_id.clone(), plan.reason(change)))
+            .collect();
         let approved = judged.approve(plan)?;
         self.record(vec![verdict("approved", &hash, judged)])?;
         if self.options.dry_run {
@@ -567,6 +573,7 @@ impl<'c> Run<'c> {
         };
         self.push(approved, amend, before, report).await?;
         if matches!(report.ending, Ending::Pushed { .. }) {
+            self.end_acted_on(&hash, &reasons, &report.changes)?;
             let taken = std::mem::take(&mut stage.taken);
             self.archive(&taken, report)?;
             crate::crash::point("archived");

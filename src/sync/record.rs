@@ -1,6 +1,6 @@
 //! The begin and the end of a run, on record; and whether the clock lets it begin.
 
-use super::{Run, RunReport, Stop, off};
+use super::{Ending, Run, RunReport, Stop, off};
 use crate::audit::Event;
 use crate::store::{Note, Notes, StoreError};
 
@@ -77,6 +77,10 @@ impl Run<'_> {
                 self.keep_end(report, &notes)?;
             } else {
                 off(|| self.context.store.record(&notes))?;
+                let busy = matches!(report.ending, Ending::Busy { .. });
+                if !self.options.dry_run && !busy {
+                    self.keep_end_alone(report)?;
+                }
             }
         }
         crate::crash::point("ended");

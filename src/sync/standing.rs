@@ -9,7 +9,7 @@ use super::{Ending, Link, Run, RunReport, off};
 use crate::config::Integration;
 use crate::store::{Fact, Notes, Store, StoreError, Target};
 
-/// How the last run that is on record has ended. Dry runs are none, nor are those that found another run in progress.
+/// How the last run that is on record has ended. Dry runs are none, nor are those that a pause or another run in progress has turned away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastRun {
@@ -135,10 +135,26 @@ impl Run<'_> {
     /// Records the end of a run that the store keeps.
     pub(super) fn keep_end(&self, report: &RunReport, notes: &Notes) -> Result<(), StoreError> {
         let store = self.context.store;
+        // The status tells of a pause as long as it is in force; what was before it counts again after it.
+        let counts = !matches!(report.ending, Ending::Paused { .. });
+        let ended = self.last_run(report)?;
+        let (ended, outcome) = (counts.then_some(&ended), report.ending.name());
+        off(|| store.end_run(self.id, &self.target, outcome, ended, notes))
+    }
+
+    /// Remembers how a run ended that the store does not keep, for its time is in doubt.
+    pub(super) fn keep_end_alone(&self, report: &RunReport) -> Result<(), StoreError> {
+        let ended = self.last_run(report)?;
+        let (store, notes) = (self.context.store, Notes::default());
+        off(|| store.set_fact(&self.target, Fact::LastRun, Some(&ended), &notes))
+    }
+
+    fn last_run(&self, report: &RunReport) -> Result<LastRun, StoreError> {
+        let store = self.context.store;
         let now = self.context.clock.now();
         let old: Option<LastRun> = off(|| store.fact(&self.target, Fact::LastRun))?;
         let success = matches!(report.ending, Ending::Pushed { .. } | Ending::Unchanged);
-        let ended = LastRun {
+        Ok(LastRun {
             run: self.id.to_owned(),
             trigger: self.options.trigger.clone(),
             ended_at: now,
@@ -150,8 +166,7 @@ impl Run<'_> {
             } else {
                 old.and_then(|old| old.last_success)
             },
-        };
-        off(|| store.end_run(self.id, &self.target, report.ending.name(), &ended, notes))
+        })
     }
 
     /// Remembers which sources failed in this pull.

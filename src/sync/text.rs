@@ -190,8 +190,8 @@ impl RunReport {
         for hold in holds {
             writeln!(
                 f,
-                "  WAITS FOR A DECISION: `{} holds show {hold}`, then `approve {hold}` or `reject {hold}`",
-                self.program
+                "  WAITS FOR A DECISION: `{program} holds show {hold}`, then `{program} approve {hold} --reason TEXT` or `{program} reject {hold} --reason TEXT`",
+                program = self.program
             )?;
         }
         let counting = self.counting.iter().map(|(hr_id, days)| {
@@ -275,9 +275,9 @@ impl RunReport {
             ),
             Some(id) => writeln!(
                 f,
-                "    Look at `{} holds show {id}`. Then correct the file, `approve {id}` or `reject {id}`. Waiting plan: {}",
-                self.program,
-                &hold.plan_hash[..16]
+                "    Look at `{program} holds show {id}`. Then correct the file, or `{program} approve {id} --reason TEXT` or `{program} reject {id} --reason TEXT`. Waiting plan: {}",
+                &hold.plan_hash[..16],
+                program = self.program
             ),
             None => writeln!(f, "    Waiting plan: {}", &hold.plan_hash[..16]),
         }

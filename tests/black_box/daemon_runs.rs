@@ -97,7 +97,7 @@ fn a_run_that_is_due_while_the_one_before_is_in_progress_is_skipped_said_and_on_
 }
 
 /// A service that has handled yesterday's run, and today's is due with an empty folder.
-fn waiting(keys: &str) -> (JobTicket, Company, Service) {
+pub(crate) fn waiting(keys: &str) -> (JobTicket, Company, Service) {
     let jobticket = JobTicket::start();
     let mut company = company(&jobticket);
     company.integration = SCHEDULE.replace("timezone", &format!("{keys}, timezone"));

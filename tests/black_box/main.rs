@@ -51,6 +51,7 @@ mod output_audit;
 mod over_days;
 mod power_loss;
 mod refused_rows;
+mod restarts;
 mod restore;
 mod rows;
 mod rows_dates;

@@ -287,7 +287,11 @@ fn a_reload_moves_the_endpoint_or_keeps_the_old_configuration_where_it_cannot() 
     company.top = listening(taken.local_addr().unwrap().port());
     company.integration = SCHEDULE.replace("15 5", "30 6");
     assert!(reload(&company).contains("next run Tue 2026-11-24 05:15 CET"));
-    metrics(other);
+    let reloaded = |text: &str| value(text, "jobticket_sync_config_last_reload_successful");
+    assert!(reloaded(&metrics(other)) < 0.5);
+    company.top = listening(other);
+    reload(&company);
+    assert!(reloaded(&metrics(other)) > 0.5);
     company.top.clear();
     assert!(reload(&company).contains("next run Tue 2026-11-24 06:30 CET"));
     TcpStream::connect(("127.0.0.1", other)).unwrap_err();

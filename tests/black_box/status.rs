@@ -95,10 +95,35 @@ fn people_who_wait_show_until_a_run_has_acted_on_the_decision() {
     approved(&company, "1", &[]);
     told(&company).says("HOLD 1 (leavers) since Mon 2026-11-23 06:15 CET: is decided");
     company.run_now().exits(0);
-    told(&company).exits(0).says("is decided");
-    company.run_now().exits(0);
     let ran = told(&company).exits(0);
     assert!(!ran.stdout.contains("HOLD"), "{}", ran.stdout);
+}
+
+#[test]
+fn after_a_pause_the_run_before_it_counts_again() {
+    let jobticket = JobTicket::start();
+    let company = pushed(&jobticket);
+    let pause = ["pause", "acme", "--until", "2026-11-24", "--reason", "x"];
+    company.run(&pause).exits(0);
+    company.run_now().exits(3);
+    told(&company)
+        .exits(3)
+        .says("pushed, exit code 0")
+        .says("PAUSED until 2026-11-24");
+    company.run(&["resume", "acme", "--reason", "x"]).exits(0);
+    told(&company).exits(0).says("pushed, exit code 0");
+}
+
+#[test]
+fn a_run_that_the_clock_stopped_shows() {
+    let jobticket = JobTicket::start();
+    let mut company = pushed(&jobticket);
+    "2026-11-20T05:15:00Z".clone_into(&mut company.now);
+    company.run_now().exits(1);
+    told(&company).exits(1).says("before the last run");
+    "2026-11-23T06:15:00Z".clone_into(&mut company.now);
+    company.run_now().exits(0);
+    told(&company).exits(0);
 }
 
 #[test]
