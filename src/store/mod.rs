@@ -5,6 +5,7 @@
 //! async threads. WAL does not work on network file systems, so what `journal_mode` answers is checked.
 
 mod copy;
+mod decide;
 mod holds;
 mod ledger;
 mod lock;

@@ -354,7 +354,7 @@ impl Store {
                 "UPDATE leaver SET ours = 0 WHERE target = ?1",
                 [target.as_str()],
             )?;
-            let void = super::holds::void_approvals(transaction, target)?;
+            let void = super::decide::void_approvals(transaction, target)?;
             self.note(transaction, &notes(&void))
         })?;
         crate::crash::point("decided");
