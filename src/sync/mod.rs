@@ -8,6 +8,7 @@ mod ahead;
 mod archive;
 mod confirm;
 mod connect;
+mod decide;
 mod drift;
 mod failures;
 mod holds;
@@ -21,10 +22,10 @@ mod record;
 mod report;
 mod settle;
 mod standing;
+mod tell;
 mod text;
 mod told;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,12 +45,11 @@ pub use standing::{FailedSource, LastRun, Standing, standing};
 use crate::audit::{AuditFile, Event};
 use crate::clock::Clock;
 use crate::config::{Config, Integration, changes, flatten};
-use crate::exit::Exit;
 use crate::guard::{Decided, Judgement, Unaccounted};
 use crate::jobticket::{CallError, There};
-use crate::plan::{Counts, Known, Plan};
+use crate::plan::Known;
 use crate::roster::{HrId, Selection};
-use crate::store::{HoldRecord, LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
+use crate::store::{HoldRecord, LockTaken, Notes, RunLock, Store, StoreError, Target};
 
 /// What a run needs besides its integration.
 pub struct Context<'c> {
@@ -219,7 +219,7 @@ pub async fn run(
     }
     report.duration_ms = millis(context.clock.instant() - began);
     report.exit_code = report.exit();
-    tell(&report);
+    tell::tell(&report);
     tracing::info!(
         integration.name = integration.name,
         run.id = id,
@@ -230,47 +230,6 @@ pub async fn run(
         "Run ended"
     );
     report
-}
-
-/// Tells the operational log what somebody has to look at.
-fn tell(report: &RunReport) {
-    let (name, run) = (&report.integration, &report.run);
-    match (report.ending.message(), report.ending.exit()) {
-        (Some(message), Exit::Done) => {
-            tracing::info!(integration.name = name, run.id = run, "{message}");
-        }
-        (Some(message), Exit::Waits | Exit::Busy) => {
-            tracing::warn!(integration.name = name, run.id = run, "{message}");
-        }
-        (Some(message), _) => tracing::error!(integration.name = name, run.id = run, "{message}"),
-        (None, _) => {}
-    }
-    if !report.waiting.is_empty() {
-        let mut holds: Vec<u64> = report.waiting.iter().filter_map(|one| one.hold).collect();
-        holds.sort_unstable();
-        holds.dedup();
-        let holds: Vec<String> = holds.iter().map(ToString::to_string).collect();
-        tracing::warn!(
-            integration.name = name,
-            run.id = run,
-            people = report.waiting.len(),
-            "Held: people wait for a decision in hold {}",
-            holds.join(", ")
-        );
-    }
-    let Counts {
-        leavers,
-        explained_leavers,
-        ..
-    } = report.counts;
-    if matches!(report.ending, Ending::Pushed { .. }) && leavers > explained_leavers {
-        tracing::warn!(
-            integration.name = name,
-            run.id = run,
-            leavers = leavers - explained_leavers,
-            "People were offboarded who are missing without an explanation"
-        );
-    }
 }
 
 /// The key of an integration's state.
@@ -508,128 +467,6 @@ impl<'c> Run<'c> {
             .await
     }
 
-    /// From the judgement to the push.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what the stages before have made"
-    )]
-    async fn decide(
-        &mut self,
-        plan: Plan,
-        judged: &Judgement,
-        stage: &mut Stage,
-        known: &Known,
-        doubtful: &Doubtful,
-        resync: bool,
-        report: &mut RunReport,
-    ) -> Result<(), Stop> {
-        let there = self.there.take();
-        self.update_holds(&plan, judged, stage, known, there.as_ref(), report)?;
-        report.roster = plan.entries.len();
-        if let Some(hold) = &judged.whole {
-            report.counts = plan.counts();
-            report.changes.clone_from(&plan.changes);
-            self.note_rows(report)?;
-            self.note_plan(&plan, &stage.old, judged)?;
-            crate::crash::point("planned");
-            self.record(vec![verdict("held", &plan.hash, judged)])?;
-            report.ending = Ending::Held { hold: hold.clone() };
-            return Ok(());
-        }
-        let plan =
-            self.without_waiting(plan, judged, stage, known, doubtful, there.as_ref(), report)?;
-        report.roster = plan.entries.len();
-        report.counts = plan.counts();
-        report.changes.clone_from(&plan.changes);
-        if plan.is_empty() && !resync {
-            return self.unchanged(&plan, stage, report);
-        }
-        if plan.entries.is_empty() {
-            return self.refuse_empty(&plan, stage, judged, report);
-        }
-        self.note_rows(report)?;
-        self.note_plan(&plan, &stage.old, judged)?;
-        crate::crash::point("planned");
-        let hash = plan.hash.clone();
-        let reasons = plan.changes.iter();
-        let reasons: HashMap<HrId, String> = reasons
-            .map(|change| (change.hr_id.clone(), plan.reason(change)))
-            .collect();
-        let approved = judged.approve(plan)?;
-        self.record(vec![verdict("approved", &hash, judged)])?;
-        if self.options.dry_run {
-            report.ending = Ending::WouldPush {
-                employees: approved.entries().len(),
-            };
-            return Ok(());
-        }
-        let before = there.as_ref().map(|there| there.others.clone());
-        let amend = push::Amend {
-            judged,
-            stage,
-            known,
-            doubtful,
-            there: there.as_ref(),
-        };
-        self.push(approved, amend, before, report).await?;
-        if matches!(report.ending, Ending::Pushed { .. }) {
-            self.end_acted_on(&hash, &reasons, &report.changes)?;
-            let taken = std::mem::take(&mut stage.taken);
-            self.archive(&taken, report)?;
-            crate::crash::point("archived");
-        }
-        Ok(())
-    }
-
-    /// A push of nobody would offboard everybody, and no decision lets it out.
-    fn refuse_empty(
-        &mut self,
-        plan: &Plan,
-        stage: &Stage,
-        judged: &Judgement,
-        report: &mut RunReport,
-    ) -> Result<(), Stop> {
-        report.counts = plan.counts();
-        report.changes.clone_from(&plan.changes);
-        self.note_rows(report)?;
-        self.note_plan(plan, &stage.old, judged)?;
-        crate::crash::point("planned");
-        self.record(vec![verdict("empty roster refused", &plan.hash, judged)])?;
-        report.ending = Ending::EmptyRoster;
-        Ok(())
-    }
-
-    /// Nothing goes out.
-    fn unchanged(
-        &mut self,
-        plan: &Plan,
-        stage: &Stage,
-        report: &mut RunReport,
-    ) -> Result<(), Stop> {
-        report.roster = plan.entries.len();
-        self.note_rows(report)?;
-        report.ending = Ending::Unchanged;
-        if !self.options.dry_run && !self.silent {
-            if !stage.failed {
-                let store = self.context.store;
-                let mark = crate::store::rules_mark(&self.rules_hash());
-                if off(|| store.has_other_rules(&self.target, mark))? {
-                    let fresh = plan.entries.iter().filter(|entry| entry.fresh);
-                    let fresh = fresh.map(|entry| &entry.employee.hr_id);
-                    off(|| store.mark_rules(&self.target, mark, fresh))?;
-                }
-                let nobody_leaves = report.counting.is_empty()
-                    && report.waiting.is_empty()
-                    && report.kept.is_empty();
-                if nobody_leaves && !off(|| store.missing(&self.target))?.is_empty() {
-                    off(|| store.keep_missing(&self.target, &std::collections::HashMap::new()))?;
-                }
-            }
-            self.archive(&stage.taken, report)?;
-        }
-        Ok(())
-    }
-
     fn read_numbers(&mut self) -> Result<(), Stop> {
         self.numbers = off(|| numbers(self.integration)).map_err(Stop::Misconfigured)?;
         Ok(())
@@ -637,61 +474,5 @@ impl<'c> Run<'c> {
 
     fn selection(&self) -> Selection {
         selection_of(self.context.config, self.integration, self.context.clock)
-    }
-}
-
-fn verdict(verdict: &str, plan_hash: &str, judged: &Judgement) -> Note {
-    let names = |hr_ids: &mut dyn Iterator<Item = &HrId>| -> Vec<String> {
-        hr_ids.map(ToString::to_string).collect()
-    };
-    let asked = &mut judged
-        .questions
-        .iter()
-        .map(|question| &question.change.hr_id);
-    Event::Guard {
-        verdict: verdict.to_owned(),
-        plan_hash: plan_hash.to_owned(),
-        trips: judged.trips.clone(),
-        waits: names(asked),
-        counting: names(&mut judged.counting.iter().map(|(hr_id, _)| hr_id)),
-        kept: names(&mut judged.kept.iter()),
-    }
-    .into()
-}
-
-impl RunReport {
-    fn new(integration: &Integration, id: &str, dry_run: bool) -> Self {
-        Self {
-            integration: integration.name.clone(),
-            environment: integration.jobticket.environment_name(),
-            sandbox: integration.jobticket.is_sandbox(),
-            program: "jobticket-sync".to_owned(),
-            run: id.to_owned(),
-            dry_run,
-            sources: Vec::new(),
-            roster: 0,
-            snapshot: None,
-            counts: Counts::default(),
-            changes: Vec::new(),
-            rejected: Vec::new(),
-            incomplete: Vec::new(),
-            collisions: Vec::new(),
-            waiting: Vec::new(),
-            counting: Vec::new(),
-            kept: Vec::new(),
-            hold_id: None,
-            drift: None,
-            tickets_lost: Vec::new(),
-            refused_rows: Vec::new(),
-            linked: None,
-            joiner_cost: integration.joiner_cost.clone(),
-            too_early: 0,
-            notes: Vec::new(),
-            ending: Ending::Unchanged,
-            requests: 0,
-            rate_limit_wait_ms: 0,
-            duration_ms: 0,
-            exit_code: Exit::Done,
-        }
     }
 }

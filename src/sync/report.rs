@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::connect::ConnectError;
-use crate::config::Cost;
+use crate::config::{Cost, Integration};
 use crate::drift::Difference;
 use crate::exit::Exit;
 use crate::guard::{Hold, Question};
@@ -114,6 +114,43 @@ impl Ending {
             Self::Collides { .. } => "collision",
             Self::Misconfigured { .. } => "misconfigured",
             Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+impl RunReport {
+    pub(super) fn new(integration: &Integration, id: &str, dry_run: bool) -> Self {
+        Self {
+            integration: integration.name.clone(),
+            environment: integration.jobticket.environment_name(),
+            sandbox: integration.jobticket.is_sandbox(),
+            program: "jobticket-sync".to_owned(),
+            run: id.to_owned(),
+            dry_run,
+            sources: Vec::new(),
+            roster: 0,
+            snapshot: None,
+            counts: Counts::default(),
+            changes: Vec::new(),
+            rejected: Vec::new(),
+            incomplete: Vec::new(),
+            collisions: Vec::new(),
+            waiting: Vec::new(),
+            counting: Vec::new(),
+            kept: Vec::new(),
+            hold_id: None,
+            drift: None,
+            tickets_lost: Vec::new(),
+            refused_rows: Vec::new(),
+            linked: None,
+            joiner_cost: integration.joiner_cost.clone(),
+            too_early: 0,
+            notes: Vec::new(),
+            ending: Ending::Unchanged,
+            requests: 0,
+            rate_limit_wait_ms: 0,
+            duration_ms: 0,
+            exit_code: Exit::Done,
         }
     }
 }
