@@ -67,6 +67,9 @@ pub(crate) fn mark(config: &Config) -> String {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Line {
+    /// The service has taken the request and does nothing of it before the program says [`GO`]: a program that has gone away meanwhile has told its user that
+    /// nothing was done.
+    Ready,
     /// What is going on.
     Stage(String),
     /// A question; the program answers with a line of its own.
@@ -91,6 +94,9 @@ impl Line {
         Self::Wrong(exit.code(), message)
     }
 }
+
+/// What the program says for the service to begin.
+pub(crate) const GO: &str = "go";
 
 /// A service that has a place free takes a command at once, and one that has not may have within this time. Ours.
 const FIRST_WORD_SECONDS: u64 = 30;
@@ -127,7 +133,7 @@ pub enum ControlError {
     Silent(String),
     /// The connection broke.
     #[error(
-        "The connection to the service at {socket} broke ({cause}); a user may have 8 connections at a time. If the service still runs, a run that it had begun goes on there; `status` shows what became of it, and a decision counts if the audit log has it"
+        "The connection to the service at {socket} broke ({cause}); if the service still runs, a run that it had begun goes on there; `status` shows what became of it, and a decision counts if the audit log has it"
     )]
     Broke {
         /// Its socket.
@@ -205,12 +211,17 @@ async fn talk(
     stage: impl Fn(&str),
 ) -> io::Result<(Exit, Result<String, String>)> {
     let (from, mut to) = stream.into_split();
-    send(&mut to, request).await?;
+    // Where the service has closed the connection, it has said why before.
+    let sent = send(&mut to, request).await;
     let mut lines = BufReader::new(from).lines();
     // A service that has taken the request says so at once; how long the rest takes depends on what is asked.
     let mut next = timeout(FIRST_WORD, lines.next_line()).await??;
+    if next.is_none() {
+        sent?;
+    }
     while let Some(line) = next {
         match serde_json::from_str(&line)? {
+            Line::Ready => send(&mut to, &GO).await?,
             Line::Stage(what) => stage(&what),
             Line::Ask(question) => {
                 let answer = tokio::task::block_in_place(|| ask(&question));

@@ -18,7 +18,7 @@ use jobticket_sync::cli::{Cli, Command, DEFAULT_CONFIG, Output, SandboxArgs};
 use jobticket_sync::clock::Clock;
 use jobticket_sync::commands::{self, Called};
 use jobticket_sync::config::{self, Config, Integration};
-use jobticket_sync::control::{ask_service, is_for_service};
+use jobticket_sync::control::{ControlError, ask_service, is_for_service};
 use jobticket_sync::daemon::{self, DaemonError, Wish};
 use jobticket_sync::decisions::{self, Answer, Said};
 use jobticket_sync::exit::Exit;
@@ -181,6 +181,11 @@ async fn by_service(cli: &Cli, config: &Config, user: &str, progress: &Progress)
     progress.end();
     match answer {
         Ok(None) => None,
+        // All of it is in the state.
+        Err(error @ ControlError::Silent(_)) if matches!(cli.command, Some(Command::Status)) => {
+            logging::say(&chain(&error));
+            None
+        }
         Ok(Some((exit, Ok(text)))) => {
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
             Some(exit)

@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -21,17 +21,19 @@ use super::Loaded;
 use crate::cli::{Cli, Command};
 use crate::clock::Clock;
 use crate::commands::{self, Called};
-use crate::control::{Line, Request, VERSION, Versioned, is_for_service, mark, send};
+use crate::control::{GO, Line, Request, VERSION, Versioned, is_for_service, mark, send};
 use crate::decisions::{Answer, Said};
 use crate::exit::Exit;
 use crate::store::Store;
 use crate::sync::RunReport;
 use crate::user;
 
-/// More connections than this at a time wait in the queue of the socket.
-const CONNECTIONS: usize = 16;
-/// Of these, one user has at most so many, so that nobody keeps the others out. Further ones are closed.
+/// So many connections there are at a time. Further ones are told so and closed.
+const CONNECTIONS: usize = 32;
+/// Of these, one user has at most so many, so that nobody keeps the others out.
 const OF_ONE_USER: usize = 8;
+/// Besides these, root and the user of the service have as many for themselves.
+const OF_OWNERS: usize = 8;
 /// A request is one command line.
 const LONGEST_REQUEST: u64 = 64 * 1024;
 /// A request follows its connection at once.
@@ -65,14 +67,45 @@ impl Users {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a connection until what this gives is dropped; `None` where the user has too many.
-    fn enter(&self, uid: u32) -> Option<Entered> {
+    /// Counts a connection until what this gives is dropped; otherwise why there is no place for it.
+    fn enter(&self, uid: u32) -> Result<Entered, String> {
         let mut users = self.lock();
-        let number = users.entry(uid).or_default();
-        (*number < OF_ONE_USER).then(|| {
-            *number += 1;
-            Entered(self.clone(), uid)
-        })
+        let of_user = users.get(&uid).copied().unwrap_or_default();
+        if is_owner(uid) {
+            if of_user >= OF_OWNERS {
+                return Err(format!("{OF_OWNERS} commands of this user are in progress"));
+            }
+        } else {
+            let others = users.iter().filter(|(uid, _)| !is_owner(**uid));
+            let others: usize = others.map(|(_, number)| number).sum();
+            if of_user >= OF_ONE_USER {
+                return Err(format!(
+                    "{OF_ONE_USER} commands of this user are in progress"
+                ));
+            }
+            if others >= CONNECTIONS {
+                return Err(format!("{CONNECTIONS} commands are in progress"));
+            }
+        }
+        *users.entry(uid).or_default() += 1;
+        Ok(Entered(self.clone(), uid))
+    }
+}
+
+/// Whether a user could write to the state anyway.
+fn is_owner(uid: u32) -> bool {
+    uid == 0 || uid == geteuid().as_raw()
+}
+
+/// Says why nothing is done, as far as that goes without waiting.
+fn turn_away(stream: &UnixStream, why: &str) {
+    let line = Line::wrong((
+        Exit::Busy,
+        format!("{why} at the service already; nothing was done, try again when they are over"),
+    ));
+    if let Ok(mut text) = serde_json::to_vec(&line) {
+        text.push(b'\n');
+        let _ = stream.try_write(&text);
     }
 }
 
@@ -139,36 +172,37 @@ impl Socket {
 
     /// Answers until the service stops.
     pub(super) async fn serve(self, shared: Shared) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
         let users = Users::default();
         let mut connections = JoinSet::new();
         let mut stopping = shared.stopping.clone();
         loop {
             while connections.try_join_next().is_some() {}
-            let next = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                let (stream, _) = self.listener.accept().await?;
-                io::Result::Ok((stream, place))
-            };
             let accepted = tokio::select! {
                 _ = stopping.wait_for(|stop| *stop) => break,
-                accepted = next => accepted,
+                accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, place)) => {
+                Ok((stream, _)) => {
                     let Ok(peer) = stream.peer_cred().map(|peer| peer.uid()) else {
                         continue;
                     };
-                    let Some(entered) = users.enter(peer) else {
-                        tracing::debug!("A user has too many connections to the control socket");
-                        continue;
+                    let entered = match users.enter(peer) {
+                        Ok(entered) => entered,
+                        Err(why) => {
+                            tracing::debug!(
+                                user = user::name_of_uid(peer),
+                                "A command was turned away: {why}"
+                            );
+                            turn_away(&stream, &why);
+                            continue;
+                        }
                     };
                     let shared = shared.clone();
                     connections.spawn(async move {
                         if let Err(error) = connection(stream, peer, shared).await {
                             tracing::debug!("A connection to the control socket broke: {error}");
                         }
-                        drop((entered, place));
+                        drop(entered);
                     });
                 }
                 Err(error) => {
@@ -187,32 +221,45 @@ impl Socket {
 }
 
 async fn connection(stream: UnixStream, peer: u32, shared: Shared) -> io::Result<()> {
-    let (from, to) = stream.into_split();
+    let (from, mut to) = stream.into_split();
     let mut from = BufReader::new(from);
     let mut line = String::new();
     let mut limited = (&mut from).take(LONGEST_REQUEST);
     let read = limited.read_line(&mut line);
     timeout(REQUEST_WITHIN, read).await??;
+    let version = serde_json::from_str::<Versioned>(&line).map(|of| of.version);
+    let request = match (version, serde_json::from_str::<Request>(&line)) {
+        (Ok(version), Ok(request)) if version == VERSION => request,
+        (version, _) => {
+            let wrong = Line::wrong((
+                Exit::Unexpected,
+                format!(
+                    "The running service is version {VERSION}, and this program is {}; restart the service, and nothing was done",
+                    version.unwrap_or_else(|_| "of another version".to_owned())
+                ),
+            ));
+            return send(&mut to, &wrong).await;
+        }
+    };
+    if !goes_on(&mut from, &mut to).await? {
+        return Ok(());
+    }
     let (lines, queue) = mpsc::unbounded_channel();
     let writer = tokio::spawn(write(to, queue));
-    let _ = lines.send(Line::Stage("asking the service".to_owned()));
-    let version = serde_json::from_str::<Versioned>(&line).map(|of| of.version);
-    let end = match (version, serde_json::from_str::<Request>(&line)) {
-        (Ok(version), Ok(request)) if version == VERSION => {
-            answer(request, peer, from, &lines, &shared).await
-        }
-        (version, _) => Line::wrong((
-            Exit::Unexpected,
-            format!(
-                "The running service is version {VERSION}, and this program is {}; restart the service, and nothing was done",
-                version.unwrap_or_else(|_| "of another version".to_owned())
-            ),
-        )),
-    };
+    let end = answer(request, peer, from, &lines, &shared).await;
     let _ = lines.send(end);
     drop(lines);
     let _ = writer.await;
     Ok(())
+}
+
+/// Whether somebody still waits for the answer. Their program has told them that nothing was done where it has not waited.
+async fn goes_on(from: &mut BufReader<OwnedReadHalf>, to: &mut OwnedWriteHalf) -> io::Result<bool> {
+    send(to, &Line::Ready).await?;
+    let mut line = String::new();
+    let mut limited = from.take(LONGEST_REQUEST);
+    timeout(REQUEST_WITHIN, limited.read_line(&mut line)).await??;
+    Ok(serde_json::from_str::<String>(&line).is_ok_and(|word| word == GO))
 }
 
 /// Writes what is said until nothing more will be. That nobody reads it stops nothing.
@@ -226,7 +273,7 @@ async fn write(mut to: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Line>)
 
 /// Who is at the other end.
 fn caller(peer: u32, claimed: String) -> String {
-    let believed = peer == 0 || peer == geteuid().as_raw();
+    let believed = is_owner(peer);
     let plain = !claimed.is_empty() && !claimed.chars().any(char::is_control);
     if believed && plain {
         claimed

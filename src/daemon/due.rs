@@ -1,28 +1,19 @@
-//! What is due for an integration: scheduled times, runs that somebody wants, new files, decisions, and what a service before this one left in the middle.
+//! What is due for an integration: scheduled times, runs that somebody wants, new files, and decisions.
 //!
 //! What passes without a run is told and remembered before anything is run, so that nothing is run twice, also over a restart.
 
-use std::path::Path;
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::Loaded;
 use super::control::Wanted;
 use super::job::Job;
 use crate::audit::Event;
-use crate::schedule::{Due, Missed};
-use crate::store::{Fact, Notes, RunLock, Store, StoreError};
-use crate::sync::{self, LastRun};
-
-/// Of runs that are made for a decision, one begins so long after the one before, where that could not act on it.
-const ACT_AGAIN: TimeDelta = TimeDelta::minutes(5);
-/// What set off a run that was made in place of one that was cut short. It is not made up itself: a run that ends the service would end it again and again.
-const CUT_SHORT: &str = "a run before was cut short";
+use crate::schedule::{Due, MADE_UP, Missed, Owed};
+use crate::store::{Fact, Notes, Store, StoreError};
+use crate::sync;
 
 /// What set off a run that acts on what somebody has decided.
 const DECISION: &str = "decision";
-/// How a run is said to have ended that came to a safe point when the service was to stop.
-const STOPPED: &str = "stopped";
 
 /// What makes the service look whether something is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,18 +41,9 @@ pub(super) struct Look<'l> {
 /// Why a run starts.
 pub(super) struct Reason {
     pub(super) trigger: String,
-    pub(super) scheduled: Option<DateTime<Utc>>,
     pub(super) wanted: Option<Wanted>,
-}
-
-impl Reason {
-    fn of(trigger: String, scheduled: Option<DateTime<Utc>>) -> Self {
-        Self {
-            trigger,
-            scheduled,
-            wanted: None,
-        }
-    }
+    /// Whether it is the one that is owed.
+    pub(super) is_owed: bool,
 }
 
 pub(super) fn minute(time: DateTime<Utc>) -> String {
@@ -73,11 +55,11 @@ impl Job {
     pub(super) fn due(&mut self, look: &Look<'_>) -> Result<Option<Reason>, StoreError> {
         let Look {
             store,
-            loaded,
             name,
             since,
             now,
             occasion,
+            ..
         } = *look;
         let paused = self.is_paused(store, now)?;
         if let Some(schedule) = &self.schedule {
@@ -92,7 +74,7 @@ impl Job {
             self.behind = behind;
             let due = schedule.due(name, handled, since, now);
             if due.handled().is_some() {
-                return self.scheduled(look, &due, paused);
+                self.scheduled(look, &due, paused)?;
             }
         }
         if self.running.is_some() {
@@ -107,53 +89,45 @@ impl Job {
                     "--run-now"
                 };
                 return Ok(Some(Reason {
+                    trigger: trigger.to_owned(),
                     wanted: Some(wanted),
-                    ..Reason::of(trigger.to_owned(), None)
+                    is_owed: false,
                 }));
             }
         }
         if paused {
             return Ok(None);
         }
-        if let Some((scheduled, at)) = self.retry
-            && at <= now
-        {
-            self.set_retry(store, None)?;
-            let again = if at == scheduled { "" } else { ", tried again" };
-            let trigger = format!("schedule {}{again}", minute(scheduled));
-            return Ok(Some(Reason::of(trigger, Some(scheduled))));
+        if let Some(reason) = self.begin_owed(store, now)? {
+            return Ok(Some(reason));
+        }
+        let until = sync::backs_off_until(store, &self.target)?;
+        // The first run with new secrets tries, whatever was before.
+        if !self.fresh && until.is_some_and(|until| now < until) {
+            return Ok(None);
         }
         if occasion != Occasion::Ended
             && let Some(trigger) = self.news.trigger(store, &self.target)?
         {
-            return Ok(Some(Reason::of(trigger, None)));
+            return self.owe(store, trigger, now);
         }
-        if self.look_back
-            && let Some(trigger) = self.cut_short(store, &loaded.config.state_dir)?
-        {
-            tracing::warn!(
-                integration.name = name,
-                "The service was ended in the middle of a run ({trigger}); a run that goes on from there starts now"
-            );
-            return Ok(Some(Reason::of(CUT_SHORT.to_owned(), None)));
+        if occasion == Occasion::Tick && self.is_to_act(store, now)? {
+            return self.owe(store, DECISION.to_owned(), now);
         }
-        let decided = occasion == Occasion::Tick && self.is_to_act(store, now)?;
-        Ok(decided.then(|| Reason::of(DECISION.to_owned(), None)))
+        Ok(None)
     }
 
-    /// Whether a decision waits for a run, and one is likely to be able to act on it.
+    /// Whether a decision waits for a run. A run that could not act on it is made again later and later.
     fn is_to_act(&mut self, store: &Store, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let Some(decided) = store.decision_waits(&self.target)? else {
             self.acted = None;
             return Ok(false);
         };
-        let soon = self.acted.filter(|acted| *acted >= decided);
-        if soon.is_some_and(|acted| now < acted + ACT_AGAIN)
-            || sync::backs_off(store, &self.target, now)?
-        {
+        let before = self.acted.filter(|(acted, _)| *acted >= decided);
+        if before.is_some_and(|(acted, times)| now < acted + sync::pause(times)) {
             return Ok(false);
         }
-        self.acted = Some(now);
+        self.acted = Some((now, before.map_or(1, |(_, times)| times.saturating_add(1))));
         Ok(true)
     }
 
@@ -165,12 +139,7 @@ impl Job {
     }
 
     /// Remembers what the schedule says before anything is run: nothing is run twice.
-    fn scheduled(
-        &mut self,
-        look: &Look<'_>,
-        due: &Due,
-        paused: bool,
-    ) -> Result<Option<Reason>, StoreError> {
+    fn scheduled(&mut self, look: &Look<'_>, due: &Due, paused: bool) -> Result<(), StoreError> {
         let Look {
             store,
             loaded,
@@ -201,47 +170,25 @@ impl Job {
             run: None,
             notes: notes.into_iter().map(Into::into).collect(),
         };
-        store.set_fact(
-            &self.target,
-            Fact::Scheduled,
-            due.handled().as_ref(),
-            &notes,
-        )?;
+        let late = if due.made_up { MADE_UP } else { "" };
+        let owed = match due.run {
+            _ if paused => None,
+            // What is in progress is what is owed.
+            _ if why_not.is_some() => self.owed.clone(),
+            Some(run) => {
+                let trigger = format!("schedule {}{late}", minute(run));
+                Some(Owed::new(trigger, Some(run), run))
+            }
+            // It is of a time before those that were missed.
+            None => self.owed.clone().filter(|owed| owed.scheduled.is_none()),
+        };
+        let handled = due.handled();
+        store.handle_schedule(&self.target, handled.as_ref(), owed.as_ref(), &notes)?;
+        self.owed = owed;
         if !notes.notes.is_empty() {
             store.flush(&loaded.audit)?;
         }
-        let after_it = due.run.filter(|_| after_it && !paused);
-        self.set_retry(store, after_it.map(|run| (run, run)))?;
-        if after_it.is_some() {
-            return Ok(None);
-        }
-        let late = if due.made_up { ", made up" } else { "" };
-        let run = due.run.filter(|_| why_not.is_none());
-        Ok(run.map(|run| Reason::of(format!("schedule {}{late}", minute(run)), Some(run))))
-    }
-
-    /// The run of a service that was ended in the middle of it, as far as the store knows; looked for once, when nobody is at work.
-    fn cut_short(&mut self, store: &Store, folder: &Path) -> Result<Option<String>, StoreError> {
-        let unfinished = store.unfinished_run(&self.target)?;
-        if unfinished.is_some() && RunLock::is_taken(folder, &self.target) {
-            // It is somebody's, and goes on.
-            return Ok(None);
-        }
-        self.look_back = false;
-        let last: Option<LastRun> = store.fact(&self.target, Fact::LastRun)?;
-        let stopped = last.filter(|last| last.result == STOPPED);
-        let trigger = match unfinished {
-            Some(run) => Some(run.trigger),
-            None => stopped.map(|last| last.trigger),
-        };
-        // What somebody started by hand they start again themselves.
-        let own = ["schedule ", "watch ", DECISION];
-        let is_own = |trigger: &String| own.iter().any(|own| trigger.starts_with(own));
-        let made_up = self
-            .schedule
-            .as_ref()
-            .is_none_or(|schedule| schedule.catch_up);
-        Ok(trigger.filter(|trigger| made_up && is_own(trigger)))
+        Ok(())
     }
 }
 

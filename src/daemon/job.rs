@@ -11,20 +11,17 @@ use tokio::task::JoinHandle;
 
 use super::Loaded;
 use super::control::Wanted;
-use super::due::{Reason, minute};
+use super::due::Reason;
 use super::watch::News;
 use crate::audit::Event;
 use crate::clock::Clock;
 use crate::config::Integration;
-use crate::schedule::Schedule;
-use crate::store::{Fact, Notes, Store, StoreError, Target};
+use crate::schedule::{Owed, Schedule};
+use crate::store::{Notes, Store, StoreError, Target};
 use crate::sync::{self, Context, Ending, Options, RunReport, target_of};
 
 /// Words of the stage in which a run waits for the answer to a push.
 const PUSHING: &str = "pushing";
-
-/// The scheduled time whose file was not there yet, and when it is tried again.
-type Retry = (DateTime<Utc>, DateTime<Utc>);
 
 /// An integration, by its place in the configuration.
 pub(super) struct Job {
@@ -38,13 +35,12 @@ pub(super) struct Job {
     pub(super) wanted: VecDeque<Wanted>,
     /// New files of watched folders that wait for a run.
     pub(super) news: News,
-    pub(super) retry: Option<Retry>,
-    /// Whether it is still to be looked whether the service before this one was ended in the middle of a run.
-    pub(super) look_back: bool,
-    /// When a run was started last for a decision on which none has acted.
-    pub(super) acted: Option<DateTime<Utc>>,
+    /// The run that is due or waits, as it is on disk.
+    pub(super) owed: Option<Owed>,
+    /// When a run was started last for a decision on which none has acted, and how often.
+    pub(super) acted: Option<(DateTime<Utc>, u32)>,
     /// Whether the next run is the first with these secrets, so that nothing that failed before keeps it from trying.
-    fresh: bool,
+    pub(super) fresh: bool,
     /// Whether it was said that the clock is behind what was handled.
     pub(super) behind: bool,
 }
@@ -53,7 +49,8 @@ pub(super) struct Job {
 pub(super) struct Running {
     pub(super) task: JoinHandle<RunReport>,
     pub(super) trigger: String,
-    scheduled: Option<DateTime<Utc>>,
+    /// Whether it is the one that is owed.
+    pub(super) is_owed: bool,
     /// Whether it pushes nothing, so that what is due meanwhile comes after it.
     pub(super) dry_run: bool,
     /// The new files that were there when it began.
@@ -87,8 +84,7 @@ impl Job {
             running: None,
             wanted: VecDeque::new(),
             news: News::default(),
-            retry: None,
-            look_back: false,
+            owed: None,
             acted: None,
             fresh: true,
             behind: false,
@@ -99,47 +95,8 @@ impl Job {
     pub(super) fn go_on_from(&mut self, old: Self) {
         self.running = old.running;
         self.wanted = old.wanted;
-        self.retry = old.retry.filter(|_| self.schedule.is_some());
-        self.look_back = old.look_back;
+        self.owed = old.owed;
         self.acted = old.acted;
-    }
-
-    /// Takes over from the service before this one what waits, and is to look whether that was ended in the middle of a run.
-    pub(super) fn go_on_from_store(
-        &mut self,
-        name: &str,
-        store: &Store,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.look_back = true;
-        let retry: Option<Retry> = store.fact(&self.target, Fact::Retry)?;
-        if let Some((scheduled, at)) = retry {
-            let schedule = self.schedule.as_ref();
-            let in_time = |schedule: &Schedule| {
-                now < at || schedule.try_again_at(name, scheduled, now).is_some()
-            };
-            if schedule.is_some_and(in_time) {
-                self.retry = retry;
-            } else {
-                self.try_again(name, store, None, scheduled)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Remembers, also over a restart, which scheduled time is tried again, and when.
-    pub(super) fn set_retry(
-        &mut self,
-        store: &Store,
-        retry: Option<Retry>,
-    ) -> Result<(), StoreError> {
-        let known: Option<Retry> = store.fact(&self.target, Fact::Retry)?;
-        if known != retry {
-            let notes = Notes::default();
-            store.set_fact(&self.target, Fact::Retry, retry.as_ref(), &notes)?;
-        }
-        self.retry = retry;
-        Ok(())
     }
 
     /// Starts a run.
@@ -153,8 +110,8 @@ impl Job {
     ) {
         let Reason {
             trigger,
-            scheduled,
             wanted,
+            is_owed,
         } = reason;
         let asked = wanted.as_ref();
         let user = asked.map_or(user, |asked| &asked.user);
@@ -172,7 +129,6 @@ impl Job {
         };
         let dry_run = options.dry_run;
         self.fresh &= dry_run;
-        self.look_back &= dry_run;
         let (loaded, store, clock, user, place, now_at) = (
             Arc::clone(loaded),
             Arc::clone(store),
@@ -209,7 +165,7 @@ impl Job {
         self.running = Some(Running {
             task,
             trigger,
-            scheduled,
+            is_owed,
             dry_run,
             news: std::mem::take(&mut self.news),
             stage,
@@ -232,18 +188,9 @@ impl Job {
         };
         match result {
             Ok(report) => {
+                self.settle(name, store, &running, &report, now)?;
                 if let Some(reply) = running.reply {
                     let _ = reply.send(report.clone());
-                }
-                let late = |status: &str| ["failed", "not yet"].contains(&status);
-                let waits = report.sources.iter().any(|source| late(&source.status));
-                let schedule = self.schedule.as_ref().filter(|_| waits);
-                if let Some((schedule, scheduled)) = schedule.zip(running.scheduled) {
-                    let at = schedule.try_again_at(name, scheduled, now);
-                    self.try_again(name, store, at, scheduled)?;
-                } else if !waits && !running.dry_run && !report.sources.is_empty() {
-                    // What an earlier run has waited for is there.
-                    self.set_retry(store, None)?;
                 }
                 let turned_away =
                     matches!(report.ending, Ending::Busy { .. } | Ending::Paused { .. });
@@ -262,6 +209,9 @@ impl Job {
                 let event = Event::RunPanicked {
                     trigger: running.trigger,
                 };
+                if running.is_owed {
+                    self.set_owed(store, None)?;
+                }
                 let notes = Notes {
                     integration: Some(name.to_owned()),
                     run: None,
@@ -272,39 +222,5 @@ impl Job {
             }
             Err(_) => Ok(()),
         }
-    }
-
-    /// A file of a scheduled run is not there: looks again, or gives up.
-    fn try_again(
-        &mut self,
-        name: &str,
-        store: &Store,
-        at: Option<DateTime<Utc>>,
-        scheduled: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        if let Some(at) = at {
-            tracing::info!(
-                integration.name = name,
-                "A file is not there or not in order yet; looking again at {}",
-                minute(at)
-            );
-        } else {
-            tracing::warn!(
-                integration.name = name,
-                "A file of the run of {} is still not there or not in order; given up, and the next scheduled run looks again",
-                minute(scheduled)
-            );
-        }
-        self.set_retry(store, at.map(|at| (scheduled, at)))
-    }
-
-    /// When it runs next, by its schedule or for a file that was not there.
-    pub(super) fn next(&self, name: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let scheduled = self.schedule.as_ref().and_then(|schedule| {
-            let next = schedule.next_after(now)?;
-            Some(schedule.starts_at(name, next))
-        });
-        let retry = self.retry.map(|(_, at)| at);
-        retry.into_iter().chain(scheduled).min()
     }
 }

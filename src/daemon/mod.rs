@@ -8,6 +8,7 @@ mod due;
 mod http;
 mod job;
 mod notify;
+mod owed;
 mod reload;
 mod ticker;
 mod watch;
@@ -25,6 +26,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::audit::AuditFile;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::schedule::next_run;
 use crate::source::chain;
 use crate::store::{ServiceLock, Store, StoreError};
 use crate::sync::{RunReport, Secrets, off};
@@ -336,26 +338,29 @@ impl Service {
         let now = self.clock.now();
         let of = |job: &Job| {
             let name = self.name(job.place);
-            let mut told = if job.running.is_some() {
-                format!("{name}: running")
-            } else {
-                match job.next(name, now) {
-                    Some(next) => {
-                        let zone = job
-                            .schedule
-                            .as_ref()
-                            .map_or(self.loaded.config.timezone, |schedule| schedule.timezone);
-                        format!(
-                            "{name}: next run {}",
-                            next.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z")
-                        )
-                    }
-                    None if is_watched(&self.loaded.config.integrations[job.place]) => {
-                        format!("{name}: no scheduled run, waiting for a file")
-                    }
-                    None => format!("{name}: no scheduled run"),
+            let zone = self.loaded.config.timezone;
+            let pause = off(|| self.store.pause(&job.target)).ok().flatten();
+            let pause = pause.filter(|pause| pause.holds_on(self.clock.today(zone)));
+            let from = pause
+                .as_ref()
+                .map_or(now, |pause| pause.ends(zone).max(now));
+            let next = next_run(job.schedule.as_ref(), job.owed.as_ref(), name, from);
+            let mut told = match next {
+                _ if job.running.is_some() => format!("{name}: running"),
+                Some(next) => {
+                    let schedule = job.schedule.as_ref();
+                    let zone = schedule.map_or(zone, |schedule| schedule.timezone);
+                    let next = next.with_timezone(&zone);
+                    format!("{name}: next run {}", next.format("%a %Y-%m-%d %H:%M %Z"))
                 }
+                None if is_watched(&self.loaded.config.integrations[job.place]) => {
+                    format!("{name}: no scheduled run, waiting for a file")
+                }
+                None => format!("{name}: no scheduled run"),
             };
+            if let Some(pause) = pause {
+                told = format!("{told}, PAUSED until {}", pause.until);
+            }
             if let Ok(holds) = off(|| self.store.open_holds(&job.target))
                 && !holds.is_empty()
             {

@@ -31,9 +31,11 @@ impl Service {
             Ok(loaded) => {
                 successful = true;
                 let mut new = jobs(&loaded);
+                let mut taken_over = Vec::new();
                 for old in std::mem::take(&mut self.jobs) {
                     let same = new.iter_mut().find(|job| job.target == old.target);
                     if let Some(job) = same {
+                        taken_over.push(job.place);
                         job.go_on_from(old);
                     } else if let Some(running) = old.running {
                         // Its integration is gone from the configuration; it may end at its next safe point.
@@ -48,6 +50,16 @@ impl Service {
                     tracing::info!(
                         "A run in progress goes on as it was started; the next one has the new configuration"
                     );
+                }
+                for job in new
+                    .iter_mut()
+                    .filter(|job| !taken_over.contains(&job.place))
+                {
+                    let name = &loaded.config.integrations[job.place].name;
+                    let now = self.clock.now();
+                    if let Err(error) = off(|| job.go_on_from_store(name, &self.store, now)) {
+                        tracing::error!(integration.name = name, "{}", chain(&error));
+                    }
                 }
                 self.jobs = new;
                 self.loaded = Arc::new(loaded);

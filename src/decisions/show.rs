@@ -50,18 +50,24 @@ pub fn list(desk: &Desk<'_>, all: bool) -> Result<Said, NotDecided> {
     for integration in desk.chosen {
         for hold in desk.store.holds(Some(&target_of(integration)), all)? {
             let tally = Tally::of(&standing(&hold));
-            let _ = writeln!(
+            let _ = write!(
                 text,
-                "{:>4}  {}  {}  {}  since {}  {}: {} wait, {} of the leavers with an active ticket",
+                "{:>4}  {}  {}  {}  since {}  {}",
                 hold.id,
                 integration.name,
                 hold.kind,
                 scope(hold.scope),
                 when(hold.opened_at),
                 state(hold.state),
-                tally.wait,
-                tally.active,
             );
+            if hold.state != HoldState::Over {
+                let _ = write!(
+                    text,
+                    ": {} wait, {} of the leavers with an active ticket",
+                    tally.wait, tally.active
+                );
+            }
+            text.push('\n');
             items.push(json!({
                 "id": hold.id, "integration": integration.name, "kind": hold.kind, "scope": hold.scope, "run": hold.run,
                 "openedAt": hold.opened_at, "state": hold.state, "why": hold.why, "people": standing(&hold).len(),

@@ -9,6 +9,7 @@ mod age;
 mod calendar;
 mod cron;
 mod due;
+mod owed;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use chrono_tz::Tz;
 pub use age::working_age;
 pub use cron::{Cron, CronError};
 pub use due::{Due, Missed};
+pub use owed::{MADE_UP, Owed, next_run};
 
 /// When an integration runs.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::config::{Config, Integration};
 use crate::exit::Exit;
+use crate::schedule::{Owed, next_run};
 use crate::source::Taken;
 use crate::store::{
     Fact, HoldSummary, Ledger, Pause, PushState, RunLock, Store, StoreError, Target, Unfinished,
@@ -59,8 +60,10 @@ pub struct IntegrationStatus {
     pub running_since: Option<DateTime<Utc>>,
     /// A run that was killed: it began then, has not ended, and is not in progress. The next one finishes its work.
     pub killed: Option<DateTime<Utc>>,
-    /// When the next scheduled run starts; `None` without a schedule.
+    /// When the service makes its next run, by the schedule or because it owes one; `None` where neither is the case. A pause puts it off.
     pub next_run: Option<DateTime<Utc>>,
+    /// The run that the service owes: it waits for a file or for JobTicket, or was cut short.
+    pub owed: Option<Owed>,
     /// The last acknowledged roster; `None` before the first push.
     pub snapshot: Option<SnapshotStatus>,
     /// Holds that are not over.
@@ -175,10 +178,16 @@ fn one(
     let now = clock.now();
     let (running, unfinished) = in_progress(config, &target, store)?;
     let started = unfinished.map(|run| run.started_at);
-    let next_run = config.schedule(integration).and_then(|schedule| {
-        let next = schedule.next_after(now)?;
-        Some(schedule.starts_at(&integration.name, next))
-    });
+    let paused = store
+        .pause(&target)?
+        .filter(|pause| pause.holds_on(clock.today(config.timezone)));
+    let owed: Option<Owed> = store.fact(&target, Fact::Owed)?;
+    let owed = owed.filter(|_| !running);
+    let schedule = config.schedule(integration);
+    let from = paused
+        .as_ref()
+        .map_or(now, |pause| pause.ends(config.timezone).max(now));
+    let next_run = next_run(schedule.as_ref(), owed.as_ref(), &integration.name, from);
     let snapshot = match store.acknowledged_at(&target)? {
         None => None,
         Some(acknowledged_at) => Some(SnapshotStatus {
@@ -213,6 +222,7 @@ fn one(
         running_since: started.filter(|_| running),
         killed: started.filter(|_| !running),
         next_run,
+        owed,
         snapshot,
         holds: store.hold_summaries(&target)?,
         sources,
@@ -223,9 +233,7 @@ fn one(
         }),
         refused_in_part: store.perhaps_in_part(&target, None)?,
         restored: store.restored(&target)?,
-        paused: store
-            .pause(&target)?
-            .filter(|pause| pause.holds_on(clock.today(config.timezone))),
+        paused,
         requests: requests.map(|requests| RequestStatus {
             last_minute: requests.last_minute,
             blocked_until: requests.blocked_until,

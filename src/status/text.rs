@@ -61,6 +61,9 @@ impl IntegrationStatus {
                 when(began)
             )?;
         }
+        if let Some(owed) = &self.owed {
+            writeln!(f, "  still to be made: {}", owed.trigger)?;
+        }
         match self.next_run {
             Some(next) => writeln!(f, "  next run: {}", when(next))?,
             None => writeln!(f, "  next run: none is scheduled")?,

@@ -81,12 +81,12 @@ impl Store {
         })
     }
 
-    /// When somebody last decided something of a target on which no run has acted yet. One that a pause turned away, that was stopped, or that could not reach JobTicket, has not.
+    /// When somebody last decided something of a target on which no run has acted yet. One that a pause turned away, that was stopped or failed, or that could not use JobTicket, has not.
     pub fn decision_waits(&self, target: &Target) -> Result<Option<DateTime<Utc>>, StoreError> {
         let last: Option<String> = self.lock().query_row(
             "SELECT (SELECT at FROM decision WHERE target = ?1
                AND julianday(at) > coalesce((SELECT max(julianday(started_at)) FROM run
-                 WHERE target = ?1 AND coalesce(outcome, '') NOT IN ('paused', 'not reachable', 'stopped')), 0)
+                 WHERE target = ?1 AND coalesce(outcome, '') NOT IN ('paused', 'stopped', 'not reachable', 'credential refused', 'misconfigured', 'failed')), 0)
                ORDER BY julianday(at) DESC LIMIT 1)",
             [target.as_str()],
             |row| row.get(0),

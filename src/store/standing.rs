@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::holds::Decision;
 use super::{Notes, Store, StoreError, Target};
 use crate::roster::{Field, HrId};
+use crate::schedule::Owed;
 
 /// Since when somebody would leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,15 @@ pub struct Pause {
 }
 
 impl Pause {
+    /// When it is over: at the begin of the day after its last.
+    pub fn ends(&self, zone: chrono_tz::Tz) -> DateTime<Utc> {
+        let day = self.until.succ_opt().unwrap_or(self.until);
+        let midnight = day.and_time(chrono::NaiveTime::MIN);
+        // Where the clock leaves midnight out, the day begins an hour later.
+        let begins = zone.from_local_datetime(&midnight).earliest();
+        begins.map_or_else(|| midnight.and_utc(), |begins| begins.to_utc())
+    }
+
     /// Whether it still holds on this day.
     pub fn holds_on(&self, today: NaiveDate) -> bool {
         self.until >= today
@@ -80,8 +90,8 @@ pub enum Fact {
     Failures,
     /// The last scheduled time that was handled: a run of it has begun, or it was missed.
     Scheduled,
-    /// The scheduled time whose file was not there yet, and when it is tried again.
-    Retry,
+    /// The run that the service owes.
+    Owed,
     /// Nothing is pushed until a day.
     Paused,
     /// How the last run ended.
@@ -104,7 +114,7 @@ impl Fact {
             Self::Refused => "refused",
             Self::Failures => "failures",
             Self::Scheduled => "scheduled",
-            Self::Retry => "retry",
+            Self::Owed => "owed",
             Self::Paused => "paused",
             Self::LastRun => "last_run",
             Self::FailedSources => "failed_sources",
@@ -320,6 +330,21 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
             write_fact(transaction, target, fact, value)?;
+            self.note(transaction, notes)
+        })
+    }
+
+    /// Remembers that a scheduled time was handled, and the run that is owed for it, at once.
+    pub fn handle_schedule(
+        &self,
+        target: &Target,
+        handled: Option<&DateTime<Utc>>,
+        owed: Option<&Owed>,
+        notes: &Notes,
+    ) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            write_fact(transaction, target, Fact::Scheduled, handled)?;
+            write_fact(transaction, target, Fact::Owed, owed)?;
             self.note(transaction, notes)
         })
     }

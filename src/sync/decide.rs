@@ -39,6 +39,8 @@ impl Run<'_> {
             report.ending = Ending::Held { hold: hold.clone() };
             return Ok(());
         }
+        // An approval of the whole plan is for the plan as it was judged, with those whom it leaves out.
+        let judged_hash = plan.hash.clone();
         let plan =
             self.without_waiting(plan, judged, stage, known, doubtful, there.as_ref(), report)?;
         report.roster = plan.entries.len();
@@ -76,7 +78,7 @@ impl Run<'_> {
         };
         self.push(approved, amend, before, report).await?;
         if matches!(report.ending, Ending::Pushed { .. }) {
-            self.end_acted_on(&hash, &reasons, &report.changes)?;
+            self.end_acted_on(&judged_hash, &reasons, &report.changes)?;
             let taken = std::mem::take(&mut stage.taken);
             self.archive(&taken, report)?;
             crate::crash::point("archived");

@@ -42,21 +42,22 @@ impl Failures {
     }
 }
 
-fn pause(failures: u32) -> chrono::Duration {
+/// The pause after so many failures in a row.
+pub(crate) fn pause(failures: u32) -> chrono::Duration {
     let steps = failures.clamp(1, 12) - 1;
     (FIRST_PAUSE * (1 << steps)).min(PROBE)
 }
 
-/// Whether runs that nobody makes by hand hold back for what failed before.
-pub(crate) fn backs_off(
+/// Until when runs that nobody makes by hand hold back for what failed before.
+pub(crate) fn backs_off_until(
     store: &Store,
     target: &Target,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<DateTime<Utc>>, StoreError> {
     let refused: Option<Refused> = store.fact(target, Fact::Refused)?;
     let failures: Option<Failures> = store.fact(target, Fact::Failures)?;
-    Ok(refused.is_some_and(|refused| now < refused.until())
-        || failures.is_some_and(|failures| now < failures.until()))
+    let refused = refused.map(|refused| refused.until());
+    let failures = failures.map(|failures| failures.until());
+    Ok(refused.into_iter().chain(failures).max())
 }
 
 impl Run<'_> {

@@ -385,8 +385,8 @@ impl Run<'_> {
         self.write_holds(&update)
     }
 
-    /// JobTicket has taken a plan: what was approved of it has gone out, and is no hold any more. `reasons` are those of the plan as it was judged, `went` what is left of it
-    /// after amendments.
+    /// JobTicket has taken a plan: what was approved of it has gone out, and is no hold any more. `plan_hash` is that of the plan as it was judged, `reasons` are those of
+    /// whom nobody asked to wait, `went` is what is left of them after amendments.
     pub(super) fn end_acted_on(
         &mut self,
         plan_hash: &str,

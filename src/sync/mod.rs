@@ -37,7 +37,7 @@ use people::{Doubt, Doubtful, Stage};
 pub use ahead::forecast;
 pub use connect::{ConnectError, Link, Secrets, connect};
 pub use drift::{DriftReport, drift};
-pub(crate) use failures::backs_off;
+pub(crate) use failures::{backs_off_until, pause};
 pub(crate) use hrid_map::{Numbers, numbers};
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
 pub use standing::{FailedSource, LastRun, Standing, standing};

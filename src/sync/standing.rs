@@ -138,7 +138,11 @@ impl Run<'_> {
         // The status tells of a pause as long as it is in force; what was before it counts again after it.
         let counts = !matches!(report.ending, Ending::Paused { .. });
         let ended = self.last_run(report)?;
-        let (ended, outcome) = (counts.then_some(&ended), report.ending.name());
+        let ended = counts.then_some(&ended);
+        let outcome = match self.refused_credential {
+            Some(_) => "credential refused",
+            None => report.ending.name(),
+        };
         off(|| store.end_run(self.id, &self.target, outcome, ended, notes))
     }
 

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use clap::Parser as _;
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 use serde_json::json;
@@ -132,6 +133,31 @@ fn the_socket_is_for_its_user_and_its_group_and_goes_with_the_service() {
 }
 
 #[test]
+fn what_was_said_not_to_be_done_is_not_done_later_either() {
+    let jobticket = JobTicket::start();
+    let company = company(&jobticket);
+    let service = Service::start(&company, &[]);
+    let mut stream = UnixStream::connect(company.path("state/control.sock")).unwrap();
+    let arguments = ["jobticket-sync", "pause", "acme"];
+    let arguments = arguments
+        .into_iter()
+        .chain(["--until", "2026-12-31", "--reason", "x"]);
+    let cli = jobticket_sync::cli::Cli::parse_from(arguments);
+    let request = json!({
+        "version": env!("CARGO_PKG_VERSION"), "user": "x", "program": "x", "state": company.path("state"), "configuration": "", "cli": cli,
+    });
+    writeln!(stream, "{request}").unwrap();
+    let mut word = [0; 8];
+    stream.read_exact(&mut word).unwrap();
+    assert_eq!(&word, b"\"ready\"\n");
+    // Whoever has not waited says no more, and was told that nothing was done.
+    drop(stream);
+    company.run(&["status"]).exits(0);
+    service.stops();
+    assert!(company.events("decision").is_empty());
+}
+
+#[test]
 fn one_user_cannot_take_every_place_at_the_socket() {
     let company = company(&JobTicket::start());
     let service = Service::start(&company, &[]);
@@ -140,9 +166,15 @@ fn one_user_cannot_take_every_place_at_the_socket() {
     // Those beyond the eighth are closed, and not kept waiting.
     let mut rest = silent.split_off(8);
     for one in &mut rest {
-        assert_eq!(one.read(&mut [0; 10]).unwrap(), 0);
+        let mut told = String::new();
+        one.read_to_string(&mut told).unwrap();
+        assert!(told.contains("nothing was done"), "{told}");
     }
-    company.run(&["holds"]).exits(1).says("8 connections");
+    company
+        .run(&["holds"])
+        .exits(7)
+        .says("8 commands of this user are in progress")
+        .says("nothing was done");
     drop((silent, rest));
     wait_for("a place", || company.run(&["holds"]).code == 0);
     service.stops();

@@ -133,7 +133,7 @@ fn a_run_whose_file_is_not_there_is_tried_again_until_it_is_given_up_and_said() 
     );
     assert!(
         said.contains(
-            "A file of the run of 2026-11-24 04:15 UTC is still not there or not in order; given up"
+            "The run of 2026-11-24 04:15 UTC is given up (A file is not there or not in order yet)"
         ),
         "{said}"
     );

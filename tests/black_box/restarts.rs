@@ -11,7 +11,7 @@ use crate::service::Service;
 use crate::support::{Company, JobTicket, people};
 use crate::whole::is_whole;
 
-const MADE_UP: &str = "a run before was cut short";
+const MADE_UP: &str = "schedule 2026-11-23 04:15 UTC, tried again";
 const SCHEDULED: &str = "schedule 2026-11-23 04:15 UTC";
 
 /// A company of five that runs at 05:15, two seconds before that.
@@ -77,11 +77,12 @@ fn a_run_that_kills_its_service_is_made_up_once_and_not_again_and_again() {
 }
 
 #[test]
-fn a_scheduled_run_that_was_stopped_with_its_service_is_made_up_unless_nothing_is_to_be() {
-    for (catch_up, runs) in [("", 2), ("catch_up: false, ", 1)] {
-        let jobticket = JobTicket::start();
-        let mut company = company(&jobticket);
-        company.integration = SCHEDULE.replace("timezone", &format!("{catch_up}timezone"));
+fn a_scheduled_run_that_was_stopped_with_its_service_is_made_up_however_often_that_happens() {
+    let jobticket = JobTicket::start();
+    let mut company = company(&jobticket);
+    // That is about times at which there was no service.
+    company.integration = SCHEDULE.replace("timezone", "catch_up: false, timezone");
+    for _ in 0..3 {
         let pause = Pause::at(&company, "pulled");
         let mut service = Service::start(&company, &[pause.variable()]);
         pause.is_reached();
@@ -89,15 +90,62 @@ fn a_scheduled_run_that_was_stopped_with_its_service_is_made_up_unless_nothing_i
         service.hears(|message| message.contains("STOPPING=1"));
         pause.is_over();
         service.ends(0);
-        let mut service = Service::start(&company, &[]);
-        if runs == 2 {
-            service.runs_end(&company, 2);
-        }
-        service.hears(|message| message.contains("next run Tue 2026-11-24 05:15 CET"));
-        service.stops();
-        assert_eq!(triggers(&company).len(), runs, "{catch_up}");
-        assert_eq!(jobticket.pushes().len(), runs - 1, "{catch_up}");
+        company
+            .run(&["status"])
+            .says("still to be made: schedule 2026-11-23 04:15 UTC");
     }
+    let mut service = Service::start(&company, &[]);
+    service.runs_end(&company, 4);
+    service.hears(|message| message.contains("next run Tue 2026-11-24 05:15 CET"));
+    service.stops();
+    assert_eq!(jobticket.pushes().len(), 1);
+    let told = company.run(&["status"]).exits(0);
+    assert!(!told.stdout.contains("still to be made"), "{}", told.stdout);
+}
+
+#[test]
+fn a_run_that_waits_for_its_file_goes_on_waiting_although_it_was_killed_and_then_turned_away() {
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    company.integration = SCHEDULE.to_owned();
+    company.deliver_people("20261120", &people(5));
+    "2026-11-23T04:10:00Z".clone_into(&mut company.now);
+    company.run_now().exits(0);
+    BEFORE.clone_into(&mut company.now);
+    killed_at(&company, "pulled");
+    // Whoever is turned away by a pause has not done its work.
+    "2026-11-23T05:20:00Z".clone_into(&mut company.now);
+    decided(&company, &["pause", "acme", "--until", "2026-11-23"]);
+    company.run_now().exits(3);
+    decided(&company, &["resume", "acme"]);
+    company.deliver_people("20261123", &people(6));
+    let mut service = Service::start(&company, &[]);
+    service.until(|_| (jobticket.active().len() == 6).then_some(()));
+    service.stops();
+    assert_eq!(triggers(&company).last().unwrap(), MADE_UP);
+}
+
+#[test]
+fn a_run_that_could_not_reach_jobticket_is_made_again_until_it_can() {
+    let jobticket = JobTicket::start();
+    let mut company = company(&jobticket);
+    company.integration = SCHEDULE.replace("timezone", "retry_minutes: 10, timezone");
+    let gone = json!([{ "on": {}, "times": 1000, "kind": status(503) }]);
+    jobticket.order("faults", &gone);
+    let pace = ("JOBTICKET_SYNC_TEST_PACE", "120");
+    let mut service = Service::start(&company, &[pace]);
+    service.hears(|message| message.contains("next run Mon 2026-11-23 05:"));
+    service.runs_end(&company, 2);
+    assert!(jobticket.pushes().is_empty());
+    jobticket.clear_faults();
+    service.until(|_| (!jobticket.pushes().is_empty()).then_some(()));
+    service.hears(|message| message.contains("next run Tue 2026-11-24 05:15 CET"));
+    let said = service.stops();
+    assert!(
+        said.contains("JobTicket could not be used; trying again at"),
+        "{said}"
+    );
+    assert_eq!(triggers(&company).last().unwrap(), MADE_UP);
 }
 
 #[test]
@@ -143,8 +191,7 @@ fn a_file_that_is_awaited_for_too_long_while_no_service_is_there_is_given_up_and
     let mut service = Service::start(&company, &[]);
     service.hears(|message| message.contains("next run Wed 2026-11-25 05:15 CET"));
     let said = service.stops();
-    let told =
-        "A file of the run of 2026-11-24 04:15 UTC is still not there or not in order; given up";
+    let told = "The run of 2026-11-24 04:15 UTC is given up";
     assert!(said.contains(told), "{said}");
     assert_eq!(triggers(&company).len(), runs);
 }
@@ -168,16 +215,14 @@ fn a_decision_is_acted_on_although_runs_after_it_could_not_reach_jobticket_or_we
     decided(&company, &["pause", "acme", "--until", "2026-11-23"]);
     company.run_now().exits(3);
     jobticket.clear_faults();
-    // It is paused, and holds back for what failed before.
     "2026-11-23T05:32:00Z".clone_into(&mut company.now);
     let mut service = Service::start(&company, &[]);
-    service.hears(|message| message.contains("next run Tue 2026-11-24 05:15 CET"));
-    decided(&company, &["resume", "acme"]);
-    service.hears(|message| message.contains("next run Tue 2026-11-24 05:15 CET"));
-    service.stops();
+    service.hears(|message| {
+        message.contains("next run Tue 2026-11-24 05:15 CET, PAUSED until 2026-11-23")
+    });
     assert_eq!(jobticket.active().len(), 20);
-    "2026-11-23T05:40:00Z".clone_into(&mut company.now);
-    let mut service = Service::start(&company, &[]);
+    // What failed before does not keep the first run of a service from trying.
+    decided(&company, &["resume", "acme"]);
     service.until(|_| (jobticket.active().len() == 17).then_some(()));
     service.stops();
     assert_eq!(triggers(&company).last().unwrap(), "decision");
