@@ -84,6 +84,10 @@ pub fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -
 fn loosened(key: &str, old: Option<&String>, new: Option<&String>) -> bool {
     let number = |text: Option<&String>| text.and_then(|text| text.parse::<f64>().ok());
     let last = key.rsplit('.').next().unwrap_or(key);
+    if key.contains(".decrypt.verify_with.") {
+        // One signer less to demand, or one more who may sign; the first to be demanded loosens nothing.
+        return new.is_none() || (old.is_none() && last != "0");
+    }
     let grows = match last {
         // Without a count, the percentage alone decides: more is allowed.
         "percent" | "count" | "at_least"
@@ -136,5 +140,17 @@ mod tests {
             )[0]
             .loosened
         );
+        let signer = "integrations.acme.sources.hr.decrypt.verify_with.";
+        let (first, second) = (format!("{signer}0"), format!("{signer}1"));
+        let one = keys(&[(&first, "/a.asc")]);
+        let two = keys(&[(&first, "/a.asc"), (&second, "/b.asc")]);
+        for (old, new, loosened) in [
+            (&keys(&[]), &one, false),
+            (&one, &keys(&[]), true),
+            (&one, &two, true),
+            (&two, &one, true),
+        ] {
+            assert_eq!(changes(old, new)[0].loosened, loosened);
+        }
     }
 }

@@ -74,18 +74,43 @@ pub(crate) struct File {
 
 impl File {
     pub(super) fn wrong(&self, found: Vec<(usize, &'static str, String)>) -> ConfigError {
-        let findings = found.into_iter().map(|(integration, key, message)| {
-            let at = [
+        let steps = found.into_iter().map(|(integration, key, message)| {
+            let at = vec![
                 Step::Key("integrations".to_owned()),
                 Step::Index(integration),
                 Step::Key("jobticket".to_owned()),
                 Step::Key(key.to_owned()),
             ];
-            Finding {
-                place: self.places.find(&at),
-                key: path_text(&at),
-                message,
-            }
+            (at, message)
+        });
+        self.findings(steps)
+    }
+
+    pub(super) fn wrong_decrypt(
+        &self,
+        integration: usize,
+        source: usize,
+        found: Vec<(&'static str, String)>,
+    ) -> ConfigError {
+        let steps = found.into_iter().map(|(key, message)| {
+            let at = vec![
+                Step::Key("integrations".to_owned()),
+                Step::Index(integration),
+                Step::Key("sources".to_owned()),
+                Step::Index(source),
+                Step::Key("decrypt".to_owned()),
+                Step::Key(key.to_owned()),
+            ];
+            (at, message)
+        });
+        self.findings(steps)
+    }
+
+    fn findings(&self, found: impl Iterator<Item = (Vec<Step>, String)>) -> ConfigError {
+        let findings = found.map(|(at, message)| Finding {
+            place: self.places.find(&at),
+            key: path_text(&at),
+            message,
         });
         ConfigError::Wrong {
             path: self.path.clone(),
@@ -206,6 +231,16 @@ fn resolve(config: &mut Config, folder: &Path) {
             absolute(&mut source.folder);
             if let After::Archive(path) = &mut source.after {
                 absolute(path);
+            }
+            if let Some(decrypt) = &mut source.decrypt {
+                let secrets = [Some(&mut decrypt.private_key), decrypt.passphrase.as_mut()];
+                for secret in secrets.into_iter().flatten() {
+                    if let SecretRef::File(path) = secret {
+                        absolute(path);
+                    }
+                }
+                let signers = decrypt.verify_with.iter_mut().flatten();
+                signers.for_each(absolute);
             }
         }
     }

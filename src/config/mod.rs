@@ -4,6 +4,7 @@
 //! is explained in `config.example.yaml`. Relative paths are relative to the file they stand in.
 
 mod changes;
+mod decrypt;
 mod http;
 mod jobticket;
 mod limit;
@@ -24,6 +25,7 @@ use deserr::Deserr;
 use serde::Serialize;
 
 pub use changes::{KeyChange, changes, flatten};
+pub use decrypt::Decrypt;
 pub use http::HttpConfig;
 pub(crate) use jobticket::is_loopback;
 pub use jobticket::{Environment, JobTicket, Timeouts};
@@ -32,7 +34,7 @@ pub use limits::{Cost, FirstPush, Limits, OnRejectedRows, OnTrip, ReadBack, Wind
 pub use load::{ConfigError, Finding, load, parse};
 pub use location::Place;
 pub use schedule::{Holiday, ScheduleConfig};
-pub use secret::{Secret, SecretError, SecretRef};
+pub use secret::{Secret, SecretBytes, SecretError, SecretRef};
 pub use source::{
     AbsenceColumns, Encoding, Fields, FinalNewline, Rule, Source, SourceType, TableConfig,
 };
@@ -222,6 +224,16 @@ impl Config {
     /// Says of keys under `jobticket` what only their use has shown, with file and line: (position of the integration, key, message).
     pub fn wrong(&self, found: Vec<(usize, &'static str, String)>) -> ConfigError {
         self.file.wrong(found)
+    }
+
+    /// Says of keys under a source's `decrypt` what only their use has shown, with file and line: (key, message).
+    pub fn wrong_decrypt(
+        &self,
+        integration: usize,
+        source: usize,
+        found: Vec<(&'static str, String)>,
+    ) -> ConfigError {
+        self.file.wrong_decrypt(integration, source, found)
     }
 
     /// When an integration of this file runs, if it has a schedule.

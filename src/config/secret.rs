@@ -3,12 +3,17 @@
 //! A secret never stands in the YAML file. It comes from an environment variable, a file, or a systemd credential.
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use deserr::{Deserr, IntoValue, Map as _, Value, ValuePointerRef};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::problem::Problems;
+
+/// A key file that is larger is none.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Where a secret is to be found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +40,22 @@ impl Secret {
     /// The value itself, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+/// A secret that is no line of text, such as a key file. `Debug` prints no part of it, and its memory is overwritten in the end.
+pub struct SecretBytes(Zeroizing<Vec<u8>>);
+
+impl SecretBytes {
+    /// The bytes, for the one place that reads a key from them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretBytes(redacted)")
     }
 }
 
@@ -100,6 +121,28 @@ impl SecretRef {
         Ok(Secret::new(value))
     }
 
+    /// Reads a secret of several lines or of no text at all, as it stands.
+    pub fn read_bytes(&self) -> Result<SecretBytes, SecretError> {
+        use std::os::unix::ffi::OsStringExt as _;
+        let bytes = match self {
+            Self::Env(name) => {
+                let value = std::env::var_os(name).ok_or_else(|| SecretError::Env(name.clone()))?;
+                Zeroizing::new(value.into_vec())
+            }
+            Self::File(path) => whole_file(path)?,
+            Self::Credential(name) => {
+                let folder = std::env::var_os("CREDENTIALS_DIRECTORY")
+                    .ok_or_else(|| SecretError::Credential(name.clone()))?;
+                whole_file(&Path::new(&folder).join(name))
+                    .map_err(|_| SecretError::Credential(name.clone()))?
+            }
+        };
+        if bytes.trim_ascii().is_empty() {
+            return Err(SecretError::Empty(self.to_string()));
+        }
+        Ok(SecretBytes(bytes))
+    }
+
     /// Whether systemd hands it to the unit, as it is when the unit starts.
     pub fn is_of_unit(&self) -> bool {
         matches!(self, Self::Credential(_))
@@ -109,6 +152,27 @@ impl SecretRef {
     pub fn needs_unit(&self) -> bool {
         self.is_of_unit() && std::env::var_os("CREDENTIALS_DIRECTORY").is_none()
     }
+}
+
+/// A file in memory that is overwritten in the end; a growing buffer would leave copies behind.
+fn whole_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let failed = |cause| SecretError::File {
+        path: path.to_owned(),
+        cause,
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len().min(MOST_BYTES);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(size).unwrap_or_default() + 1,
+    ));
+    file.take(MOST_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 == MOST_BYTES {
+        let large = "it is larger than any key";
+        return Err(failed(std::io::Error::other(large)));
+    }
+    Ok(bytes)
 }
 
 fn read_file(path: &Path) -> Result<String, SecretError> {
@@ -179,6 +243,19 @@ mod tests {
     #[test]
     fn a_secret_prints_no_part_of_itself() {
         assert_eq!(format!("{:?}", Secret::new("s3cret")), "Secret(redacted)");
+    }
+
+    #[test]
+    fn a_key_file_keeps_its_lines_and_prints_no_part_of_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, b"geheim\r\n\xFF\n").unwrap();
+        let read = SecretRef::File(path.clone()).read_bytes().unwrap();
+        assert_eq!(read.expose(), b"geheim\r\n\xFF\n");
+        assert_eq!(format!("{read:?}"), "SecretBytes(redacted)");
+        std::fs::write(&path, "\n").unwrap();
+        let empty = SecretRef::File(path).read_bytes().unwrap_err();
+        assert!(matches!(empty, SecretError::Empty(_)));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use deserr::Deserr;
 use serde::Serialize;
 
+use super::decrypt::Decrypt;
 use super::limit::Limit;
 use super::problem::Problems;
 use super::validate_source as validate;
@@ -49,6 +50,9 @@ pub struct Source {
     /// What happens to a file that was used.
     #[deserr(default = After::Keep)]
     pub after: After,
+    /// How encrypted files are opened; files are in the clear where absent.
+    #[deserr(default)]
+    pub decrypt: Option<Decrypt>,
     /// How the table is written.
     #[deserr(default)]
     pub table: TableConfig,

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 
 use super::intake::{Choice, Entry, IntakeError, Taken, choose, max_bytes, superseded};
 use super::{
-    FinishError, Pulled, SourceError, archive, encoding, folder, gzip, records, table::Table,
+    FinishError, Pulled, SourceError, archive, encoding, folder, packed, records, table::Table,
 };
 use crate::config::{After, Ready, Source};
 use crate::roster::Field;
@@ -72,7 +72,7 @@ pub(super) fn pull(
         }
     };
     let (bytes, taken) = folder::read(&source.folder, &entry, dated, max_bytes(source))?;
-    let bytes = gzip::unpack(bytes, &taken.name, max_bytes(source))?;
+    let bytes = packed::unpack(bytes, &taken.name, source, now)?;
     let text = encoding::decode(&bytes, &taken.name, source.table.encoding)?;
     let table = Table::open(&text, &taken.name, &source.table)?;
     let today = now.with_timezone(&zone).date_naive();

@@ -1,6 +1,6 @@
 //! Where employees come from. One file an adapter (`csv_drop`); the readers that all file adapters share stand beside it.
 //!
-//! A file goes through `intake` (which one), `folder` (found, read), `gzip` (unpacked), `encoding` (text), `table` (rows) and `records` (mapped). Whatever fails
+//! A file goes through `intake` (which one), `folder` (found, read), `packed` (decrypted, unpacked), `encoding` (text), `table` (rows) and `records` (mapped). Whatever fails
 //! on the way fails the file as a whole: who is missing from half a file would lose their ticket. Sources know nothing of the API or the store; what was
 //! taken last, and which fields were filled then, are parameters.
 
@@ -8,9 +8,9 @@ pub mod archive;
 mod csv_drop;
 pub mod encoding;
 pub mod folder;
-pub mod gzip;
 pub mod intake;
 pub mod names;
+pub mod packed;
 mod records;
 pub mod table;
 
@@ -58,7 +58,7 @@ pub enum SourceError {
     #[error(transparent)]
     Folder(#[from] folder::FolderError),
     #[error(transparent)]
-    Gzip(#[from] gzip::GzipError),
+    Packed(#[from] packed::PackedError),
     #[error(transparent)]
     Table(#[from] table::TableError),
     #[error(transparent)]

@@ -20,6 +20,7 @@ pub(crate) fn source(pattern: &str) -> Source {
         watch: false,
         max_age_hours: Some(36),
         after: After::Keep,
+        decrypt: None,
         table: TableConfig::default(),
         id_prefix: None,
         fields: Fields {

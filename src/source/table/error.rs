@@ -59,10 +59,10 @@ impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Workbook => "an Excel workbook or another office document; export it as CSV",
-            Self::Zip => "a packed archive; deliver the CSV file itself, or packed with gzip",
-            Self::Gzip => "packed with gzip more than once; pack it once",
+            Self::Zip => "a packed archive inside another, or of a kind that is not read here; pack the CSV file once, with zip or gzip",
+            Self::Gzip => "packed more than once; pack it once",
             Self::Pdf => "a PDF document; export as CSV",
-            Self::Encrypted => "encrypted (PGP); deliver it decrypted over a protected connection",
+            Self::Encrypted => "encrypted (PGP) inside its packing, or twice; have the sender pack first and encrypt once",
             Self::Html => {
                 "a web page, often the login or error page of the HR system; export the list again as CSV"
             }

@@ -29,8 +29,10 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Foreign> {
         [b'7', b'z', 0xBC, 0xAF, ..] | [b'R', b'a', b'r', b'!', 0x1A, ..] => Some(Foreign::Zip),
         [0x1F, 0x8B, ..] => Some(Foreign::Gzip),
         [b'%', b'P', b'D', b'F', b'-', ..] => Some(Foreign::Pdf),
-        // A packet of a public-key encrypted session key: its length follows, which text never looks like.
-        [0x84 | 0x85, 0..=8, ..] => Some(Foreign::Encrypted),
+        // A packet of a public-key encrypted session key: its length follows, and its version, which text never looks like.
+        [0x84 | 0x85, 0..=8, ..]
+        | [0x84 | 0xC1, _, 3 | 6, ..]
+        | [0xC1, 192..=223, _, 3 | 6, ..] => Some(Foreign::Encrypted),
         _ if head.starts_with(b"-----BEGIN PGP") => Some(Foreign::Encrypted),
         _ => None,
     }
@@ -91,7 +93,10 @@ mod tests {
         );
         assert_eq!(of_bytes(b"PK\x03\x04....roster.csv"), Some(Foreign::Zip));
         assert_eq!(of_bytes(b"%PDF-1.7"), Some(Foreign::Pdf));
-        assert_eq!(of_bytes(b"\x85\x02\x0c"), Some(Foreign::Encrypted));
+        for encrypted in [&b"\x85\x02\x0c"[..], b"\x84\x5E\x03", b"\xC1\xC1\x0C\x03"] {
+            assert_eq!(of_bytes(encrypted), Some(Foreign::Encrypted));
+        }
+        assert_eq!(of_bytes("ÁÁ;Name".as_bytes()), None);
         assert_eq!(of_bytes(b"PKW;Name\n"), None);
         assert_eq!(of_bytes(b"PersNr;Name\n"), None);
     }

@@ -3,9 +3,12 @@
 //! What comes out is capped, for a few kilobytes can unpack to gigabytes. A file that is cut, damaged or followed by anything fails: a second part
 //! could be missing as easily as it could be there.
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 
 use flate2::bufread::GzDecoder;
+
+use super::Name;
+use super::capped::{self, Failed};
 
 /// Why a packed file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,39 +39,21 @@ pub enum GzipError {
 }
 
 /// The bytes of a roster: unpacked if its name ends in `.gz` or it begins as gzip does, else as they are.
-pub fn unpack(bytes: Vec<u8>, name: &str, max_bytes: u64) -> Result<Vec<u8>, GzipError> {
-    let named = || name.to_owned();
-    let is_named = name.len().checked_sub(3).and_then(|at| name.get(at..));
-    let is_packed = bytes.starts_with(&[0x1F, 0x8B]);
-    match (
-        is_packed,
-        is_named.is_some_and(|ending| ending.eq_ignore_ascii_case(".gz")),
-    ) {
+pub(super) fn unpack(bytes: Vec<u8>, name: Name<'_>, most: u64) -> Result<Vec<u8>, GzipError> {
+    match (bytes.starts_with(&[0x1F, 0x8B]), name.has(".gz")) {
         (false, false) => return Ok(bytes),
-        (false, true) => return Err(GzipError::NotPacked { name: named() }),
+        (false, true) => return Err(GzipError::NotPacked { name: name.owned() }),
         (true, _) => {}
     }
-    let mut unpacked = Vec::new();
-    let mut capped = GzDecoder::new(bytes.as_slice()).take(max_bytes.saturating_add(1));
-    capped
-        .read_to_end(&mut unpacked)
-        .map_err(|source| match source.kind() {
-            ErrorKind::UnexpectedEof => GzipError::Cut { name: named() },
-            _ => GzipError::Damaged {
-                name: named(),
-                source,
-            },
-        })?;
-    if unpacked.len() as u64 > max_bytes {
-        return Err(GzipError::TooLarge {
-            name: named(),
-            most: max_bytes,
-        });
-    }
-    if capped.into_inner().into_inner().is_empty() {
-        Ok(unpacked)
-    } else {
-        Err(GzipError::Trailing { name: named() })
+    let name = name.owned();
+    match capped::read(most, || GzDecoder::new(bytes.as_slice())) {
+        Ok((unpacked, decoder)) if decoder.get_ref().is_empty() => Ok(unpacked),
+        Ok(_) => Err(GzipError::Trailing { name }),
+        Err(Failed::TooLarge) => Err(GzipError::TooLarge { name, most }),
+        Err(Failed::Read(source)) => match source.kind() {
+            ErrorKind::UnexpectedEof => Err(GzipError::Cut { name }),
+            _ => Err(GzipError::Damaged { name, source }),
+        },
     }
 }
 
@@ -80,6 +65,14 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
+
+    fn unpack(bytes: Vec<u8>, name: &str, most: u64) -> Result<Vec<u8>, GzipError> {
+        let name = Name {
+            delivered: name,
+            inner: name,
+        };
+        super::unpack(bytes, name, most)
+    }
 
     const TEXT: &[u8] = b"PersNr;Name\n00123;Anna\n";
 

@@ -1,0 +1,94 @@
+//! What a delivered file is packed in: gzip, a zip archive with one file, OpenPGP, or OpenPGP around one of the other two.
+//!
+//! The order is fixed, so layers cannot be piled up: first decrypted, then unpacked once; the table reader refuses what is still packed. A few kilobytes can
+//! unpack to gigabytes, so whatever comes out is counted before room is made for it, and never more than `table.max_megabytes`. Nothing is handed on before
+//! the last byte of every layer has been checked: half a roster would offboard everybody behind its end. Nothing is written to disk.
+
+mod capped;
+mod gzip;
+mod openpgp;
+mod zip;
+
+use chrono::{DateTime, Utc};
+
+pub use gzip::GzipError;
+pub use openpgp::{Damage, KeyError, KeyProblem, Looked, OpenPgpError, SignatureProblem, look};
+pub use zip::ZipError;
+
+use super::intake::max_bytes;
+use crate::config::Source;
+
+/// Why the roster cannot be taken out of a delivered file.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each wraps the error of its format")]
+pub enum PackedError {
+    #[error(transparent)]
+    Gzip(#[from] GzipError),
+    #[error(transparent)]
+    Zip(#[from] ZipError),
+    #[error(transparent)]
+    OpenPgp(#[from] OpenPgpError),
+}
+
+/// The name of a file: as it was delivered, which messages tell, and without the ending of its encryption, which tells the packing inside.
+#[derive(Debug, Clone, Copy)]
+struct Name<'n> {
+    delivered: &'n str,
+    inner: &'n str,
+}
+
+impl Name<'_> {
+    fn has(&self, ending: &str) -> bool {
+        without(self.inner, ending).is_some()
+    }
+
+    fn owned(&self) -> String {
+        self.delivered.to_owned()
+    }
+}
+
+/// The name without this ending in upper or lower case; `None` where it ends otherwise.
+fn without<'n>(name: &'n str, ending: &str) -> Option<&'n str> {
+    let (stem, tail) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+    tail.eq_ignore_ascii_case(ending).then_some(stem)
+}
+
+/// The bytes of the roster in a file as it was delivered under this name. `now` is the time at which keys and signatures have to be good.
+///
+/// # Errors
+/// The file is cut, damaged, larger than the source allows, or not packed and encrypted as the source says.
+pub fn unpack(
+    bytes: Vec<u8>,
+    name: &str,
+    source: &Source,
+    now: DateTime<Utc>,
+) -> Result<Vec<u8>, PackedError> {
+    let most = max_bytes(source);
+    let inner = openpgp::inner_name(name);
+    let packed = match &source.decrypt {
+        Some(decrypt) => {
+            let plain = openpgp::decrypt(&bytes, name, decrypt, most, now)?;
+            drop(bytes);
+            plain
+        }
+        None if inner.is_some() || openpgp::is_encrypted(&bytes) => {
+            return Err(OpenPgpError::NoKey {
+                name: name.to_owned(),
+            }
+            .into());
+        }
+        None => bytes,
+    };
+    let name = Name {
+        delivered: name,
+        inner: inner.unwrap_or(name),
+    };
+    if zip::is_meant(&packed, name) {
+        Ok(zip::unpack(packed, name, most)?)
+    } else {
+        Ok(gzip::unpack(packed, name, most)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;
