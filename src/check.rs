@@ -1,5 +1,6 @@
 //! The command `check`: is everything in order? It reaches the sources and the API, and changes nothing but the request ledger.
 
+mod keys;
 mod scheduled;
 
 use std::fmt;
@@ -86,6 +87,9 @@ pub async fn check(config: &Config, position: usize, offline: bool, clock: &Cloc
     found.facts.extend(watched);
     found.warnings.extend(alone);
     let secrets = secrets(config, position, offline, &mut found);
+    tokio::task::block_in_place(|| {
+        keys::keys(config, position, offline, clock.now(), &mut found);
+    });
     let mapped = hrid_map(integration, &mut found);
     if offline {
         return found;
