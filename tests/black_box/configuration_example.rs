@@ -124,7 +124,7 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
         let company = shipped(&text);
         let ran = run(&company, &["check", "--offline"]);
         // The files that the example names are not there, and that is all that may be wrong.
-        if ["api_key_secret", "ca_file", "hrid_map"].contains(&name) {
+        if ["api_key_secret", "ca_file", "decrypt", "hrid_map"].contains(&name) {
             ran.exits(2).says(name).says("cannot be read");
         } else {
             ran.exits(0).says("In order");
@@ -141,6 +141,7 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
             "api_key_id",
             "api_key_secret",
             "ca_file",
+            "decrypt",
             "id_prefix",
             "autoSyncEmployee",
             "absences",
