@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::holds::Decision;
 use super::{Notes, Store, StoreError, Target};
 use crate::roster::{Field, HrId};
-use crate::schedule::Owed;
 
 /// Since when somebody would leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -335,11 +334,11 @@ impl Store {
     }
 
     /// Remembers that a scheduled time was handled, and the run that is owed for it, at once.
-    pub fn handle_schedule(
+    pub fn handle_schedule<T: Serialize>(
         &self,
         target: &Target,
         handled: Option<&DateTime<Utc>>,
-        owed: Option<&Owed>,
+        owed: Option<&T>,
         notes: &Notes,
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
