@@ -18,7 +18,7 @@
 //! | `schedule` | when runs are due: cron lines, daylight saving, holidays, what was missed, what is owed; the age of a file in days with a run | – |
 //! | `config` | the YAML tree, strict loading, validation with line and path, secrets, changes | `roster`, `schedule` |
 //! | `roster` | `Employee`, `HrId`; mapping of records, dates, selection, validation | – |
-//! | `source` | one file an adapter, one shared table reader, one shared file intake, what packs and encrypts files | `roster`, `config`, `schedule`, `digest` |
+//! | `source` | one file an adapter, one shared table reader, one shared file intake, what packs and encrypts files | `roster`, `config`, `schedule`, `digest`, `crash` |
 //! | `plan` | the diff: joiners, leavers with reasons, changed, key drift; the hash of what waits | `roster`, `digest` |
 //! | `guard` | limits, windows, who goes and who waits, `Approved` | `plan`, `config`, `roster` |
 //! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock` |

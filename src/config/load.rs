@@ -7,7 +7,7 @@ use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 
 use super::location::{Place, Places, Step, path_text};
 use super::problem::{Problems, kind_name};
-use super::{After, Config, SecretRef};
+use super::{After, Config, Login, SecretRef, SourceType};
 
 /// One thing that is wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,6 +228,20 @@ fn resolve(config: &mut Config, folder: &Path) {
             }
         }
         for source in &mut integration.sources {
+            for secret in source
+                .auth
+                .iter_mut()
+                .flatten()
+                .flat_map(Login::secrets_mut)
+            {
+                if let SecretRef::File(path) = secret {
+                    absolute(path);
+                }
+            }
+            if source.kind == SourceType::Sftp {
+                // Its folders are the server's.
+                continue;
+            }
             absolute(&mut source.folder);
             if let After::Archive(path) = &mut source.after {
                 absolute(path);

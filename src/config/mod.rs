@@ -14,6 +14,7 @@ mod location;
 mod problem;
 mod schedule;
 mod secret;
+mod server;
 mod source;
 mod validate;
 mod validate_source;
@@ -35,6 +36,7 @@ pub use load::{ConfigError, Finding, load, parse};
 pub use location::Place;
 pub use schedule::{Holiday, ScheduleConfig};
 pub use secret::{Secret, SecretBytes, SecretError, SecretRef};
+pub use server::{Login, Server, ServerTimeouts};
 pub use source::{
     AbsenceColumns, Encoding, Fields, FinalNewline, Rule, Source, SourceType, TableConfig,
 };

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::decrypt::Decrypt;
 use super::limit::Limit;
 use super::problem::Problems;
+use super::server::{Login, ServerTimeouts};
 use super::validate_source as validate;
 use super::values::{After, DateColumn, Delimiter, FlagColumn, NewestBy, Ready, Texts};
 
@@ -20,6 +21,8 @@ pub enum SourceType {
     /// A folder that files are dropped into.
     #[deserr(rename = "csv_drop")]
     CsvDrop,
+    /// A folder of an SFTP server.
+    Sftp,
 }
 
 /// Where employees come from.
@@ -32,7 +35,25 @@ pub struct Source {
     #[deserr(rename = "type")]
     #[serde(rename = "type")]
     pub kind: SourceType,
-    /// The drop folder.
+    /// The host of the server, where the folder is on one.
+    #[deserr(default)]
+    pub host: Option<String>,
+    /// Its port; 22 where absent.
+    #[deserr(default)]
+    pub port: Option<u16>,
+    /// Who logs in there.
+    #[deserr(default)]
+    pub user: Option<String>,
+    /// The SHA-256 fingerprints of the server's keys, `SHA256:…`. Nothing else is accepted.
+    #[deserr(default)]
+    pub host_keys: Option<Vec<String>>,
+    /// How to log in, tried in this order.
+    #[deserr(default)]
+    pub auth: Option<Vec<Login>>,
+    /// Time limits of the server.
+    #[deserr(default)]
+    pub timeouts: Option<ServerTimeouts>,
+    /// The folder; on a server, as the server names it.
     pub folder: PathBuf,
     /// Which files of the folder are rosters, with `*` and `?`.
     pub pattern: String,

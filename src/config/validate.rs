@@ -143,10 +143,10 @@ pub(super) fn integration(
                 findings.say("name", TWICE);
             }
             let twin = integration.sources[..index].iter().find(|other| {
-                other.folder == source.folder
+                other.is_beside(source)
                     && (other.pattern == source.pattern
-                        || matches!(other.after, After::Archive(_))
-                        || matches!(source.after, After::Archive(_)))
+                        || other.after != After::Keep
+                        || source.after != After::Keep)
             });
             if let Some(other) = twin {
                 findings.say(

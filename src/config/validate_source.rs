@@ -4,6 +4,7 @@ use deserr::ValuePointerRef;
 
 use super::location::Step;
 use super::problem::Problems;
+use super::server::server;
 use super::validate::{Findings, judged, name};
 use super::{
     AbsenceColumns, After, DateColumn, Fields, NewestBy, Rule, Source, TableConfig, Texts,
@@ -32,6 +33,7 @@ pub(super) fn source(source: Source, at: ValuePointerRef<'_>) -> Result<Source, 
             );
         }
         files(findings, source);
+        server(findings, source);
         if !source.table.header {
             let numbered = |columns: &Texts| {
                 let mut columns = columns.0.iter();

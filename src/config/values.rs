@@ -48,6 +48,20 @@ pub enum After {
     Keep,
     /// It moves into this folder.
     Archive(PathBuf),
+    /// It moves into this folder of its server.
+    Move(PathBuf),
+    /// It is deleted on its server.
+    Delete,
+}
+
+impl After {
+    /// The folder that files go to, if they go anywhere.
+    pub fn folder(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Archive(folder) | Self::Move(folder) => Some(folder),
+            Self::Keep | Self::Delete => None,
+        }
+    }
 }
 
 /// The character between the cells of a table.
@@ -200,12 +214,17 @@ impl Deserr<Problems> for After {
         value: Value<V>,
         at: ValuePointerRef<'_>,
     ) -> Result<Self, Problems> {
-        const HOW: &str = "Write keep or {archive: /path}";
+        const HOW: &str =
+            "Write keep or {archive: /path}; on a server keep, {move: /path} or delete";
         match value {
             Value::String(word) if word == "keep" => Ok(Self::Keep),
+            Value::String(word) if word == "delete" => Ok(Self::Delete),
             Value::Map(map) => match only_pair::<V>(map, at, HOW)? {
                 (key, Value::String(path)) if key == "archive" && !path.is_empty() => {
                     Ok(Self::Archive(path.into()))
+                }
+                (key, Value::String(path)) if key == "move" && !path.is_empty() => {
+                    Ok(Self::Move(path.into()))
                 }
                 _ => Err(Problems::one(at, HOW)),
             },

@@ -2,6 +2,7 @@
 //!
 //! A sender may write into a file while it is read. What is read counts only if the file was the same before and after: same inode, size and time.
 
+use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -48,7 +49,61 @@ pub enum FolderError {
     TooLarge { name: String, most: u64 },
 }
 
-/// The files of the source's folder. Folders, links and everything else that is no regular file is left out.
+/// What a folder lists under a name.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) name: OsString,
+    pub(super) is: Is,
+    pub(super) size: u64,
+    pub(super) modified: DateTime<Utc>,
+}
+
+/// What kind of thing a folder lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Is {
+    File,
+    Link,
+    Other,
+}
+
+/// The entry of what a folder lists. `None` for folders, links and everything else that is no regular file.
+pub(super) fn entry(
+    item: Item,
+    names: Option<&Names<'_>>,
+    folder: &Path,
+) -> Result<Option<Entry>, FolderError> {
+    let is_roster = |name: &str, kinds: fn(&Kind<'_>) -> bool| {
+        names.is_none_or(|names| kinds(&names.kind(name)))
+    };
+    if item.is == Is::Link {
+        // Passing over it would let an older file count in its place.
+        let name = item.name.to_string_lossy().into_owned();
+        if is_roster(&name, |kind| matches!(kind, Kind::Roster)) {
+            return Err(FolderError::Link { name });
+        }
+    }
+    if item.is != Is::File {
+        return Ok(None);
+    }
+    let name = item.name.into_string().or_else(|name| {
+        let lossy = name.to_string_lossy().into_owned();
+        if is_roster(&lossy, |kind| *kind != Kind::Other) {
+            return Err(FolderError::NameNotUtf8 {
+                folder: folder.to_owned(),
+                lossy,
+            });
+        }
+        // One of the others, which are only counted.
+        Ok(lossy)
+    })?;
+    Ok(Some(Entry {
+        name,
+        size: item.size,
+        modified: item.modified,
+    }))
+}
+
+/// The files of the source's folder.
 pub fn list(source: &Source) -> Result<Vec<Entry>, FolderError> {
     let folder = &source.folder;
     let failed = |source| FolderError::List {
@@ -64,38 +119,17 @@ pub fn list(source: &Source) -> Result<Vec<Entry>, FolderError> {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             other => other.map_err(failed)?,
         };
-        if metadata.is_symlink() {
-            // Passing over it would let an older file count in its place.
-            let name = item.file_name().to_string_lossy().into_owned();
-            let roster = names
-                .as_ref()
-                .is_some_and(|names| matches!(names.kind(&name), Kind::Roster));
-            if roster {
-                return Err(FolderError::Link { name });
-            }
-        }
-        if !metadata.is_file() {
-            continue;
-        }
-        match item.file_name().into_string() {
-            Ok(name) => entries.push(Entry {
-                name,
-                size: metadata.len(),
-                modified: modified(&metadata),
-            }),
-            Err(name) => {
-                let lossy = name.to_string_lossy().into_owned();
-                if names
-                    .as_ref()
-                    .is_none_or(|names| names.kind(&lossy) != Kind::Other)
-                {
-                    return Err(FolderError::NameNotUtf8 {
-                        folder: folder.clone(),
-                        lossy,
-                    });
-                }
-            }
-        }
+        let item = Item {
+            name: item.file_name(),
+            is: match metadata {
+                ref it if it.is_file() => Is::File,
+                ref it if it.is_symlink() => Is::Link,
+                _ => Is::Other,
+            },
+            size: metadata.len(),
+            modified: modified(&metadata),
+        };
+        entries.extend(entry(item, names.as_ref(), folder)?);
     }
     Ok(entries)
 }
@@ -236,7 +270,8 @@ mod tests {
     fn a_name_that_is_not_utf_8_is_an_error_only_where_it_could_be_a_roster() {
         let (folder, source) = folder_with("roster.csv", "abc");
         fs::write(folder.path().join(OsStr::from_bytes(b"b\xFCcher.txt")), "").unwrap();
-        assert_eq!(list(&source).unwrap().len(), 1);
+        // It is counted, and nothing else.
+        assert_eq!(list(&source).unwrap().len(), 2);
         fs::write(
             folder
                 .path()

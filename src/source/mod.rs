@@ -1,25 +1,29 @@
-//! Where employees come from. One file an adapter (`csv_drop`); the readers that all file adapters share stand beside it.
+//! Where employees come from. One module an adapter (`csv_drop`, `sftp`); what all file adapters share stands beside them.
 //!
-//! A file goes through `intake` (which one), `folder` (found, read), `packed` (decrypted, unpacked), `encoding` (text), `table` (rows) and `records` (mapped). Whatever fails
+//! `file` drives a pull: a file goes through `intake` (which one), its adapter (found, read), `packed` (decrypted, unpacked), `encoding` (text), `table` (rows) and `records` (mapped). Whatever fails
 //! on the way fails the file as a whole: who is missing from half a file would lose their ticket. Sources know nothing of the API or the store; what was
 //! taken last, and which fields were filled then, are parameters.
 
 pub mod archive;
 mod csv_drop;
 pub mod encoding;
+mod file;
 pub mod folder;
 pub mod intake;
 pub mod names;
 pub mod packed;
 mod records;
+pub mod sftp;
 pub mod table;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+pub use file::Away;
 pub use intake::{Entry, Taken};
 pub use records::{RuleCount, columns_of, too_many_rejected};
 
@@ -46,6 +50,8 @@ pub enum Pulled {
     NothingNewer {
         /// A newer file that is not complete yet, and why.
         not_yet: Option<String>,
+        /// The file taken last, where it is still there and was not read again.
+        there: Option<Taken>,
     },
 }
 
@@ -58,6 +64,8 @@ pub enum SourceError {
     #[error(transparent)]
     Folder(#[from] folder::FolderError),
     #[error(transparent)]
+    Sftp(#[from] sftp::SftpError),
+    #[error(transparent)]
     Packed(#[from] packed::PackedError),
     #[error(transparent)]
     Table(#[from] table::TableError),
@@ -69,9 +77,30 @@ pub enum SourceError {
     NotYet { name: String, why: String },
 }
 
+/// What a pull goes by, besides its source.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The file taken last.
+    pub last: Option<&'a Taken>,
+    /// Whether the rules by which that one was read are those of the source now.
+    pub same_rules: bool,
+    /// The fields that the snapshot has filled for somebody of this source.
+    pub filled: &'a HashSet<Field>,
+    /// The time.
+    pub now: DateTime<Utc>,
+    /// The zone of dates.
+    pub zone: Tz,
+    /// Days on which it has no run do not age a file.
+    pub schedule: Option<&'a Schedule>,
+    /// A folder for this program alone, for what is fetched from elsewhere.
+    pub private: &'a Path,
+    /// Once it is set, nothing is waited for any more.
+    pub stopping: &'a AtomicBool,
+}
+
 /// The file that a pull would read now; reads nothing of it. Blocks.
 ///
-/// It may be the one taken last. `None`: none is there, the newest is not complete yet, or it is too old.
+/// It may be the one taken last. `None`: none is there, the newest is not complete yet, or it is too old; or the source is on a server, which is asked by runs alone.
 ///
 /// # Errors
 /// The folder cannot be listed, or the newest file of it can never be taken, such as an empty one.
@@ -83,35 +112,45 @@ pub fn look(
     schedule: Option<&Schedule>,
 ) -> Result<Option<Entry>, SourceError> {
     match source.kind {
-        SourceType::CsvDrop => csv_drop::look(source, last, now, zone, schedule),
+        SourceType::CsvDrop => file::look(
+            &mut csv_drop::Drop(source),
+            source,
+            last,
+            now,
+            zone,
+            schedule,
+        ),
+        SourceType::Sftp => Ok(None),
     }
 }
 
-/// Pulls one source. Blocks.
-///
-/// `last` is the file taken last, `filled` the fields that the snapshot has filled for somebody of this source. Days on which
-/// `schedule` has no run do not age a file.
-pub fn pull(
-    source: &Source,
-    last: Option<&Taken>,
-    filled: &HashSet<Field>,
-    now: DateTime<Utc>,
-    zone: Tz,
-    schedule: Option<&Schedule>,
-) -> Result<Pulled, SourceError> {
+/// Pulls one source. Blocks; a source on a server needs a thread of tokio's that may block.
+pub fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError> {
     match source.kind {
-        SourceType::CsvDrop => csv_drop::pull(source, last, filled, now, zone, schedule),
+        SourceType::CsvDrop => file::pull(&mut csv_drop::Drop(source), source, ask),
+        SourceType::Sftp => {
+            let mut remote = sftp::Remote::of(source, ask.private, ask.stopping)?;
+            file::pull(&mut remote, source, ask)
+        }
     }
 }
 
-/// What is configured to happen to a file once it was used. Returns where it went, if it went anywhere. Blocks.
+/// What is configured to happen to a file once it was used. Returns what became of it, if anything did. Blocks like [`pull`].
+///
+/// Once `stopping` is set, nothing is waited for any more. `private` is a folder for this program alone.
 pub fn finish(
     source: &Source,
     taken: &Taken,
     now: DateTime<Utc>,
-) -> Result<Option<PathBuf>, FinishError> {
+    private: &Path,
+    stopping: &AtomicBool,
+) -> Result<Option<Away>, FinishError> {
     match source.kind {
-        SourceType::CsvDrop => csv_drop::finish(source, taken, now),
+        SourceType::CsvDrop => file::finish(&mut csv_drop::Drop(source), source, taken, now),
+        SourceType::Sftp => {
+            let mut remote = sftp::Remote::of(source, private, stopping)?;
+            file::finish(&mut remote, source, taken, now)
+        }
     }
 }
 
@@ -124,7 +163,30 @@ pub enum FinishError {
     #[error(transparent)]
     Folder(#[from] folder::FolderError),
     #[error(transparent)]
+    Sftp(#[from] sftp::SftpError),
+    #[error(transparent)]
     Intake(#[from] intake::IntakeError),
+}
+
+impl SourceError {
+    /// What a pull that failed says of the login at its server.
+    pub fn login(&self) -> Login {
+        match self {
+            Self::Sftp(error) => error.login(),
+            _ => Login::Accepted,
+        }
+    }
+}
+
+/// What a pull has found out about the login at its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// It was refused.
+    Refused,
+    /// It was accepted, or there is none.
+    Accepted,
+    /// It did not come to that.
+    Unknown,
 }
 
 /// Identifies the rules by which a source's records become employees.

@@ -101,6 +101,8 @@ pub enum Fact {
     Credential,
     /// Of each watched source, the file with which it failed last.
     Tried,
+    /// Sources whose server refuses the login.
+    Logins,
 }
 
 impl Fact {
@@ -119,6 +121,7 @@ impl Fact {
             Self::FailedSources => "failed_sources",
             Self::Credential => "credential",
             Self::Tried => "tried",
+            Self::Logins => "logins",
         }
     }
 }

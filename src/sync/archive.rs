@@ -18,14 +18,13 @@ impl Run<'_> {
         let mut notes: Vec<Note> = Vec::new();
         for (source, taken) in self.integration.sources.iter().zip(taken) {
             let Some(taken) = taken else { continue };
-            match off(|| source::finish(source, taken, self.context.clock.now())) {
+            let (now, private) = (self.context.clock.now(), &self.context.config.state_dir);
+            let stopping = &self.options.stopping;
+            match off(|| source::finish(source, taken, now, private, stopping)) {
                 Ok(None) => {}
                 Ok(Some(to)) => {
-                    let (source, file, to) = (
-                        source.name.clone(),
-                        taken.name.clone(),
-                        to.display().to_string(),
-                    );
+                    let (source, file, to) =
+                        (source.name.clone(), taken.name.clone(), to.to_string());
                     notes.push(Event::FileArchived { source, file, to }.into());
                 }
                 Err(error) => {

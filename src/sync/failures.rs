@@ -23,6 +23,15 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    /// It was tried and refused, perhaps not for the first time.
+    pub(super) fn again(old: Option<&Self>, now: DateTime<Utc>, outcome: &str) -> Self {
+        Self {
+            since: old.map_or(now, |old| old.since),
+            tried: now,
+            outcome: outcome.to_owned(),
+        }
+    }
+
     /// Before this, no scheduled run tries the credential again.
     pub(super) fn until(&self) -> DateTime<Utc> {
         self.tried + PROBE
@@ -121,11 +130,7 @@ impl Run<'_> {
                 let outcome = outcome.clone();
                 notes.push(Event::CredentialRefused { outcome }.into());
             }
-            let refused = Refused {
-                since: old.map_or(now, |old| old.since),
-                tried: now,
-                outcome: outcome.clone(),
-            };
+            let refused = Refused::again(old.as_ref(), now, outcome);
             let notes = self.notes(notes);
             return off(|| store.set_fact(&self.target, Fact::Refused, Some(&refused), &notes));
         }

@@ -14,6 +14,7 @@ mod failures;
 mod holds;
 mod hrid_map;
 mod judge;
+mod logins;
 mod notes;
 mod people;
 mod pull;

@@ -3,12 +3,15 @@
 //! Whatever fails in one source, a mistake of this program included, fails that source alone, and is said. Only where no source has anything at all does the run end.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use super::logins::Logins;
 use super::{Run, RunReport, SourceReport, Stop, off};
 use crate::audit::Event;
 use crate::config::Source;
 use crate::roster::{Assembly, Delivery, Field, HrId};
-use crate::source::{self, Entry, Pulled, Taken};
+use crate::source::{self, Ask, Entry, Pulled, Taken};
 use crate::store::{Delivered, Fact, Note, SourceState, StoreError, pieces_of};
 
 /// What all sources delivered.
@@ -45,14 +48,16 @@ impl Run<'_> {
         failed: &Failed,
     ) -> Result<Option<Deliveries>, Stop> {
         report.sources.clear();
+        let mut logins = Logins::load(self)?;
         let mut tasks = Vec::new();
         for (index, source) in self.integration.sources.iter().enumerate() {
             (self.context.stage)(&format!("reading {}", source.name));
             let store = self.context.store;
             let state = off(|| store.source(&self.target, &source.name))?;
             let filled = off(|| store.filled_fields(&self.target, &source.name))?;
-            let task = match failed.get(&index) {
-                Some(failed) => Err(failed.clone()),
+            let held_back = || logins.held_back(source).map(|why| (why, None));
+            let task = match failed.get(&index).cloned().or_else(held_back) {
+                Some(failed) => Err(failed),
                 None => Ok(self.spawn(source, state.as_ref(), filled)),
             };
             tasks.push((source, state, task));
@@ -66,7 +71,15 @@ impl Run<'_> {
             let (seen, pulled) = match task {
                 Err((error, seen)) => (seen, Err(error)),
                 Ok(task) => match task.await {
-                    Ok((seen, pulled)) => (seen, pulled.map_err(|error| source::chain(&error))),
+                    // What was left because the service stops has not failed.
+                    Ok(_) if self.options.stopping.load(Ordering::Relaxed) => {
+                        return Err(Stop::Stopped);
+                    }
+                    Ok((seen, pulled)) => {
+                        let pulled = pulled.inspect(|_| logins.accepted(source));
+                        let pulled = pulled.map_err(|error| logins.told(source, &error));
+                        (seen, pulled)
+                    }
                     Err(_) => (None, Err(
                         "An internal error happened while this source was read; please report the line about it on stderr".to_owned(),
                     )),
@@ -84,6 +97,7 @@ impl Run<'_> {
             report.sources.push(report_of_one);
         }
         self.remember_tried(&deliveries)?;
+        logins.keep(self)?;
         Ok(any.then_some(deliveries))
     }
 
@@ -168,6 +182,7 @@ impl Run<'_> {
             }
             Ok(Pulled::NothingNewer {
                 not_yet: Some(name),
+                ..
             }) if same_mapping => {
                 told.status = "not yet".into();
                 told.note = Some(format!(
@@ -175,9 +190,20 @@ impl Run<'_> {
                 ));
                 last_rows()?
             }
-            Ok(Pulled::NothingNewer { not_yet: None }) if same_mapping => {
+            Ok(Pulled::NothingNewer {
+                not_yet: None,
+                there,
+            }) if same_mapping => {
                 told.status = "unchanged".into();
-                told.note = Some("No newer file; the last roster is used again".into());
+                told.note = Some(match &there {
+                    None => "No newer file; the last roster is used again".to_owned(),
+                    Some(there) => format!(
+                        "No newer file than {}, which was read before; the last roster is used again",
+                        there.name
+                    ),
+                });
+                // It may still have to be put away.
+                one.taken = there;
                 last_rows()?
             }
             failed => {
@@ -229,6 +255,10 @@ impl Run<'_> {
     ) -> tokio::task::JoinHandle<Attempt> {
         let source = source.clone();
         let last = state.and_then(|state| Taken::from_text(&state.taken));
+        let same_rules =
+            state.is_some_and(|state| state.mapping_hash == source::mapping_hash(&source));
+        let private = self.context.config.state_dir.clone();
+        let stopping = Arc::clone(&self.options.stopping);
         let (now, zone) = (self.context.clock.now(), self.context.config.timezone);
         let schedule = self.context.config.schedule(self.integration);
         tokio::task::spawn_blocking(move || {
@@ -242,8 +272,17 @@ impl Run<'_> {
                     .flatten()
             };
             let seen = source.watch.then(look).flatten();
-            let pulled = source::pull(&source, last, &filled, now, zone, schedule);
-            (seen, pulled)
+            let ask = Ask {
+                last,
+                same_rules,
+                filled: &filled,
+                now,
+                zone,
+                schedule,
+                private: &private,
+                stopping: &stopping,
+            };
+            (seen, source::pull(&source, &ask))
         })
     }
 

@@ -13,6 +13,12 @@ pub(crate) fn source(pattern: &str) -> Source {
     Source {
         name: "hr".into(),
         kind: SourceType::CsvDrop,
+        host: None,
+        port: None,
+        user: None,
+        host_keys: None,
+        auth: None,
+        timeouts: None,
         folder: "/srv/drop".into(),
         pattern: pattern.into(),
         newest_by: NewestBy::Modified,

@@ -1,0 +1,222 @@
+//! Logs in at a server that has proven who it is: each way that is configured once, in that order.
+//!
+//! A server counts refusals and shuts out whoever makes too many, so what it does not offer is not tried, and what was refused is not tried again: not here, and
+//! by the caller not for hours.
+
+use std::sync::Arc;
+
+use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Dialogue, Prompt};
+use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, decode_secret_key};
+use russh::{MethodKind, MethodSet};
+
+use super::SftpError;
+use super::connect::Proven;
+use crate::config::{Login, Secret, Server};
+
+/// A dialogue that asks more often is none for programs.
+const MOST_QUESTIONS: usize = 4;
+
+/// A way to log in, with its secret.
+pub(super) enum Credential {
+    Key(Arc<PrivateKey>),
+    Password(Secret),
+}
+
+impl Credential {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "private_key",
+            Self::Password(_) => "password",
+        }
+    }
+}
+
+/// Reads the secrets, before anybody is asked for anything.
+pub(super) fn read(logins: &[Login]) -> Result<Vec<Credential>, SftpError> {
+    let credential = |login: &Login| match login {
+        Login::PrivateKey {
+            private_key,
+            passphrase,
+        } => {
+            let bytes = private_key.read_bytes()?;
+            // What is no text is no key, as the message then says.
+            let text = std::str::from_utf8(bytes.expose()).unwrap_or_default();
+            let passphrase = passphrase.as_ref().map(crate::config::SecretRef::read);
+            let passphrase = passphrase.transpose()?;
+            let key = decode_secret_key(text, passphrase.as_ref().map(Secret::expose));
+            let key = key.map_err(|error| SftpError::Key {
+                place: private_key.to_string(),
+                why: why(&error, passphrase.is_some()),
+            })?;
+            Ok(Credential::Key(Arc::new(key)))
+        }
+        Login::Password { password } => Ok(Credential::Password(password.read()?)),
+    };
+    logins.iter().map(credential).collect()
+}
+
+/// Why a key cannot be read, in our words: those of the crates may quote it.
+fn why(error: &russh::keys::Error, has_passphrase: bool) -> &'static str {
+    use russh::keys::Error;
+    match error {
+        Error::KeyIsEncrypted => "it is encrypted; name its passphrase beside it",
+        Error::CouldNotReadKey => {
+            "it is not a private key in the form of OpenSSH or PEM; convert it with `ssh-keygen -p -f FILE`"
+        }
+        Error::UnsupportedKeyType { .. } | Error::UnknownAlgorithm(_) => {
+            "keys of this kind are not known here; use ed25519, ECDSA or RSA"
+        }
+        _ if has_passphrase => "the passphrase is wrong, or the key is damaged",
+        _ => "it is encrypted and its passphrase is not named, or it is damaged",
+    }
+}
+
+/// Logs in.
+pub(super) async fn log_in(
+    proven: &mut Proven,
+    server: &Server<'_>,
+    name: &str,
+    credentials: &[Credential],
+) -> Result<(), SftpError> {
+    let lost = || SftpError::Lost {
+        server: name.to_owned(),
+        when: "the login",
+    };
+    let mut tried: Vec<&'static str> = Vec::new();
+    // This asks what the server offers; no server counts it.
+    let first = proven.handle.authenticate_none(server.user).await;
+    let mut offered = match first.map_err(|_| lost())? {
+        AuthResult::Success => return Ok(()),
+        AuthResult::Failure {
+            remaining_methods, ..
+        } => remaining_methods,
+    };
+    for credential in credentials {
+        if proven.handle.is_closed() {
+            break;
+        }
+        let Some(result) = attempt(proven, server, credential, &offered, name).await? else {
+            continue;
+        };
+        match result {
+            AuthResult::Success => return Ok(()),
+            AuthResult::Failure {
+                remaining_methods,
+                partial_success,
+            } => {
+                if !partial_success {
+                    tried.push(credential.name());
+                }
+                offered = remaining_methods;
+            }
+        }
+    }
+    if proven.is_lost() {
+        return Err(lost());
+    }
+    let offered: Vec<&str> = offered.iter().map(<&str>::from).collect();
+    Err(SftpError::Refused {
+        server: name.to_owned(),
+        user: server.user.to_owned(),
+        tried: list(&tried, "nothing of what is configured"),
+        offered: list(&offered, "nothing more"),
+    })
+}
+
+fn list(words: &[&str], none: &str) -> String {
+    if words.is_empty() {
+        none.to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
+/// Tries one way. `None`: the server does not offer it.
+async fn attempt(
+    proven: &mut Proven,
+    server: &Server<'_>,
+    credential: &Credential,
+    offered: &MethodSet,
+    name: &str,
+) -> Result<Option<AuthResult>, SftpError> {
+    let lost = |_| SftpError::Lost {
+        server: name.to_owned(),
+        when: "the login",
+    };
+    match credential {
+        Credential::Key(key) if offered.contains(&MethodKind::PublicKey) => {
+            let hash = if key.algorithm().is_rsa() {
+                let best = proven
+                    .handle
+                    .best_supported_rsa_hash()
+                    .await
+                    .map_err(lost)?;
+                match best {
+                    Some(Some(hash)) => Some(hash),
+                    // SHA-1 alone.
+                    Some(None) => return Ok(None),
+                    // It does not say; RFC 8332 recommends this one.
+                    None => Some(HashAlg::Sha256),
+                }
+            } else {
+                None
+            };
+            let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
+            let result = proven.handle.authenticate_publickey(server.user, key).await;
+            Ok(Some(result.map_err(lost)?))
+        }
+        Credential::Password(password) if offered.contains(&MethodKind::Password) => {
+            let tried = proven
+                .handle
+                .authenticate_password(server.user, password.expose());
+            Ok(Some(tried.await.map_err(lost)?))
+        }
+        Credential::Password(password) if offered.contains(&MethodKind::KeyboardInteractive) => {
+            let result = answer(proven, server.user, password).await;
+            Ok(Some(result.map_err(lost)?))
+        }
+        Credential::Key(_) | Credential::Password(_) => Ok(None),
+    }
+}
+
+/// Answers the one hidden question of a dialogue with the password. Any other question gets no answer.
+async fn answer(
+    proven: &mut Proven,
+    user: &str,
+    password: &Secret,
+) -> Result<AuthResult, russh::Error> {
+    let handle = &mut proven.handle;
+    let mut answered = false;
+    let mut step = handle
+        .authenticate_keyboard_interactive_start(user, None)
+        .await?;
+    for _ in 0..MOST_QUESTIONS {
+        let answers = match step {
+            Dialogue::Success => return Ok(AuthResult::Success),
+            Dialogue::Failure {
+                remaining_methods,
+                partial_success,
+            } => {
+                return Ok(AuthResult::Failure {
+                    remaining_methods,
+                    partial_success,
+                });
+            }
+            Dialogue::InfoRequest { prompts, .. } => match prompts.as_slice() {
+                [] => Vec::new(),
+                [Prompt { echo: false, .. }] if !answered => {
+                    answered = true;
+                    vec![password.expose().to_owned()]
+                }
+                _ => break,
+            },
+        };
+        step = handle
+            .authenticate_keyboard_interactive_respond(answers)
+            .await?;
+    }
+    Ok(AuthResult::Failure {
+        remaining_methods: MethodSet::empty(),
+        partial_success: false,
+    })
+}

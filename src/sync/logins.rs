@@ -1,0 +1,89 @@
+//! Servers of sources that refuse the login: a scheduled run does not try it again before some hours have passed, for a server shuts out whoever tries too often.
+//!
+//! As with the credential of JobTicket, a run by hand tries at once, and so does the first one after a start or a reload.
+
+use std::collections::BTreeMap;
+
+use super::failures::Refused;
+use super::{Run, off};
+use crate::config::Source;
+use crate::source::{self, Login, SourceError};
+use crate::store::{Fact, StoreError};
+
+/// What is remembered of refused logins, by the names of their sources.
+pub(super) struct Logins {
+    old: BTreeMap<String, Refused>,
+    /// What this pull has found out: refused with these words, or accepted.
+    found: BTreeMap<String, Option<String>>,
+    now: chrono::DateTime<chrono::Utc>,
+    by_hand: bool,
+}
+
+impl Logins {
+    pub(super) fn load(run: &Run<'_>) -> Result<Self, StoreError> {
+        let old = off(|| run.context.store.fact(&run.target, Fact::Logins))?;
+        Ok(Self {
+            old: old.unwrap_or_default(),
+            found: BTreeMap::new(),
+            now: run.context.clock.now(),
+            by_hand: run.options.by_hand,
+        })
+    }
+
+    /// Why a source is not asked now, if it is not.
+    pub(super) fn held_back(&self, source: &Source) -> Option<String> {
+        let refused = self.old.get(&source.name)?;
+        if self.by_hand || self.now >= refused.until() {
+            return None;
+        }
+        Some(format!(
+            "{} (since {}). A run by hand tries at once, a scheduled one after {}",
+            refused.outcome,
+            refused.since.format("%Y-%m-%d %H:%M UTC"),
+            refused.until().format("%Y-%m-%d %H:%M UTC")
+        ))
+    }
+
+    /// A source was pulled.
+    pub(super) fn accepted(&mut self, source: &Source) {
+        self.found.insert(source.name.clone(), None);
+    }
+
+    /// A source failed; its error as a text.
+    pub(super) fn told(&mut self, source: &Source, error: &SourceError) -> String {
+        let text = source::chain(error);
+        let found = match error.login() {
+            Login::Refused => Some(text.clone()),
+            Login::Accepted => None,
+            Login::Unknown => return text,
+        };
+        self.found.insert(source.name.clone(), found);
+        text
+    }
+
+    /// Remembers what was found out.
+    pub(super) fn keep(self, run: &Run<'_>) -> Result<(), StoreError> {
+        if run.options.dry_run || run.silent {
+            return Ok(());
+        }
+        let mut new = self.old;
+        let mut differs = false;
+        for (source, found) in self.found {
+            let old = new.remove(&source);
+            differs |= old.is_some() || found.is_some();
+            if let Some(outcome) = found {
+                new.insert(source, Refused::again(old.as_ref(), self.now, &outcome));
+            }
+        }
+        if !differs {
+            return Ok(());
+        }
+        let new = (!new.is_empty()).then_some(new);
+        let notes = run.notes(Vec::new());
+        off(|| {
+            run.context
+                .store
+                .set_fact(&run.target, Fact::Logins, new.as_ref(), &notes)
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! A roster on a real SFTP server: which file is taken, that it is taken once, and what happens to it in the end.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+
+use crate::api_support::status;
+use crate::scene::tells_nothing_personal;
+use crate::sftp_between::Between;
+use crate::sftp_sshd::{Sshd, company, company_at, fingerprint, host_key, put_on_server};
+use crate::support::{Company, JobTicket, people, table};
+
+/// The names in a folder of the company, sorted.
+pub(crate) fn names(company: &Company, folder: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(company.path(folder)) else {
+        return Vec::new();
+    };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_roster_of_a_server_is_pushed_over_one_connection_and_not_fetched_again() {
+    let Some(sshd) = Sshd::start() else { return };
+    let between = Between::start(sshd.port);
+    let mut company = company_at(between.port, |_| {});
+    company.deliver_people("20261120", &people(5));
+    company.run_now().exits(0).says("joiners: 5   leavers: 0");
+    assert_eq!(between.connections(), 1);
+    let fetched = between.passed();
+    assert_eq!(names(&company, "drop"), ["roster_20261120.csv"]);
+    let ran = company.run_now().exits(0);
+    ran.says("No newer file than roster_20261120.csv")
+        .says("Nothing changed");
+    assert_eq!(between.connections(), 1);
+    assert!(between.passed() < fetched, "it was fetched again");
+    company.deliver_people("20261121", &people(6));
+    company.run_now().exits(0).says("joiners: 1   leavers: 0");
+    // Other rules need the file again, and it is there.
+    company.edit("firstName: Vorname", "firstName: Nachname");
+    company.asks += ", changed: {percent: 100, at_least: 10}";
+    company.run_now().exits(0).says("changed: 6");
+}
+
+#[test]
+fn the_rules_of_a_drop_folder_hold_on_a_server_too() {
+    let Some(sshd) = Sshd::start() else { return };
+    let mut company = company(&sshd, |_| {});
+    company.edit("ready: rename", "ready: {marker: \"{name}.done\"}");
+    company.deliver_people("20261120", &people(5));
+    let ran = company.run_now().exits(4);
+    ran.says("its marker roster_20261120.csv.done is missing");
+    company.deliver("roster_20261120.csv.done", "");
+    company.run_now().exits(0).says("joiners: 5");
+    company.deliver_people("20261121", &people(1));
+    let ran = company.run_now().exits(0);
+    ran.says("A newer file is not complete yet")
+        .says("Nothing changed");
+    // Zero bytes, a link, a name that is not UTF-8.
+    company.deliver("roster_20261122.csv", "");
+    company.deliver("roster_20261122.csv.done", "");
+    company.run_now().exits(4).says("is empty (0 bytes)");
+    fs::remove_file(company.path("drop/roster_20261122.csv")).unwrap();
+    let link = company.path("drop/roster_20261123.csv");
+    std::os::unix::fs::symlink("roster_20261120.csv", &link).unwrap();
+    let ran = company.run_now().exits(4);
+    ran.says("roster_20261123.csv is a link and not a file");
+    fs::remove_file(link).unwrap();
+    let latin = std::ffi::OsStr::from_bytes(b"roster_M\xFCnchen.csv");
+    fs::write(company.path("drop").join(latin), "").unwrap();
+    let ran = company.run_now().exits(4);
+    ran.says("roster_M\u{FFFD}nchen.csv").says("is not UTF-8");
+    fs::remove_file(company.path("drop").join(latin)).unwrap();
+    fs::create_dir(company.path("drop/roster_20261123.csv")).unwrap();
+    let other = std::ffi::OsStr::from_bytes(b"b\xFCcher.txt");
+    fs::write(company.path("drop").join(other), "").unwrap();
+    company.run_now().exits(0).says("Nothing changed");
+}
+
+#[test]
+fn packed_files_of_a_server_are_unpacked_by_the_same_intake() {
+    let Some(sshd) = Sshd::start() else { return };
+    let company = company(&sshd, |_| {});
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, table(&people(5)).as_bytes()).unwrap();
+    company.deliver("roster_20261120.csv", packed.finish().unwrap());
+    company.run_now().exits(0).says("joiners: 5");
+}
+
+#[test]
+fn ten_thousand_files_are_listed_and_the_newest_is_taken() {
+    let Some(sshd) = Sshd::start() else { return };
+    let company = company(&sshd, |_| {});
+    for number in 0..10_000 {
+        fs::write(company.path(&format!("drop/old_{number}.xml")), "").unwrap();
+    }
+    company.deliver_people("20261120", &people(5));
+    company.run_now().exits(0).says("joiners: 5");
+}
+
+#[test]
+fn a_file_moves_on_its_server_after_the_push_and_overwrites_nothing() {
+    let Some(sshd) = Sshd::start() else { return };
+    let mut company = company(&sshd, |_| {});
+    let done = company.path("done").display().to_string();
+    company.source += &format!("        after: {{move: {done}}}\n");
+    company.edit("ready: rename", "ready: {marker: \"{name}.done\"}");
+    company.deliver_people("20261119", &people(3));
+    company.deliver("roster_20261119.csv.done", "");
+    company.deliver_people("20261120", &people(5));
+    company.deliver("roster_20261120.csv.done", "");
+    company.run(&["--run-now", "--dry-run"]).exits(0);
+    assert_eq!(names(&company, "drop").len(), 4);
+    company.run_now().exits(0).says("joiners: 5");
+    assert!(names(&company, "drop").is_empty());
+    assert_eq!(names(&company, "done").len(), 4);
+    let event = company.events("file_archived").pop().unwrap();
+    assert_eq!(event["to"], format!("{done}/roster_20261120.csv"));
+    company.run_now().exits(0).says("Nothing changed");
+    // The same name once more.
+    company.deliver_people("20261120", &people(6));
+    company.deliver("roster_20261120.csv.done", "");
+    company.run_now().exits(0).says("joiners: 1");
+    assert_eq!(names(&company, "done").len(), 6);
+    let first = fs::read_to_string(company.path("done/roster_20261120.csv"));
+    assert_eq!(first.unwrap(), table(&people(5)));
+}
+
+#[test]
+fn a_file_is_deleted_on_its_server_only_after_the_push() {
+    let Some(sshd) = Sshd::start() else { return };
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    put_on_server(&mut company, sshd.port, |_| {});
+    company.source += "        after: delete\n";
+    company.deliver_people("20261120", &people(5));
+    jobticket.fail_pushes(1, &status(403));
+    company.run_now().exits(5);
+    assert_eq!(names(&company, "drop"), ["roster_20261120.csv"]);
+    company.run_now().exits(0);
+    assert!(names(&company, "drop").is_empty());
+    assert_eq!(jobticket.active().len(), 5);
+}
+
+#[test]
+fn an_account_that_may_only_read_is_a_warning_and_pushes_nothing_again() {
+    let key = host_key_or_none();
+    let Some(key) = key else { return };
+    let more = "ForceCommand internal-sftp -R\n";
+    let Some(sshd) = Sshd::with(&[&key], &[], more) else {
+        return;
+    };
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    put_on_server(&mut company, sshd.port, |_| {});
+    company.source += &format!(
+        "        after: {{move: {}}}\n",
+        company.path("done").display()
+    );
+    company.deliver_people("20261120", &people(5));
+    let ran = company.run_now().exits(0).says("Warning: The folder");
+    ran.says("permission denied").says("joiners: 5");
+    for _ in 0..2 {
+        let ran = company.run_now().exits(0).says("Nothing changed");
+        ran.says("Warning: The folder")
+            .says("No newer file than roster_20261120.csv");
+    }
+    assert_eq!(jobticket.pushes().len(), 1);
+    assert_eq!(names(&company, "drop"), ["roster_20261120.csv"]);
+    company.deliver_people("20261121", &people(6));
+    company.run_now().exits(0).says("joiners: 1");
+}
+
+fn host_key_or_none() -> Option<std::path::PathBuf> {
+    crate::sftp_sshd::is_here().then(|| host_key("ed25519"))
+}
+
+#[test]
+fn check_connects_names_the_file_and_changes_nothing() {
+    let Some(sshd) = Sshd::start() else { return };
+    let mut company = company(&sshd, |_| {});
+    company.source += &format!(
+        "        after: {{move: {}}}\n",
+        company.path("done").display()
+    );
+    company.deliver_people("20261120", &people(5));
+    let ran = company.run(&["check"]).exits(0);
+    let ran = ran.says("source headquarters: new, roster_20261120.csv, 5 rows, 5 selected");
+    tells_nothing_personal(&ran);
+    assert_eq!(names(&company, "drop"), ["roster_20261120.csv"]);
+    assert!(!company.path("done").exists());
+    assert!(!company.path("state/state.db").exists());
+    company.run(&["check", "--offline"]).exits(0);
+}
+
+#[test]
+fn a_source_on_a_server_that_fails_is_frozen_alone() {
+    let Some(mut sshd) = Sshd::start() else {
+        return;
+    };
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    put_on_server(&mut company, sshd.port, |_| {});
+    company.deliver_people("20261120", &people(5));
+    company.run_now().exits(0);
+    sshd.stop();
+    let ran = company.run_now().exits(4).says("cannot be reached");
+    ran.says("frozen");
+    assert_eq!(jobticket.active().len(), 5);
+    assert_eq!(jobticket.pushes().len(), 1);
+    let pin = fingerprint(&host_key("ed25519"));
+    assert!(pin.starts_with("SHA256:"));
+}
