@@ -11,7 +11,7 @@ pub use scheduled::Scheduled;
 
 use crate::audit::AuditFile;
 use crate::clock::Clock;
-use crate::config::{Config, Integration, Limit, SecretRef};
+use crate::config::{Config, Integration, Limit, SecretRef, Source};
 use crate::exit::Exit;
 use crate::jobticket::{CallError, Outcome};
 use crate::plan::Counts;
@@ -92,6 +92,7 @@ pub async fn check(config: &Config, position: usize, offline: bool, clock: &Cloc
     });
     let mapped = hrid_map(integration, &mut found);
     if offline {
+        logins(integration, &mut found);
         return found;
     }
     if mapped && let Some(store) = tokio::task::block_in_place(|| store(config, clock, &mut found))
@@ -102,6 +103,18 @@ pub async fn check(config: &Config, position: usize, offline: bool, clock: &Cloc
         api(config, integration, &secrets, clock, &mut found).await;
     }
     found
+}
+
+/// Whether the secrets with which sources log in can be read. With the sources themselves, a pull says so.
+fn logins(integration: &Integration, found: &mut Checked) {
+    for source in &integration.sources {
+        for secret in source.secrets().filter(|secret| !secret.needs_unit()) {
+            if let Err(error) = secret.read_bytes() {
+                let name = &source.name;
+                found.wrong(Exit::SourceFailed, format!("source {name}: {error}"));
+            }
+        }
+    }
 }
 
 /// Whether the map of hrIds is in order, or none is configured. Without it a run ends before it reads the sources.
@@ -246,10 +259,13 @@ fn secrets(
         .into_iter()
         .flatten()
         .any(SecretRef::needs_unit);
-    if offline && unit_only {
+    let of_sources = integration.sources.iter().flat_map(Source::secrets);
+    if offline && (unit_only || of_sources.into_iter().any(SecretRef::needs_unit)) {
         found.warnings.push(
             "a systemd credential is visible to the service only and was not checked".to_owned(),
         );
+    }
+    if offline && unit_only {
         return None;
     }
     match Secrets::read(integration) {

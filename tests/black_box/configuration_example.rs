@@ -191,3 +191,23 @@ fn every_value_that_the_example_explains_is_accepted() {
         run(&company, &["check", "--offline"]).exits(0);
     }
 }
+
+#[test]
+fn the_source_on_a_server_that_the_example_shows_is_valid() {
+    let example = example();
+    let begin = example.find("      # - name: payroll").unwrap();
+    let (before, after) = example.split_at(begin);
+    let block = after.lines().take_while(|line| line.starts_with("      #"));
+    let block: String = block
+        .map(|line| format!("{}\n", line.replacen("# ", "", 1)))
+        .collect();
+    let rest: Vec<&str> = after
+        .lines()
+        .skip_while(|line| line.starts_with("      #"))
+        .collect();
+    let company = shipped(&format!("{before}{block}{}\n", rest.join("\n")));
+    let ran = run(&company, &["check", "--offline"]).exits(4);
+    // Its key is not there, and that is all that is wrong.
+    ran.says("source payroll: ")
+        .says("/etc/jobticket-sync/payroll_key cannot be read");
+}

@@ -67,6 +67,7 @@ mod service;
 mod several_sources;
 mod sftp;
 mod sftp_between;
+mod sftp_configuration;
 mod sftp_faults;
 mod sftp_login;
 mod sftp_server;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use crate::api_support::status;
 use crate::scene::tells_nothing_personal;
@@ -211,4 +212,91 @@ fn a_source_on_a_server_that_fails_is_frozen_alone() {
     assert_eq!(jobticket.pushes().len(), 1);
     let pin = fingerprint(&host_key("ed25519"));
     assert!(pin.starts_with("SHA256:"));
+}
+
+#[test]
+fn a_server_that_shows_a_part_of_itself_alone_is_read_by_its_own_paths() {
+    if !crate::sftp_sshd::is_here() {
+        return;
+    }
+    // OpenSSH wants every folder above it to be root's and nobody else's to write to.
+    let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let is_safe = |path: &std::path::Path| {
+        let metadata = fs::metadata(path).unwrap();
+        metadata.uid() == 0 && metadata.mode() & 0o022 == 0
+    };
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    if !nix::unistd::geteuid().is_root() || !root.path().ancestors().all(is_safe) {
+        eprintln!("SKIPPED: only root in folders of root may change the root of a server");
+        return;
+    }
+    let more = format!("ChrootDirectory {}\n", root.path().display());
+    let Some(sshd) = Sshd::with(&[&host_key("ed25519")], &[], &more) else {
+        return;
+    };
+    let mut company = company(&sshd, |server| server.folder = "/out".to_owned());
+    company.source += "        after: {move: /out/done}\n";
+    company.deliver_people("20261120", &people(5));
+    fs::create_dir(root.path().join("out")).unwrap();
+    let (from, to) = (
+        company.path("drop/roster_20261120.csv"),
+        root.path().join("out/roster_20261120.csv"),
+    );
+    fs::copy(&from, &to).unwrap();
+    let written = fs::metadata(from).unwrap().modified().unwrap();
+    fs::File::options()
+        .write(true)
+        .open(to)
+        .unwrap()
+        .set_modified(written)
+        .unwrap();
+    company.run_now().exits(0).says("joiners: 5");
+    assert!(root.path().join("out/done/roster_20261120.csv").exists());
+}
+
+/// The most memory that a run has had, bytes, and its exit code.
+fn most_memory(company: &Company) -> (u64, i32) {
+    let mut child = company
+        .command(&["--run-now", "--dry-run"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    loop {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        most = most.max(kilobytes.unwrap_or(0) * 1024);
+        if let Some(status) = child.try_wait().unwrap() {
+            return (most, status.code().unwrap());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_file_of_100_megabytes_takes_no_more_memory_than_one_of_this_machine() {
+    let Some(sshd) = Sshd::start() else { return };
+    // Few people with very long remarks.
+    let mut text = String::new();
+    for (number, line) in table(&people(200)).lines().enumerate() {
+        let remark = if number == 0 {
+            "Bemerkung".to_owned()
+        } else {
+            "x".repeat(500_000)
+        };
+        text += &format!("{line};{remark}\r\n");
+    }
+    assert!(text.len() > 100_000_000);
+    let mut local = Company::new();
+    local.deliver("roster_20261120.csv", &text);
+    let (of_local, code) = most_memory(&local);
+    assert_eq!(code, 0);
+    put_on_server(&mut local, sshd.port, |_| {});
+    let (of_server, code) = most_memory(&local);
+    assert_eq!(code, 0);
+    eprintln!("{of_local} bytes from this machine, {of_server} from a server");
+    assert!(of_server < of_local + (24 << 20), "{of_server} {of_local}");
 }
