@@ -1,16 +1,29 @@
-//! What a run tells the audit log of its rows and its plan, and how much of personal values.
+//! What a run tells the audit log of its sources, its rows and its plan, and how much of personal values.
 
 use std::collections::HashMap;
 
-use super::{Run, RunReport};
+use super::{Run, RunReport, SourceReport};
 use crate::audit::{Event, Values, mask};
 use crate::config::AuditValues;
 use crate::guard::Judgement;
 use crate::plan::{Counts, Plan, What};
 use crate::roster::{Employee, Field, HrId};
+use crate::source::Taken;
 use crate::store::{Note, StoreError};
 
 impl Run<'_> {
+    /// Tells the audit log about sources of a run that ends here.
+    pub(super) fn note_failed(&self, report: &RunReport) -> Result<(), StoreError> {
+        self.keep_failed(report)?;
+        self.record(
+            report
+                .sources
+                .iter()
+                .map(|source| source_note(source, None))
+                .collect(),
+        )
+    }
+
     pub(super) fn note_rows(&self, report: &RunReport) -> Result<(), StoreError> {
         let mut notes: Vec<Note> = Vec::new();
         for row in &report.rejected {
@@ -112,4 +125,33 @@ impl Run<'_> {
         }
         values
     }
+}
+
+/// What became of a source.
+pub(super) fn source_note(source: &SourceReport, taken: Option<&Taken>) -> Note {
+    let name = source.name.clone();
+    if source.failed() {
+        let error = source.note.clone().unwrap_or_default();
+        return Event::SourceFailed {
+            source: name,
+            error,
+            stands_in: source.frozen,
+            frozen_hours: source.frozen_hours,
+            too_long: source.frozen_too_long,
+        }
+        .into();
+    }
+    Event::SourcePulled {
+        source: name,
+        file: taken.map(|taken| taken.name.clone()).unwrap_or_default(),
+        sha256: taken.map(|taken| taken.sha256.clone()).unwrap_or_default(),
+        bytes: taken.map_or(0, |taken| taken.size),
+        modified: taken
+            .map(|taken| taken.modified.to_rfc3339())
+            .unwrap_or_default(),
+        rows: source.rows,
+        selected: source.selected,
+        status: source.status.clone(),
+    }
+    .into()
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::logins::Logins;
+use super::notes::source_note;
 use super::{Run, RunReport, SourceReport, Stop, off};
-use crate::audit::Event;
 use crate::config::Source;
 use crate::roster::{Assembly, Delivery, Field, HrId};
 use crate::source::{self, Ask, Entry, Pulled, Taken};
@@ -358,18 +358,6 @@ impl Run<'_> {
             })
         }
     }
-
-    /// Tells the audit log about sources of a run that ends here.
-    pub(super) fn note_failed(&self, report: &RunReport) -> Result<(), StoreError> {
-        self.keep_failed(report)?;
-        self.record(
-            report
-                .sources
-                .iter()
-                .map(|source| source_note(source, None))
-                .collect(),
-        )
-    }
 }
 
 impl Deliveries {
@@ -380,34 +368,6 @@ impl Deliveries {
             .map(|source| source.taken.clone())
             .collect()
     }
-}
-
-fn source_note(source: &SourceReport, taken: Option<&Taken>) -> Note {
-    let name = source.name.clone();
-    if source.failed() {
-        let error = source.note.clone().unwrap_or_default();
-        return Event::SourceFailed {
-            source: name,
-            error,
-            stands_in: source.frozen,
-            frozen_hours: source.frozen_hours,
-            too_long: source.frozen_too_long,
-        }
-        .into();
-    }
-    Event::SourcePulled {
-        source: name,
-        file: taken.map(|taken| taken.name.clone()).unwrap_or_default(),
-        sha256: taken.map(|taken| taken.sha256.clone()).unwrap_or_default(),
-        bytes: taken.map_or(0, |taken| taken.size),
-        modified: taken
-            .map(|taken| taken.modified.to_rfc3339())
-            .unwrap_or_default(),
-        rows: source.rows,
-        selected: source.selected,
-        status: source.status.clone(),
-    }
-    .into()
 }
 
 /// The hrIds of a list, for messages.

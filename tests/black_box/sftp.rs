@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use crate::api_support::status;
 use crate::scene::tells_nothing_personal;
 use crate::sftp_between::Between;
-use crate::sftp_sshd::{Sshd, company, company_at, fingerprint, host_key, put_on_server};
-use crate::support::{Company, JobTicket, people, table};
+use crate::sftp_sshd::{Sshd, company, company_at, host_key, put_on_server};
+use crate::support::{Company, JobTicket, people, person, table};
 
 /// The names in a folder of the company, sorted.
 pub(crate) fn names(company: &Company, folder: &str) -> Vec<String> {
@@ -202,16 +202,35 @@ fn a_source_on_a_server_that_fails_is_frozen_alone() {
     };
     let jobticket = JobTicket::start();
     let mut company = Company::at(&jobticket);
+    let config = fs::read_to_string(company.write_config()).unwrap();
+    let begin = config.find("      - name: headquarters").unwrap();
+    let block = config[begin..].split("    limits:").next().unwrap();
+    let branch = block.replace("name: headquarters", "name: branch");
+    let branch = branch.replace("folder: drop", "folder: other");
     put_on_server(&mut company, sshd.port, |_| {});
+    company.edit("    limits:", &format!("{branch}    limits:"));
+    company.asks += ", joiners: {percent: 100, at_least: 10}";
+    fs::create_dir(company.path("other")).unwrap();
+    let deliver = |day: &str, numbers: &[&str]| {
+        let staff: Vec<_> = numbers.iter().map(|number| person(number)).collect();
+        let name = format!("roster_{day}.csv");
+        company.deliver(&name, table(&staff));
+        let (from, to) = (
+            company.path("drop").join(&name),
+            company.path("other").join(&name),
+        );
+        fs::copy(&from, to).unwrap();
+        fs::remove_file(from).unwrap();
+    };
+    deliver("20261120", &["00011", "00012"]);
     company.deliver_people("20261120", &people(5));
     company.run_now().exits(0);
+    assert_eq!(jobticket.active().len(), 7);
     sshd.stop();
+    deliver("20261121", &["00011", "00012", "00013"]);
     let ran = company.run_now().exits(4).says("cannot be reached");
-    ran.says("frozen");
-    assert_eq!(jobticket.active().len(), 5);
-    assert_eq!(jobticket.pushes().len(), 1);
-    let pin = fingerprint(&host_key("ed25519"));
-    assert!(pin.starts_with("SHA256:"));
+    ran.says("joiners: 1   leavers: 0");
+    assert_eq!(jobticket.active().len(), 8);
 }
 
 #[test]

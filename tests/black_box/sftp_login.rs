@@ -216,3 +216,41 @@ fn a_refused_login_is_not_tried_again_by_the_schedule_and_at_once_by_hand() {
     company.run_now().exits(0).says("joiners: 5");
     company.run(&["status"]).exits(0);
 }
+
+#[test]
+fn old_and_narrow_servers_are_spoken_to_and_those_that_only_know_sha_1_are_not() {
+    if !is_here() {
+        return;
+    }
+    let keys = [host_key("ed25519"), host_key("rsa")];
+    let (ed25519, rsa) = (keys[0].as_path(), keys[1].as_path());
+    for more in [
+        "KexAlgorithms ecdh-sha2-nistp256\nCiphers aes128-ctr\nMACs hmac-sha2-256\n",
+        "KexAlgorithms ecdh-sha2-nistp521\nCiphers chacha20-poly1305@openssh.com\n",
+        "KexAlgorithms diffie-hellman-group-exchange-sha256\nCiphers aes256-gcm@openssh.com\nRekeyLimit 64K\n",
+        "KexAlgorithms diffie-hellman-group14-sha256\nCiphers aes256-ctr\nMACs hmac-sha2-512-etm@openssh.com\n",
+    ] {
+        let Some(sshd) = Sshd::with(&[ed25519], &[], more) else {
+            return;
+        };
+        let company = company(&sshd, |_| {});
+        company.deliver_people("20261120", &people(1500));
+        company.run_now().exits(0).says("joiners: 1500");
+    }
+    for more in [
+        "HostKeyAlgorithms ssh-rsa\n",
+        "KexAlgorithms diffie-hellman-group14-sha1\n",
+    ] {
+        let Some(sshd) = Sshd::with(&[rsa], &[], more) else {
+            return;
+        };
+        let company = company(&sshd, |server| server.pins = vec![fingerprint(rsa)]);
+        company.deliver_people("20261120", &people(5));
+        let ran = company.run_now().exits(4);
+        let said = ran.stdout;
+        assert!(
+            said.contains("has no key of a kind that is safe") || said.contains("could not agree"),
+            "{said}"
+        );
+    }
+}

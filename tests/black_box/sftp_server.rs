@@ -23,9 +23,7 @@ pub(crate) struct Ways {
     pub(crate) password: Option<&'static str>,
     /// By this password, as the last answer of a dialogue with these questions, each with whether the answer is shown.
     pub(crate) dialogue: Option<(&'static str, &'static [(&'static str, bool)])>,
-    /// By any key.
-    pub(crate) key: bool,
-    /// By a key, and then by what else there is.
+    /// By any key, and then by the password.
     pub(crate) key_first: bool,
 }
 
@@ -63,7 +61,7 @@ impl Server {
         let key = key.unwrap();
         let pin = key.fingerprint(HashAlg::Sha256).to_string();
         let mut methods = MethodSet::empty();
-        if ways.key || ways.key_first {
+        if ways.key_first {
             methods.push(MethodKind::PublicKey);
         } else {
             if ways.password.is_some() {
@@ -154,9 +152,6 @@ impl Handler for Guest {
         _: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
         self.tries("key");
-        if !self.ways.key_first {
-            return Ok(Auth::Accept);
-        }
         Ok(Auth::Reject {
             proceed_with_methods: Some(MethodSet::from(&[MethodKind::Password][..])),
             partial_success: true,

@@ -9,8 +9,8 @@ use std::path::Path;
 use chrono::Utc;
 
 use super::SftpError;
+use super::packet::WireError;
 use super::session::{Session, is_same, joined};
-use super::wire::WireError;
 use crate::config::{After, Source};
 use crate::source::file::Away;
 use crate::source::intake::{Entry, Taken};

@@ -1,12 +1,13 @@
 //! A folder of an SFTP server: fetched over one connection a pull, which is closed in the end.
 //!
-//! `connect` proves who the server is, `login` says who we are, `wire` speaks SFTP, `session` lists and reads, `away` puts files away, `private` keeps what is fetched from
+//! `connect` proves who the server is, `login` says who we are, `wire` and `packet` speak SFTP, `session` lists and reads, `away` puts files away, `private` keeps what is fetched from
 //! everybody else. Only these modules know `russh`. The hazards: a server that is not the one that was meant, one that says nothing for ever, one that shuts out whoever
 //! logs in wrongly too often, and a file that is still being written. So every wait has an end, and what was read counts only if the file was the same before and after.
 
 mod away;
 mod connect;
 mod login;
+mod packet;
 mod private;
 mod session;
 mod wire;
@@ -18,7 +19,7 @@ use chrono::NaiveDateTime;
 use tokio::runtime::Handle;
 use tokio::time::{Duration, Instant, sleep, sleep_until};
 
-pub use wire::WireError;
+pub use packet::WireError;
 
 use super::file::{Away, Place};
 use super::folder::FolderError;
