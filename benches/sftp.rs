@@ -51,9 +51,9 @@ fn bar(rows: usize, runs: usize) -> Result<bool> {
     for name in ["drop", "remote", "state", "local"] {
         std::fs::create_dir(path(name))?;
     }
-    let (served, fetched) = (path("remote").join(ROSTER), path("drop").join(ROSTER));
-    write_roster(&served, rows)?;
-    std::fs::copy(&served, &fetched)?;
+    let (remote, fetched) = (path("remote").join(ROSTER), path("drop").join(ROSTER));
+    write_roster(&remote, rows)?;
+    std::fs::copy(&remote, &fetched)?;
     let server = Server::start(folder.path())?;
     std::fs::write(
         path("local.yaml"),
@@ -88,7 +88,7 @@ fn bar(rows: usize, runs: usize) -> Result<bool> {
             .arg(path("user"))
             .args(["-P", &server.port.to_string()]);
         command
-            .arg(format!("{}@127.0.0.1:{}", server.user, served.display()))
+            .arg(format!("{}@127.0.0.1:{}", server.user, remote.display()))
             .arg(&fetched);
         command
     };
@@ -99,7 +99,7 @@ fn bar(rows: usize, runs: usize) -> Result<bool> {
     for run in 0..runs {
         // A file that looks like the last one is not fetched again.
         let written = SystemTime::now() - Duration::from_secs(3600 + run as u64);
-        for file in [&served, &fetched] {
+        for file in [&remote, &fetched] {
             File::options()
                 .write(true)
                 .open(file)?
@@ -113,7 +113,7 @@ fn bar(rows: usize, runs: usize) -> Result<bool> {
     let ratio = ours / (fetch + read);
     println!(
         "{rows} rows, {} bytes, medians of {runs} runs",
-        std::fs::metadata(&served)?.len()
+        std::fs::metadata(&remote)?.len()
     );
     for (what, seconds) in [
         ("fetched and read, --dry-run", ours),

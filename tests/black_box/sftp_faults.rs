@@ -1,20 +1,50 @@
 //! Servers that break off, say nothing, or change a file while it is read: nobody is lost, nothing hangs, and nothing is left behind.
 
 use std::fs;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use crate::scene::tells_nothing_personal;
 use crate::service::Service;
+use crate::sftp::names;
 use crate::sftp_between::{Between, Then};
-use crate::sftp_sshd::{Sshd, company, company_at};
-use crate::support::{Company, people, person, table};
+use crate::sftp_sshd::{Sshd, company, company_at, put_on_server};
+use crate::support::{Company, JobTicket, Ran, people, person, table};
 
 const SHORT: &str = "        timeouts: {connect_seconds: 2, login_seconds: 2, list_seconds: 2, read_seconds: 2, total_seconds: 10}\n";
 
 /// What a sender does to a file.
 type Change = fn(&Company);
+
+/// A run in the middle of which, at this point, something happens.
+fn paused_at(point: &str, company: &Company, during: impl FnOnce()) -> Ran {
+    let pause = company.path("paused");
+    let mut command = company.command(&["--run-now"]);
+    command.env(
+        "JOBTICKET_SYNC_TEST_PAUSE",
+        format!("{point}:{}", pause.display()),
+    );
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let child = child.unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    while !pause.exists() {
+        assert!(Instant::now() < end, "it did not come so far");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    during();
+    fs::remove_file(&pause).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
 
 /// Nothing of a file that was being fetched is in the state folder.
 #[track_caller]
@@ -83,7 +113,7 @@ fn a_server_that_never_answers_has_an_end() {
 #[test]
 fn a_file_that_changes_while_it_is_read_is_not_taken() {
     let Some(sshd) = Sshd::start() else { return };
-    let mut company = company(&sshd, |_| {});
+    let company = company(&sshd, |_| {});
     company.deliver_people("20261120", &people(5));
     company.run_now().exits(0);
     let changes: [Change; 4] = [
@@ -108,33 +138,11 @@ fn a_file_that_changes_while_it_is_read_is_not_taken() {
     for (number, change) in changes.into_iter().enumerate() {
         let _ = fs::remove_file(company.path("drop/roster_20261121.csv"));
         company.deliver_people("20261121", &people(5));
-        let pause = company.path("paused");
-        company
-            .variables
-            .retain(|(name, _)| name != "JOBTICKET_SYNC_TEST_PAUSE");
-        let value = format!("fetched:{}", pause.display());
-        company
-            .variables
-            .push(("JOBTICKET_SYNC_TEST_PAUSE".to_owned(), value));
-        let mut command = company.command(&["--run-now"]);
-        let child = command
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let end = Instant::now() + Duration::from_secs(30);
-        while !pause.exists() {
-            assert!(Instant::now() < end, "it did not come so far");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        change(&company);
-        fs::remove_file(&pause).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(4), "change {number}: {said}");
+        let ran = paused_at("fetched", &company, || change(&company)).exits(4);
         assert!(
-            said.contains("changed while it was read"),
-            "change {number}: {said}"
+            ran.stdout.contains("changed while it was read"),
+            "change {number}: {}",
+            ran.stdout
         );
     }
 }
@@ -184,4 +192,63 @@ fn a_service_that_is_to_stop_leaves_a_silent_server_at_once() {
     let said = service.ends(0);
     assert!(began.elapsed() < Duration::from_secs(5), "{said}");
     assert!(company.events("source_failed").is_empty());
+}
+
+/// A company whose files move on their server, and its JobTicket.
+fn moving(sshd: &Sshd) -> (Company, JobTicket) {
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    put_on_server(&mut company, sshd.port, |_| {});
+    let done = company.path("done").display().to_string();
+    company.source += &format!("        after: {{move: {done}}}\n");
+    company.deliver_people("20261120", &people(5));
+    (company, jobticket)
+}
+
+#[test]
+fn a_program_that_is_killed_between_push_and_move_moves_the_file_later_and_pushes_once() {
+    let Some(sshd) = Sshd::start() else { return };
+    for point in ["answered", "acknowledged", "archived"] {
+        let (mut company, jobticket) = moving(&sshd);
+        let crash = ("JOBTICKET_SYNC_TEST_CRASH".to_owned(), point.to_owned());
+        company.variables.push(crash);
+        assert_eq!(company.run_now().code, -1, "{point}");
+        company.variables.pop();
+        company.run_now().exits(0);
+        assert_eq!(names(&company, "done"), ["roster_20261120.csv"], "{point}");
+        assert_eq!(jobticket.pushes().len(), 1, "{point}");
+    }
+}
+
+#[test]
+fn a_server_that_is_gone_after_the_push_is_a_warning_and_the_next_run_goes_on() {
+    let Some(mut sshd) = Sshd::start() else {
+        return;
+    };
+    let (mut company, jobticket) = moving(&sshd);
+    let ran = paused_at("acknowledged", &company, || sshd.stop()).exits(0);
+    ran.says("Warning: ").says("cannot be reached");
+    assert_eq!(names(&company, "drop"), ["roster_20261120.csv"]);
+    let Some(again) = Sshd::start() else { return };
+    company.edit(
+        &format!("port: {}\n", sshd.port),
+        &format!("port: {}\n", again.port),
+    );
+    company.run_now().exits(0).says("Nothing changed");
+    assert_eq!(names(&company, "done"), ["roster_20261120.csv"]);
+    assert_eq!(jobticket.pushes().len(), 1);
+}
+
+#[test]
+fn a_file_that_came_between_reading_and_moving_stays_and_is_read() {
+    let Some(sshd) = Sshd::start() else { return };
+    let (company, jobticket) = moving(&sshd);
+    let ran = paused_at("acknowledged", &company, || {
+        company.deliver_people("20261120", &people(6));
+    });
+    ran.exits(0).says("changed after it was read and stays");
+    assert_eq!(names(&company, "drop"), ["roster_20261120.csv"]);
+    company.run_now().exits(0).says("joiners: 1");
+    assert_eq!(jobticket.active().len(), 6);
+    assert_eq!(names(&company, "done"), ["roster_20261120.csv"]);
 }
