@@ -26,6 +26,9 @@ pub(super) const EOF: u32 = 1;
 /// `SSH_FX_NO_SUCH_FILE`.
 const NO_SUCH_FILE: u32 = 2;
 
+/// More names than this come in no packet.
+const MOST_NAMES: u32 = 200_000;
+
 /// Why a server does not answer as it should.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -104,6 +107,9 @@ pub(super) fn read_answer(packet: &[u8]) -> Result<(Id, Answer), WireError> {
         kind::ATTRS => Answer::Attrs(fields.attrs()?),
         kind::NAME => {
             let count = fields.number()?;
+            if count > MOST_NAMES {
+                return Err(WireError::Garbage("more names at once than a folder has"));
+            }
             let mut names = Vec::new();
             for _ in 0..count {
                 names.push(Named {

@@ -25,7 +25,9 @@ use crate::source::names::{Kind, Names};
 /// A folder with more files than this is not listed to its end.
 const MOST_FILES: usize = 200_000;
 /// Some servers send the whole listing at once (AWS Transfer); more than this is none.
-const MOST_LISTING: u64 = 64 << 20;
+const MOST_LISTING: u64 = 32 << 20;
+/// Longer names are none: no file system has them (Linux: 255 bytes, Windows: 255 characters).
+const MOST_NAME: usize = 1024;
 /// The size of a piece. Every server sends that many bytes at once; more is not said to be possible.
 const PIECE: u32 = 32 << 10;
 /// So many pieces are on their way at a time, as with OpenSSH's `sftp`.
@@ -112,6 +114,9 @@ impl Session {
                     most: MOST_FILES,
                 })?;
             for listed in more {
+                if listed.name.len() > MOST_NAME {
+                    return Err(failed(WireError::Garbage("a name that is too long")));
+                }
                 let item = self.item(listed, names.as_ref(), source).await?;
                 if let Some(item) = item {
                     entries.extend(entry(item, names.as_ref(), &source.folder)?);
