@@ -218,6 +218,22 @@ fn a_refused_login_is_not_tried_again_by_the_schedule_and_at_once_by_hand() {
 }
 
 #[test]
+fn a_server_that_hangs_up_on_a_wrong_login_has_refused_it() {
+    if !is_here() {
+        return;
+    }
+    let Some(sshd) = Sshd::with(&[&host_key("ed25519")], &[], "MaxAuthTries 1\n") else {
+        return;
+    };
+    let unknown = key("unknown", &["-t", "ed25519", "-N", ""]);
+    let company = company(&sshd, |server| {
+        server.auth = format!("[{{private_key: {{file: {}}}}}]", unknown.display());
+    });
+    company.deliver_people("20261120", &people(5));
+    company.run_now().exits(4).says("refuses the login");
+}
+
+#[test]
 fn old_and_narrow_servers_are_spoken_to_and_those_that_only_know_sha_1_are_not() {
     if !is_here() {
         return;
