@@ -238,14 +238,6 @@ fn resolve(config: &mut Config, folder: &Path) {
                     absolute(path);
                 }
             }
-            if source.kind == SourceType::Sftp {
-                // Its folders are the server's.
-                continue;
-            }
-            absolute(&mut source.folder);
-            if let After::Archive(path) = &mut source.after {
-                absolute(path);
-            }
             if let Some(decrypt) = &mut source.decrypt {
                 let secrets = [Some(&mut decrypt.private_key), decrypt.passphrase.as_mut()];
                 for secret in secrets.into_iter().flatten() {
@@ -255,6 +247,14 @@ fn resolve(config: &mut Config, folder: &Path) {
                 }
                 let signers = decrypt.verify_with.iter_mut().flatten();
                 signers.for_each(absolute);
+            }
+            if source.kind == SourceType::Sftp {
+                // Its folders are the server's.
+                continue;
+            }
+            absolute(&mut source.folder);
+            if let After::Archive(path) = &mut source.after {
+                absolute(path);
             }
         }
     }

@@ -14,8 +14,8 @@ pub(super) struct Drop<'s>(pub(super) &'s Source);
 impl Place for Drop<'_> {
     type Error = FolderError;
 
-    // A file of this machine is read again at no cost, and its content is the better witness.
-    const KNOWS_BY_LOOKS: bool = false;
+    // It is read again at no cost, and its content is the better witness.
+    const IS_REMOTE: bool = false;
 
     fn list(&mut self) -> Result<Vec<Entry>, FolderError> {
         folder::list(self.0)

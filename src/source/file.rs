@@ -5,22 +5,34 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::intake::{Choice, Entry, IntakeError, Taken, choose, max_bytes, superseded};
+use super::intake::{Choice, Entry, IntakeError, NotReady, Taken, choose, max_bytes, superseded};
 use super::{Ask, FinishError, Pulled, SourceError, encoding, packed, records, table::Table};
 use crate::config::{After, Ready, Source};
+use crate::digest::sha256;
 use crate::schedule::Schedule;
+
+/// A file that was read twice and was the same is known by its looks where these two were so far apart: longer than the second in which its time may not have changed.
+const APART: TimeDelta = TimeDelta::seconds(60);
+/// A file of another machine is looked at for as long as it has to rest, but no longer than so many seconds.
+const MOST_WATCHED: u64 = 60;
+const SLICE: Duration = Duration::from_millis(100);
+/// So many older files are put away at a time; the others come with the next run.
+const MOST_OLD: usize = 100;
 
 /// Where files lie.
 pub(super) trait Place {
     /// Why something cannot be done there.
     type Error: Into<SourceError> + Into<FinishError>;
 
-    /// Whether a file that looks like the one taken last is taken for it without being read.
-    const KNOWS_BY_LOOKS: bool;
+    /// Whether it is somewhere else, so that reading takes time, and times of files are another clock's, in whole seconds. A file that looks like the one taken last is
+    /// then taken for it without being read, once it was read twice.
+    const IS_REMOTE: bool;
 
     /// The files that are there.
     fn list(&mut self) -> Result<Vec<Entry>, Self::Error>;
@@ -117,17 +129,36 @@ pub(super) fn pull<P: Place>(
         Choice::NotYet { name, why } => return nothing_newer(Some(format!("{name}: {why}")), None),
         Choice::NoneNewer => return nothing_newer(None, None),
     };
-    if P::KNOWS_BY_LOOKS
+    let way = way_of(source);
+    if P::IS_REMOTE
         && ask.same_rules
-        && let Some(last) = last.filter(|last| last.is(&entry))
+        && let Some(last) = last
+        && last.is(&entry)
+        && last.confirmed
+        && last.way == way
     {
         return nothing_newer(None, Some(last.clone()));
     }
-    let (bytes, taken) = place
+    if P::IS_REMOTE
+        && let Some(why) = unrest(place, source, &entry, ask)?
+    {
+        let name = entry.name;
+        return if last.is_some() {
+            nothing_newer(Some(format!("{name}: {why}")), None)
+        } else {
+            let why = why.to_string();
+            Err(SourceError::NotYet { name, why })
+        };
+    }
+    let (bytes, mut taken) = place
         .read(&entry, dated, max_bytes(source))
         .map_err(Into::<SourceError>::into)?;
-    let bytes = packed::unpack(bytes, &taken.name, source, now)?;
-    let text = encoding::decode(&bytes, &taken.name, source.table.encoding)?;
+    let unpacked = packed::unpack(bytes, &taken.name, source, now)?;
+    (taken.signed, taken.way) = (unpacked.signed, way);
+    taken.check_signed(last)?;
+    taken.check_age(source, now, zone, schedule)?;
+    confirm(&mut taken, last, now);
+    let text = encoding::decode(&unpacked.bytes, &taken.name, source.table.encoding)?;
     let table = Table::open(&text, &taken.name, &source.table)?;
     let today = now.with_timezone(&zone).date_naive();
     let read = records::read(source, &table, &taken.name, ask.filled, today)?;
@@ -139,29 +170,99 @@ pub(super) fn pull<P: Place>(
     })
 }
 
+/// Identifies where a source's files are and how they are opened: a file that was taken in another way is taken anew.
+fn way_of(source: &Source) -> String {
+    let server = source.server().map(|server| (server.host, server.port));
+    let way = (&source.folder, server, &source.decrypt);
+    sha256(serde_json::to_vec(&way).expect("a configuration is plain values"))
+}
+
+/// Why a file of another machine is not at rest, where that is what makes it complete: its clock may be wrong, so the file is looked at twice by ours.
+fn unrest(
+    place: &mut impl Place,
+    source: &Source,
+    entry: &Entry,
+    ask: &Ask<'_>,
+) -> Result<Option<NotReady>, SourceError> {
+    let Ready::QuietSeconds(seconds) = source.ready else {
+        return Ok(None);
+    };
+    let end = Instant::now() + Duration::from_secs(seconds.min(MOST_WATCHED));
+    while Instant::now() < end && !ask.stopping.load(Ordering::Relaxed) {
+        std::thread::sleep(SLICE);
+    }
+    let entries = place.list().map_err(Into::<SourceError>::into)?;
+    let rests = entries.contains(entry);
+    Ok((!rests).then_some(NotReady::NotQuiet(seconds)))
+}
+
+/// Whether the file was read before and is the same, some time later.
+fn confirm(taken: &mut Taken, last: Option<&Taken>, now: DateTime<Utc>) {
+    taken.read_at = Some(now);
+    let same = |last: &&Taken| {
+        (&last.name, last.size, last.modified, &last.sha256)
+            == (&taken.name, taken.size, taken.modified, &taken.sha256)
+    };
+    if let Some(last) = last.filter(same) {
+        let apart = last.read_at.is_some_and(|at| now - at >= APART);
+        taken.confirmed = last.confirmed || apart;
+        taken.read_at = last.read_at.or(taken.read_at);
+    }
+}
+
+/// What became of the files of a source in the end.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Files that were put away, and where they are.
+    pub away: Vec<(String, Away)>,
+    /// The first that could not be, and why.
+    pub failed: Option<(String, FinishError)>,
+}
+
+/// Puts away the file that was used, and older ones, which nobody will ever read. What fails keeps none of the others.
 pub(super) fn finish(
     place: &mut impl Place,
     source: &Source,
     taken: &Taken,
     now: DateTime<Utc>,
-) -> Result<Option<Away>, FinishError> {
+) -> Finished {
+    let mut finished = Finished::default();
     if source.after == After::Keep {
-        return Ok(None);
+        return finished;
     }
-    let marker_of = |name: &str| match &source.ready {
-        Ready::Marker(template) => Some(template.replace("{name}", name)),
-        Ready::Rename | Ready::QuietSeconds(_) => None,
-    };
-    let entries = place.list().map_err(Into::<FinishError>::into)?;
-    for old in superseded(&entries, source, taken, now)? {
-        let old = Taken {
-            name: old.name.clone(),
-            size: old.size,
-            modified: old.modified,
-            dated: None,
-            sha256: String::new(),
+    let mut files = Vec::new();
+    // What was never read is not deleted: it is moved, or stays.
+    if source.after != After::Delete {
+        match older(place, source, taken, now) {
+            Ok(older) => files = older,
+            Err(error) => finished.failed = Some((taken.name.clone(), error)),
+        }
+    }
+    files.push(taken.clone());
+    for file in files {
+        let marker = match &source.ready {
+            Ready::Marker(template) => Some(template.replace("{name}", &file.name)),
+            Ready::Rename | Ready::QuietSeconds(_) => None,
         };
-        place.put_away(&old, marker_of(&old.name).as_deref())?;
+        match place.put_away(&file, marker.as_deref()) {
+            Ok(Some(away)) => finished.away.push((file.name, away)),
+            Ok(None) => {}
+            Err(error) => finished.failed = finished.failed.or(Some((file.name, error))),
+        }
     }
-    place.put_away(taken, marker_of(&taken.name).as_deref())
+    finished
+}
+
+fn older(
+    place: &mut impl Place,
+    source: &Source,
+    taken: &Taken,
+    now: DateTime<Utc>,
+) -> Result<Vec<Taken>, FinishError> {
+    let entries = place.list().map_err(Into::<FinishError>::into)?;
+    let older = superseded(&entries, source, taken, now)?.into_iter();
+    let older = older.take(MOST_OLD);
+    Ok(older
+        .map(|entry| Taken::new(entry, None, String::new()))
+        .collect())
 }

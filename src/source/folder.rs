@@ -185,13 +185,7 @@ pub(crate) fn read_with(
     if !same || bytes.len() as u64 != entry.size {
         return Err(FolderError::Changed { name: name() });
     }
-    let taken = Taken {
-        name: name(),
-        size: entry.size,
-        modified: entry.modified,
-        dated,
-        sha256: sha256(&bytes),
-    };
+    let taken = Taken::new(entry, dated, sha256(&bytes));
     Ok((bytes, taken))
 }
 

@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::names::{self, Kind, Names};
-use crate::config::{NewestBy, Ready, Source};
+use crate::config::{After, NewestBy, Ready, Source};
 use crate::schedule::Schedule;
 
 /// A file of the folder, as listed.
@@ -41,6 +41,36 @@ pub struct Taken {
     pub dated: Option<NaiveDateTime>,
     /// Of the bytes as delivered, in hexadecimal digits.
     pub sha256: String,
+    /// When it was signed, where that was asked for.
+    #[serde(default)]
+    pub signed: Option<DateTime<Utc>>,
+    /// When it was read, by this machine's clock.
+    #[serde(default)]
+    pub read_at: Option<DateTime<Utc>>,
+    /// Whether it was read twice, some time apart, and was the same: from then on its looks are enough where reading costs something. Times of servers are whole seconds, and
+    /// a file that is written anew in the same second with the same size looks as it did.
+    #[serde(default)]
+    pub confirmed: bool,
+    /// Identifies where it was read and how it was opened.
+    #[serde(default)]
+    pub way: String,
+}
+
+impl Taken {
+    /// A listed file that was read.
+    pub fn new(entry: &Entry, dated: Option<NaiveDateTime>, sha256: String) -> Self {
+        Self {
+            name: entry.name.clone(),
+            size: entry.size,
+            modified: entry.modified,
+            dated,
+            sha256,
+            signed: None,
+            read_at: None,
+            confirmed: false,
+            way: String::new(),
+        }
+    }
 }
 
 /// What to do.
@@ -121,6 +151,14 @@ pub enum IntakeError {
         "The newest file {name} is older than the one taken last ({last}), by the date in its name or by its modification time; deliver a new one"
     )]
     OlderThanLast { name: String, last: String },
+    #[error(
+        "The file {name} was signed at {signed}, before the one taken last ({last}): an old delivery under a new name; deliver a new one"
+    )]
+    SignedBefore {
+        name: String,
+        signed: DateTime<Utc>,
+        last: String,
+    },
     #[error("The file {name} is empty (0 bytes); deliver it again")]
     Empty { name: String },
     #[error(
@@ -209,6 +247,10 @@ pub fn choose(
     if let Some(last) = last
         && last_age.is_some_and(|last| newest.age < last)
     {
+        // The one taken last was put away, and what is older may be left where that failed.
+        if source.after != After::Keep && !entries.iter().any(|entry| last.is(entry)) {
+            return Ok(Choice::NoneNewer);
+        }
         return Err(IntakeError::OlderThanLast {
             name: name.clone(),
             last: last.name.clone(),

@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-pub use file::Away;
+pub use file::{Away, Finished};
 pub use intake::{Entry, Taken};
 pub use records::{RuleCount, columns_of, too_many_rejected};
 
@@ -144,13 +144,16 @@ pub fn finish(
     now: DateTime<Utc>,
     private: &Path,
     stopping: &AtomicBool,
-) -> Result<Option<Away>, FinishError> {
+) -> Finished {
     match source.kind {
         SourceType::CsvDrop => file::finish(&mut csv_drop::Drop(source), source, taken, now),
-        SourceType::Sftp => {
-            let mut remote = sftp::Remote::of(source, private, stopping)?;
-            file::finish(&mut remote, source, taken, now)
-        }
+        SourceType::Sftp => match sftp::Remote::of(source, private, stopping) {
+            Ok(mut remote) => file::finish(&mut remote, source, taken, now),
+            Err(error) => Finished {
+                failed: Some((taken.name.clone(), error.into())),
+                ..Finished::default()
+            },
+        },
     }
 }
 
@@ -183,6 +186,8 @@ impl SourceError {
 pub enum Login {
     /// It was refused.
     Refused,
+    /// The connection broke after the secret was sent: refused if it happens again.
+    Doubtful,
     /// It was accepted, or there is none.
     Accepted,
     /// It did not come to that.

@@ -20,27 +20,22 @@ impl Run<'_> {
             let Some(taken) = taken else { continue };
             let (now, private) = (self.context.clock.now(), &self.context.config.state_dir);
             let stopping = &self.options.stopping;
-            match off(|| source::finish(source, taken, now, private, stopping)) {
-                Ok(None) => {}
-                Ok(Some(to)) => {
-                    let (source, file, to) =
-                        (source.name.clone(), taken.name.clone(), to.to_string());
-                    notes.push(Event::FileArchived { source, file, to }.into());
-                }
-                Err(error) => {
-                    let error = source::chain(&error);
-                    tracing::warn!(source.name = source.name, "{error}");
-                    report.notes.push(format!("Warning: {error}"));
-                    let (source, file) = (source.name.clone(), taken.name.clone());
-                    notes.push(
-                        Event::ArchiveFailed {
-                            source,
-                            file,
-                            error,
-                        }
-                        .into(),
-                    );
-                }
+            let finished = off(|| source::finish(source, taken, now, private, stopping));
+            for (file, to) in finished.away {
+                let (source, to) = (source.name.clone(), to.to_string());
+                notes.push(Event::FileArchived { source, file, to }.into());
+            }
+            if let Some((file, error)) = finished.failed {
+                let error = source::chain(&error);
+                tracing::warn!(source.name = source.name, "{error}");
+                report.notes.push(format!("Warning: {error}"));
+                let source = source.name.clone();
+                let event = Event::ArchiveFailed {
+                    source,
+                    file,
+                    error,
+                };
+                notes.push(event.into());
             }
         }
         if notes.is_empty() {

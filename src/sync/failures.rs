@@ -20,6 +20,13 @@ pub(super) struct Refused {
     pub(super) since: DateTime<Utc>,
     tried: DateTime<Utc>,
     pub(super) outcome: String,
+    /// Whether it surely was refused.
+    #[serde(default = "surely")]
+    pub(super) is_sure: bool,
+}
+
+fn surely() -> bool {
+    true
 }
 
 impl Refused {
@@ -29,6 +36,7 @@ impl Refused {
             since: old.map_or(now, |old| old.since),
             tried: now,
             outcome: outcome.to_owned(),
+            is_sure: true,
         }
     }
 

@@ -13,8 +13,8 @@ use crate::store::{Fact, StoreError};
 /// What is remembered of refused logins, by the names of their sources.
 pub(super) struct Logins {
     old: BTreeMap<String, Refused>,
-    /// What this pull has found out: refused with these words, or accepted.
-    found: BTreeMap<String, Option<String>>,
+    /// What this pull has found out: refused with these words, or perhaps so, or accepted.
+    found: BTreeMap<String, Option<(String, bool)>>,
     now: chrono::DateTime<chrono::Utc>,
     by_hand: bool,
 }
@@ -33,7 +33,7 @@ impl Logins {
     /// Why a source is not asked now, if it is not.
     pub(super) fn held_back(&self, source: &Source) -> Option<String> {
         let refused = self.old.get(&source.name)?;
-        if self.by_hand || self.now >= refused.until() {
+        if !refused.is_sure || self.by_hand || self.now >= refused.until() {
             return None;
         }
         Some(format!(
@@ -53,7 +53,9 @@ impl Logins {
     pub(super) fn told(&mut self, source: &Source, error: &SourceError) -> String {
         let text = source::chain(error);
         let found = match error.login() {
-            Login::Refused => Some(text.clone()),
+            Login::Refused => Some((text.clone(), true)),
+            // For the second time in a row it is.
+            Login::Doubtful => Some((text.clone(), self.old.contains_key(&source.name))),
             Login::Accepted => None,
             Login::Unknown => return text,
         };
@@ -71,8 +73,10 @@ impl Logins {
         for (source, found) in self.found {
             let old = new.remove(&source);
             differs |= old.is_some() || found.is_some();
-            if let Some(outcome) = found {
-                new.insert(source, Refused::again(old.as_ref(), self.now, &outcome));
+            if let Some((outcome, is_sure)) = found {
+                let mut refused = Refused::again(old.as_ref(), self.now, &outcome);
+                refused.is_sure = is_sure;
+                new.insert(source, refused);
             }
         }
         if !differs {

@@ -68,6 +68,7 @@ mod several_sources;
 mod sftp;
 mod sftp_between;
 mod sftp_configuration;
+mod sftp_doubt;
 mod sftp_faults;
 mod sftp_login;
 mod sftp_server;

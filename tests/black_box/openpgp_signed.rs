@@ -178,3 +178,24 @@ fn openpgp_signer_that_renewed_its_key_counts_again_with_the_new_public_key() {
     scene.sealed.write("signer.asc", renewed);
     scene.recovers();
 }
+
+#[test]
+fn openpgp_delivery_that_was_signed_before_the_last_one_or_long_ago_is_refused_under_any_name() {
+    let Some(mut scene) = Scene::new(CURVE, "never") else {
+        return;
+    };
+    let signed = |scene: &Scene, time: &str| scene.signed_at(time, &scene.signer, &[]);
+    let old = signed(&scene, EARLY);
+    let new = signed(&scene, "20261121T080000");
+    scene.sealed.takes(FILE, &new, 5);
+    let name = "roster_20261122.csv.gpg";
+    let says = "was signed at 2026-11-01 08:00:00 UTC, before the one taken last";
+    scene.sealed.refuses(name, &old, &[says]);
+    let company = &mut scene.sealed.company;
+    company.edit("max_age_hours: 100000", "max_age_hours: 72");
+    company.edit("signer.asc]", "signer.asc, signer.asc]");
+    let stale = signed(&scene, "20261115T080000");
+    scene
+        .sealed
+        .refuses(name, &stale, &["signed at 2026-11-15"]);
+}

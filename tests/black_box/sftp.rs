@@ -31,6 +31,12 @@ fn a_roster_of_a_server_is_pushed_over_one_connection_and_not_fetched_again() {
     assert_eq!(between.connections(), 1);
     let fetched = between.passed();
     assert_eq!(names(&company, "drop"), ["roster_20261120.csv"]);
+    // Once more, some time later, for its looks may be those of another.
+    "2026-11-23T06:15:00Z".clone_into(&mut company.now);
+    company.run_now().exits(0).says("Nothing changed");
+    assert!(between.passed() >= fetched, "it was not fetched again");
+    assert_eq!(between.connections(), 1);
+    "2026-11-23T07:15:00Z".clone_into(&mut company.now);
     let ran = company.run_now().exits(0);
     ran.says("No newer file than roster_20261120.csv")
         .says("Nothing changed");
@@ -162,10 +168,13 @@ fn an_account_that_may_only_read_is_a_warning_and_pushes_nothing_again() {
     company.deliver_people("20261120", &people(5));
     let ran = company.run_now().exits(0).says("Warning: The folder");
     ran.says("permission denied").says("joiners: 5");
-    for _ in 0..2 {
+    for hour in 6..9 {
+        company.now = format!("2026-11-23T0{hour}:15:00Z");
         let ran = company.run_now().exits(0).says("Nothing changed");
-        ran.says("Warning: The folder")
-            .says("No newer file than roster_20261120.csv");
+        let ran = ran.says("Warning: The folder");
+        if hour > 6 {
+            ran.says("No newer file than roster_20261120.csv");
+        }
     }
     assert_eq!(jobticket.pushes().len(), 1);
     assert_eq!(names(&company, "drop"), ["roster_20261120.csv"]);

@@ -19,7 +19,7 @@ const SHORT: &str = "        timeouts: {connect_seconds: 2, login_seconds: 2, li
 type Change = fn(&Company);
 
 /// A run in the middle of which, at this point, something happens.
-fn paused_at(point: &str, company: &Company, during: impl FnOnce()) -> Ran {
+pub(crate) fn paused_at(point: &str, company: &Company, during: impl FnOnce()) -> Ran {
     let pause = company.path("paused");
     let mut command = company.command(&["--run-now"]);
     command.env(
@@ -195,7 +195,7 @@ fn a_service_that_is_to_stop_leaves_a_silent_server_at_once() {
 }
 
 /// A company whose files move on their server, and its JobTicket.
-fn moving(sshd: &Sshd) -> (Company, JobTicket) {
+pub(crate) fn moving(sshd: &Sshd) -> (Company, JobTicket) {
     let jobticket = JobTicket::start();
     let mut company = Company::at(&jobticket);
     put_on_server(&mut company, sshd.port, |_| {});

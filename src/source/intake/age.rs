@@ -23,9 +23,27 @@ impl Taken {
             name,
             dated,
             modified,
+            signed,
             ..
         } = self;
-        check_age(name, *dated, *modified, source, now, zone, schedule)
+        // A name and a time can be given to any file, a signature cannot.
+        let modified = signed.map_or(*modified, |signed| signed.min(*modified));
+        check_age(name, *dated, modified, source, now, zone, schedule)
+    }
+
+    /// Whether a signed file is no older delivery than the one taken last.
+    pub fn check_signed(&self, last: Option<&Self>) -> Result<(), IntakeError> {
+        let last = last.and_then(|last| Some((last.signed?, last)));
+        match (self.signed, last) {
+            (Some(signed), Some((before, last))) if signed < before => {
+                Err(IntakeError::SignedBefore {
+                    name: self.name.clone(),
+                    signed,
+                    last: last.name.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -73,13 +73,8 @@ fn file(name: &str, minutes_ago: i64) -> Entry {
 fn taken(name: &str, minutes_ago: i64, dated: Option<(i32, u32, u32)>) -> Taken {
     let day = dated.and_then(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
     let entry = file(name, minutes_ago);
-    Taken {
-        name: entry.name,
-        size: entry.size,
-        modified: entry.modified,
-        dated: day.and_then(|day| day.and_hms_opt(0, 0, 0)),
-        sha256: String::new(),
-    }
+    let dated = day.and_then(|day| day.and_hms_opt(0, 0, 0));
+    Taken::new(&entry, dated, String::new())
 }
 
 fn chosen(entries: &[Entry], source: &Source, last: Option<&Taken>) -> Result<String, String> {

@@ -53,6 +53,15 @@ fn without<'n>(name: &'n str, ending: &str) -> Option<&'n str> {
     tail.eq_ignore_ascii_case(ending).then_some(stem)
 }
 
+/// What was inside a delivered file.
+#[derive(Debug)]
+pub struct Unpacked {
+    /// The bytes of the roster.
+    pub bytes: Vec<u8>,
+    /// When the sender signed it, where that was asked for.
+    pub signed: Option<DateTime<Utc>>,
+}
+
 /// The bytes of the roster in a file as it was delivered under this name. `now` is the time at which keys and signatures have to be good.
 ///
 /// # Errors
@@ -62,13 +71,15 @@ pub fn unpack(
     name: &str,
     source: &Source,
     now: DateTime<Utc>,
-) -> Result<Vec<u8>, PackedError> {
+) -> Result<Unpacked, PackedError> {
     let most = max_bytes(source);
     let inner = openpgp::inner_name(name);
+    let mut signed = None;
     let packed = match &source.decrypt {
         Some(decrypt) => {
-            let plain = openpgp::decrypt(&bytes, name, decrypt, most, now)?;
+            let (plain, at) = openpgp::decrypt(&bytes, name, decrypt, most, now)?;
             drop(bytes);
+            signed = at;
             plain
         }
         None if inner.is_some() || openpgp::is_encrypted(&bytes) => {
@@ -83,11 +94,12 @@ pub fn unpack(
         delivered: name,
         inner: inner.unwrap_or(name),
     };
-    if zip::is_meant(&packed, name) {
-        Ok(zip::unpack(packed, name, most)?)
+    let bytes = if zip::is_meant(&packed, name) {
+        zip::unpack(packed, name, most)?
     } else {
-        Ok(gzip::unpack(packed, name, most)?)
-    }
+        gzip::unpack(packed, name, most)?
+    };
+    Ok(Unpacked { bytes, signed })
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ impl Ours {
     }
 
     fn unpack(&self, bytes: impl Into<Vec<u8>>, name: &str) -> Result<Vec<u8>, PackedError> {
-        unpack(bytes.into(), name, &self.source, Utc::now())
+        unpack(bytes.into(), name, &self.source, Utc::now()).map(|unpacked| unpacked.bytes)
     }
 
     fn refuses(&self, bytes: impl Into<Vec<u8>>, name: &str) -> OpenPgpError {

@@ -1,6 +1,6 @@
 //! Puts away files of a server that were used: they move into another folder there, or are deleted.
 //!
-//! Only the file that was read goes, and nothing is overwritten. Servers differ in what they do where a name is taken, so a name is looked for that is free; and a file
+//! Only the file that was read goes, and older ones, which are never deleted; nothing is overwritten. Servers differ in what they do where a name is taken, so a name is looked for that is free; and a file
 //! is looked at again once it has its new name, where no sender writes to it any more.
 
 use std::os::unix::ffi::OsStrExt as _;
@@ -12,6 +12,7 @@ use super::SftpError;
 use super::packet::WireError;
 use super::session::{Session, is_same, joined};
 use crate::config::{After, Source};
+use crate::digest::sha256;
 use crate::source::file::Away;
 use crate::source::intake::{Entry, Taken};
 
@@ -25,16 +26,17 @@ impl Session {
         source: &Source,
         file: &Taken,
         marker: Option<&str>,
+        private: &Path,
     ) -> Result<Option<Away>, SftpError> {
         let away = match &source.after {
             After::Keep | After::Archive(_) => return Ok(None),
             After::Move(into) => {
                 self.make_folder(into).await?;
-                let to = self.move_file(&source.folder, file, into).await?;
+                let to = self.move_file(source, file, into, private).await?;
                 Away::Moved(into.join(to))
             }
             After::Delete => {
-                self.delete(&source.folder, file).await?;
+                self.delete(source, file, private).await?;
                 Away::Deleted
             }
         };
@@ -61,32 +63,83 @@ impl Session {
     /// Its name there.
     async fn move_file(
         &mut self,
-        folder: &Path,
+        source: &Source,
         file: &Taken,
         into: &Path,
+        private: &Path,
     ) -> Result<String, SftpError> {
-        let from = joined(folder, file.name.as_bytes());
+        let from = joined(&source.folder, file.name.as_bytes());
         self.check_same(&from, file).await?;
         let name = self.free_name(&file.name, into).await?;
         let to = joined(into, name.as_bytes());
         self.rename(&file.name, &from, &to).await?;
         self.check_moved(file, &from, &to).await?;
+        // Older files were never read. Where one may not be read in its new place, it stays there.
+        if !file.sha256.is_empty()
+            && let Ok(false) = self.is_what_was_read(into, &name, file, private).await
+        {
+            self.move_back(file, &from, &to).await?;
+            return Err(self.changed(file));
+        }
         Ok(name)
     }
 
-    async fn delete(&mut self, folder: &Path, file: &Taken) -> Result<(), SftpError> {
-        let from = joined(folder, file.name.as_bytes());
+    async fn delete(
+        &mut self,
+        source: &Source,
+        file: &Taken,
+        private: &Path,
+    ) -> Result<(), SftpError> {
+        let from = joined(&source.folder, file.name.as_bytes());
         self.check_same(&from, file).await?;
         // Under a name that nobody writes to, so that no newer file goes in its place.
         let random = uuid::Uuid::new_v4().simple().to_string();
-        let to = joined(
-            folder,
-            format!("jobticket-sync.{}.used", &random[..8]).as_bytes(),
-        );
+        let name = format!("jobticket-sync.{}.used", &random[..8]);
+        let to = joined(&source.folder, name.as_bytes());
         self.rename(&file.name, &from, &to).await?;
         self.check_moved(file, &from, &to).await?;
-        let removed = self.wire.remove(&to).await;
-        removed.map_err(|source| self.cannot(&file.name, source))
+        let is_it = self.is_what_was_read(&source.folder, &name, file, private);
+        if let Ok(true) = is_it.await {
+            let Err(source) = self.wire.remove(&to).await else {
+                return Ok(());
+            };
+            self.move_back(file, &from, &to).await?;
+            return Err(self.cannot(&file.name, source));
+        }
+        self.move_back(file, &from, &to).await?;
+        Err(self.changed(file))
+    }
+
+    /// Whether a file that looks like the one that was read is that to the byte: one that was written anew in the same second with the same size looks so, too.
+    async fn is_what_was_read(
+        &mut self,
+        folder: &Path,
+        name: &str,
+        file: &Taken,
+        private: &Path,
+    ) -> Result<bool, SftpError> {
+        let there = Entry {
+            name: name.to_owned(),
+            ..entry(file)
+        };
+        let mut copy = super::private::file(private).map_err(SftpError::Private)?;
+        self.read(folder, &there, &copy).await?;
+        let bytes = super::private::content(&mut copy, there.size);
+        Ok(sha256(bytes.map_err(SftpError::Private)?) == file.sha256)
+    }
+
+    /// Gives a file its name back, unless another one has it by now.
+    async fn move_back(&mut self, file: &Taken, from: &[u8], to: &[u8]) -> Result<(), SftpError> {
+        let is_free = self.wire.at_path(from).await;
+        let is_free = is_free.is_err_and(|error| error.is_missing());
+        if is_free && self.wire.rename(to, from).await.is_ok() {
+            return Ok(());
+        }
+        Err(SftpError::LeftAt {
+            name: file.name.clone(),
+            server: self.name.clone(),
+            at: String::from_utf8_lossy(to).into_owned(),
+        })
     }
 
     /// Nothing is lost with a marker, so it may be gone or another one.
@@ -121,14 +174,7 @@ impl Session {
         if moved.is_ok_and(|attrs| is_same(&attrs, &entry(file))) {
             return Ok(());
         }
-        if self
-            .wire
-            .at_path(from)
-            .await
-            .is_err_and(|error| error.is_missing())
-        {
-            self.rename(&file.name, to, from).await?;
-        }
+        self.move_back(file, from, to).await?;
         Err(self.changed(file))
     }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use russh::client::{self, DisconnectReason, Handle};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Preferred, cipher, kex};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 use super::SftpError;
@@ -177,11 +177,17 @@ pub(super) async fn connect(
             }
             Attempt::Other(other) => {
                 last().remove(&key);
+                let asked = left.len();
                 left.retain(|kind| !is_alike(kind, &other.kind));
+                let was_asked_for = left.len() < asked;
                 shown.push(other);
+                if !was_asked_for {
+                    // It shows another kind than was agreed on, and would do so for ever.
+                    return Err(refused(server, name, &shown));
+                }
             }
             Attempt::None(theirs) if shown.is_empty() => {
-                let theirs = theirs.join(", ");
+                let theirs = plain(&theirs);
                 let server = name.to_owned();
                 return Err(SftpError::NoCommonKey { server, theirs });
             }
@@ -191,6 +197,16 @@ pub(super) async fn connect(
             return Err(refused(server, name, &shown));
         }
     }
+}
+
+/// Names of algorithms, as a server that has proven nothing yet tells them: so many, so long and with such characters as real ones.
+fn plain(names: &[String]) -> String {
+    let name = |name: &String| -> String {
+        let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '@');
+        name.chars().filter(allowed).take(64).collect()
+    };
+    let names: Vec<String> = names.iter().take(10).map(name).collect();
+    names.join(", ")
 }
 
 fn refused(server: &Server<'_>, name: &str, shown: &[Shown]) -> SftpError {
@@ -217,19 +233,30 @@ fn is_alike(one: &Algorithm, other: &Algorithm) -> bool {
 async fn reach(server: &Server<'_>, name: &str) -> Result<(TcpStream, Plug), SftpError> {
     let host = server.host.trim_matches(['[', ']']);
     let seconds = server.timeouts.connect_seconds;
-    let connected = timeout(
-        Duration::from_secs(seconds),
-        TcpStream::connect((host, server.port)),
-    );
     let failed = |source| SftpError::Connect {
         server: name.to_owned(),
         source,
     };
-    let stream = connected.await.map_err(|_| SftpError::ConnectTime {
+    let late = |_| SftpError::ConnectTime {
         server: name.to_owned(),
         seconds,
-    })?;
-    let stream = stream.map_err(failed)?;
+    };
+    let all = Duration::from_secs(seconds);
+    let addresses = timeout(all, lookup_host((host, server.port)));
+    let addresses: Vec<_> = addresses.await.map_err(late)?.map_err(failed)?.collect();
+    // Each address has its share: one that swallows everything does not keep the others from being tried.
+    let share = all / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut stream = Err(failed(std::io::ErrorKind::NotFound.into()));
+    for address in addresses {
+        stream = match timeout(share, TcpStream::connect(address)).await {
+            Ok(connected) => connected.map_err(failed),
+            Err(elapsed) => Err(late(elapsed)),
+        };
+        if stream.is_ok() {
+            break;
+        }
+    }
+    let stream = stream?;
     let both = || {
         stream.set_nodelay(true)?;
         let stream = stream.into_std()?;

@@ -83,6 +83,10 @@ pub(super) async fn log_in(
         when: "the login",
     };
     let mut tried: Vec<&'static str> = Vec::new();
+    let hung_up = || SftpError::HungUp {
+        server: name.to_owned(),
+        user: server.user.to_owned(),
+    };
     // This asks what the server offers; no server counts it.
     let first = proven.handle.authenticate_none(server.user).await;
     let mut offered = match first.map_err(|_| lost())? {
@@ -95,7 +99,10 @@ pub(super) async fn log_in(
         if proven.handle.is_closed() {
             break;
         }
-        let Some(result) = attempt(proven, server, credential, &offered, name).await? else {
+        let attempted = attempt(proven, server, credential, &offered, name).await;
+        // The secret was sent, and this may be how the server refuses it.
+        let attempted = attempted.map_err(|_| hung_up())?;
+        let Some(result) = attempted else {
             continue;
         };
         match result {
@@ -112,7 +119,7 @@ pub(super) async fn log_in(
         }
     }
     if proven.is_lost() {
-        return Err(lost());
+        return Err(hung_up());
     }
     let offered: Vec<&str> = offered.iter().map(<&str>::from).collect();
     Err(SftpError::Refused {
@@ -172,19 +179,18 @@ async fn attempt(
             Ok(Some(tried.await.map_err(lost)?))
         }
         Credential::Password(password) if offered.contains(&MethodKind::KeyboardInteractive) => {
-            let result = answer(proven, server.user, password).await;
-            Ok(Some(result.map_err(lost)?))
+            answer(proven, server.user, password).await.map_err(lost)
         }
         Credential::Key(_) | Credential::Password(_) => Ok(None),
     }
 }
 
-/// Answers the one hidden question of a dialogue with the password. Any other question gets no answer.
+/// Answers the one hidden question of a dialogue with the password. Any other question gets no answer, and then nothing was tried.
 async fn answer(
     proven: &mut Proven,
     user: &str,
     password: &Secret,
-) -> Result<AuthResult, russh::Error> {
+) -> Result<Option<AuthResult>, russh::Error> {
     let handle = &mut proven.handle;
     let mut answered = false;
     let mut step = handle
@@ -192,15 +198,15 @@ async fn answer(
         .await?;
     for _ in 0..MOST_QUESTIONS {
         let answers = match step {
-            Dialogue::Success => return Ok(AuthResult::Success),
+            Dialogue::Success => return Ok(Some(AuthResult::Success)),
             Dialogue::Failure {
                 remaining_methods,
                 partial_success,
             } => {
-                return Ok(AuthResult::Failure {
+                return Ok(Some(AuthResult::Failure {
                     remaining_methods,
                     partial_success,
-                });
+                }));
             }
             Dialogue::InfoRequest { prompts, .. } => match prompts.as_slice() {
                 [] => Vec::new(),
@@ -215,8 +221,5 @@ async fn answer(
             .authenticate_keyboard_interactive_respond(answers)
             .await?;
     }
-    Ok(AuthResult::Failure {
-        remaining_methods: MethodSet::empty(),
-        partial_success: false,
-    })
+    Ok(None)
 }

@@ -81,6 +81,10 @@ pub enum SftpError {
         tried: String,
         offered: String,
     },
+    #[error(
+        "The server {server} hung up on the login of {user}; that may be how it refuses it. Correct user and auth if it happens again"
+    )]
+    HungUp { server: String, user: String },
     #[error("The connection to {server} broke during {when}; the next run tries again")]
     Lost { server: String, when: &'static str },
     #[error(
@@ -111,6 +115,10 @@ pub enum SftpError {
         "The server {server} tells neither size nor time of the file {name}, so nobody can tell whether it is complete"
     )]
     NoLooks { server: String, name: String },
+    #[error(
+        "The file {name} of {server} has control characters in its name; have it renamed, or make the pattern leave it out"
+    )]
+    ControlCharacters { server: String, name: String },
     #[error("The file {name} of {server} cannot be read")]
     Read {
         name: String,
@@ -143,6 +151,14 @@ pub enum SftpError {
         server: String,
         source: WireError,
     },
+    #[error(
+        "The file {name} of {server} was to be put away and could not be, and lies there as {at} now; give it its name back"
+    )]
+    LeftAt {
+        name: String,
+        server: String,
+        at: String,
+    },
     #[error("The file {name} of {server} cannot be put away, for no name is free in {folder}")]
     NoFreeName {
         name: String,
@@ -156,6 +172,7 @@ impl SftpError {
     pub fn login(&self) -> Login {
         match self {
             Self::Refused { .. } => Login::Refused,
+            Self::HungUp { .. } => Login::Doubtful,
             Self::NoServer
             | Self::Secret(_)
             | Self::Key { .. }
@@ -248,7 +265,7 @@ impl Place for Remote<'_> {
     type Error = SftpError;
 
     // Where a file cannot be moved away, it is not fetched again and again.
-    const KNOWS_BY_LOOKS: bool = true;
+    const IS_REMOTE: bool = true;
 
     fn list(&mut self) -> Result<Vec<Entry>, SftpError> {
         let source = self.source;
@@ -270,19 +287,13 @@ impl Place for Remote<'_> {
         let (source, private) = (self.source, self.private);
         let bytes = self.wait(async |session| {
             let mut file = private::file(private).map_err(SftpError::Private)?;
-            session.read(source, entry, &file).await?;
+            session.read(&source.folder, entry, &file).await?;
             session.leave().await;
             private::content(&mut file, entry.size).map_err(SftpError::Private)
         })?;
         // It is left, and what comes after needs no server.
         self.session = None;
-        let taken = Taken {
-            name: entry.name.clone(),
-            size: entry.size,
-            modified: entry.modified,
-            dated,
-            sha256: crate::digest::sha256(&bytes),
-        };
+        let taken = Taken::new(entry, dated, crate::digest::sha256(&bytes));
         Ok((bytes, taken))
     }
 
@@ -291,7 +302,8 @@ impl Place for Remote<'_> {
         file: &Taken,
         marker: Option<&str>,
     ) -> Result<Option<Away>, FinishError> {
-        let source = self.source;
-        Ok(self.wait(async |session| session.put_away(source, file, marker).await)?)
+        let (source, private) = (self.source, self.private);
+        let put = self.wait(async |session| session.put_away(source, file, marker, private).await);
+        Ok(put?)
     }
 }

@@ -145,6 +145,13 @@ impl Session {
         let name = OsString::from_vec(name);
         let lossy = name.to_string_lossy();
         let matters = names.is_some_and(|names| names.kind(&lossy) != Kind::Other);
+        if matters && lossy.chars().any(char::is_control) {
+            // A terminal or a log would obey it.
+            return Err(SftpError::ControlCharacters {
+                server: self.name.clone(),
+                name: lossy.escape_debug().to_string(),
+            });
+        }
         let is_whole = |attrs: &Attrs| attrs.size.is_some() && attrs.modified.is_some();
         if matters && !is_whole(&attrs) {
             let path = joined(&source.folder, name.as_bytes());
@@ -174,11 +181,11 @@ impl Session {
     /// Reads a file as it was listed into a file of this machine. It counts only if it was the same before and after, and ends where it should.
     pub(super) async fn read(
         &mut self,
-        source: &Source,
+        folder: &Path,
         entry: &Entry,
         into: &File,
     ) -> Result<(), SftpError> {
-        let path = joined(&source.folder, entry.name.as_bytes());
+        let path = joined(folder, entry.name.as_bytes());
         let result = self.read_all(&path, entry, into).await;
         match result {
             Ok(true) => Ok(()),

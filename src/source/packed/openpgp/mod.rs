@@ -33,14 +33,14 @@ pub(super) fn is_encrypted(bytes: &[u8]) -> bool {
     foreign::of_bytes(bytes) == Some(Foreign::Encrypted)
 }
 
-/// The file inside an encrypted one.
+/// The file inside an encrypted one, and when it was signed, where that is asked for.
 pub(super) fn decrypt(
     bytes: &[u8],
     name: &str,
     decrypt: &Decrypt,
     most: u64,
     now: DateTime<Utc>,
-) -> Result<Vec<u8>, OpenPgpError> {
+) -> Result<(Vec<u8>, Option<DateTime<Utc>>), OpenPgpError> {
     let unreadable = |error| unreadable(error, name, most);
     let sealed = Sealed::of(bytes).map_err(unreadable)?;
     let keys = Keys::load(decrypt)?;
@@ -53,15 +53,17 @@ pub(super) fn decrypt(
         .map_err(|error| no_key(error, name, &keys))?;
     let length = sealed.measure(&key, most).map_err(unreadable)?;
     let (plain, message) = sealed.read(&key, length).map_err(unreadable)?;
-    if let Some(signers) = &signers {
+    let signed = signers.as_ref().map(|signers| {
         signature::check(&message, &signers.parts(now), now).map_err(|problem| {
             OpenPgpError::Signature {
                 name: name.to_owned(),
                 problem,
             }
-        })?;
-    }
-    Ok(plain)
+        })
+    });
+    let signed = signed.transpose()?;
+    drop(message);
+    Ok((plain, signed))
 }
 
 fn unreadable(error: Unreadable, name: &str, most: u64) -> OpenPgpError {

@@ -8,7 +8,7 @@ use pgp::packet::{Signature, SignatureType};
 use super::certificate::{self, Part};
 use super::error::SignatureProblem;
 
-/// Whether a message that was read to its end carries a signature that counts by one of these keys.
+/// When a message that was read to its end was signed, with a signature that counts, by one of these keys.
 ///
 /// # Errors
 /// What is wrong with the signature that comes nearest.
@@ -16,7 +16,7 @@ pub(super) fn check(
     message: &Message<'_>,
     parts: &[Part<'_>],
     now: DateTime<Utc>,
-) -> Result<(), SignatureProblem> {
+) -> Result<DateTime<Utc>, SignatureProblem> {
     let Message::Signed { reader, .. } = message else {
         return Err(SignatureProblem::Unsigned);
     };
@@ -37,28 +37,28 @@ pub(super) fn check(
         for part in by {
             let holds = message.verify_nested_explicit(index, part.key).is_ok();
             match one(signature, part, holds, now) {
-                None => return Ok(()),
-                Some(problem) => nearest = problem,
+                Ok(made) => return Ok(made),
+                Err(problem) => nearest = problem,
             }
         }
     }
     Err(nearest)
 }
 
-/// What is wrong with a signature by this key; `None` where it counts.
+/// When a signature by this key was made, or what is wrong with it.
 fn one(
     signature: &Signature,
     part: &Part<'_>,
     holds: bool,
     now: DateTime<Utc>,
-) -> Option<SignatureProblem> {
+) -> Result<DateTime<Utc>, SignatureProblem> {
     let by = part.id();
     let over_data = [Some(SignatureType::Binary), Some(SignatureType::Text)];
     let Some(made) = signature.created().map(certificate::time) else {
-        return Some(SignatureProblem::Wrong { by });
+        return Err(SignatureProblem::Wrong { by });
     };
     if !holds || !over_data.contains(&signature.typ()) {
-        return Some(SignatureProblem::Wrong { by });
+        return Err(SignatureProblem::Wrong { by });
     }
     let broken = [
         HashAlgorithm::None,
@@ -70,24 +70,24 @@ fn one(
         .hash_alg()
         .is_none_or(|digest| broken.contains(&digest))
     {
-        return Some(SignatureProblem::Weak { by });
+        return Err(SignatureProblem::Weak { by });
     }
     if part.revoked {
-        return Some(SignatureProblem::Revoked { by });
+        return Err(SignatureProblem::Revoked { by });
     }
     match (part.expires, certificate::end(signature)) {
-        (Some(on), _) if on <= now => return Some(SignatureProblem::KeyExpired { by, on }),
-        (_, Some(on)) if on <= now => return Some(SignatureProblem::Expired { by, on }),
+        (Some(on), _) if on <= now => return Err(SignatureProblem::KeyExpired { by, on }),
+        (_, Some(on)) if on <= now => return Err(SignatureProblem::Expired { by, on }),
         _ => {}
     }
     if !part.signs {
-        return Some(SignatureProblem::NotForSigning { by });
+        return Err(SignatureProblem::NotForSigning { by });
     }
     let is_early = made < certificate::time(part.key.created_at());
     if is_early || certificate::is_future(made, now) {
-        return Some(SignatureProblem::NotYet { by, made });
+        return Err(SignatureProblem::NotYet { by, made });
     }
-    None
+    Ok(made)
 }
 
 /// Whether a signature says that it is by this key, or does not say by whom.
