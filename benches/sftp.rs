@@ -7,9 +7,11 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
+mod roster;
+
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufWriter, Read as _, Write as _};
+use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -21,6 +23,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_jobticket-sync");
 /// Fetching and reading may take so many times as long as the two by themselves.
 const MOST_TIME: f64 = 1.3;
 const ROSTER: &str = "roster_20260105.csv";
+
+use roster::{CONFIG, write_roster};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -220,46 +224,13 @@ impl Drop for Server {
     }
 }
 
-/// A roster of people in no order whose values follow from their numbers.
-fn write_roster(path: &Path, rows: usize) -> Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
-    out.write_all(
-        "Personalnummer;Vorname;Nachname;E-Mail;Geburtsdatum;Eintrittsdatum;Austrittsdatum\r\n"
-            .as_bytes(),
-    )?;
-    for row in 0..rows {
-        let person = row.wrapping_mul(7919) % rows;
-        let (day, month, year) = (1 + person % 28, 1 + person % 12, 1960 + person % 45);
-        let began = 2010 + person % 15;
-        write!(
-            out,
-            "{row:08};Käthe;Müller-Lüdenscheidt{person};p{row}.{person}@acme-verkehr.example;{day:02}.{month:02}.{year};{day:02}.{month:02}.{began};31.12.9999\r\n"
-        )?;
-    }
-    Ok(out.flush()?)
-}
-
+/// Reading back a hundred thousand people takes minutes, for the rate limit holds in the sandbox too.
 fn config(state: &str, place: &str) -> String {
-    format!(
-        r#"
-state_dir: {state}
-integrations:
-  - name: acme
-    jobticket: {{environment: sandbox, integration_id: 7}}
-    sources:
-      - name: headquarters
-{place}        pattern: "roster_*.csv"
-        newest_by: {{name_date: "roster_%Y%m%d.csv"}}
-        ready: rename
-        fields:
-          hrId: Personalnummer
-          firstName: Vorname
-          lastName: Nachname
-          email: E-Mail
-          dateOfBirth: {{from: Geburtsdatum, format: TT.MM.JJJJ}}
-          startDate: {{from: Eintrittsdatum, format: TT.MM.JJJJ}}
-          terminationDate: {{from: Austrittsdatum, format: TT.MM.JJJJ, empty: ["31.12.9999"]}}
-    read_back: {{before_push: false, after_push: false}}
-"#
-    )
+    CONFIG
+        .replace("state_dir: state", &format!("state_dir: {state}"))
+        .replace("        type: csv_drop\n        folder: drop\n", place)
+        .replace(
+            "    sources:",
+            "    read_back: {before_push: false, after_push: false}\n    sources:",
+        )
 }

@@ -247,8 +247,8 @@ pub fn choose(
     if let Some(last) = last
         && last_age.is_some_and(|last| newest.age < last)
     {
-        // The one taken last was put away, and what is older may be left where that failed.
-        if source.after != After::Keep && !entries.iter().any(|entry| last.is(entry)) {
+        // The one taken last was deleted, and what is older and was never read was not.
+        if source.after == After::Delete && !entries.iter().any(|entry| last.is(entry)) {
             return Ok(Choice::NoneNewer);
         }
         return Err(IntakeError::OlderThanLast {
