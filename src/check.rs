@@ -1,6 +1,7 @@
 //! The command `check`: is everything in order? It reaches the sources and the API, and changes nothing but the request ledger.
 
 mod keys;
+mod rest;
 mod scheduled;
 
 use std::fmt;
@@ -70,8 +71,18 @@ impl Checked {
     }
 }
 
+/// How an integration is checked.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// Reach neither sources nor API.
+    pub offline: bool,
+    /// Only show the record with this number of a source that is asked over HTTP.
+    pub record: Option<u64>,
+}
+
 /// Checks the integration at this position of the configuration.
-pub async fn check(config: &Config, position: usize, offline: bool, clock: &Clock) -> Checked {
+pub async fn check(config: &Config, position: usize, how: How, clock: &Clock) -> Checked {
+    let How { offline, record } = how;
     let integration = &config.integrations[position];
     let (schedule, runs) = scheduled::scheduled(config, integration, clock.now());
     let mut found = Checked {
@@ -83,6 +94,15 @@ pub async fn check(config: &Config, position: usize, offline: bool, clock: &Cloc
         errors: Vec::new(),
         exit_code: Exit::Done,
     };
+    if record.is_some() {
+        if rest::has_rest(integration) {
+            rest::look(config, integration, clock, record, &mut found).await;
+        } else {
+            let none = "no source of type rest has records to show";
+            found.wrong(Exit::Configuration, none);
+        }
+        return found;
+    }
     let (watched, alone) = scheduled::watched(integration);
     found.facts.extend(watched);
     found.warnings.extend(alone);
@@ -95,7 +115,10 @@ pub async fn check(config: &Config, position: usize, offline: bool, clock: &Cloc
         logins(integration, &mut found);
         return found;
     }
-    if mapped && let Some(store) = tokio::task::block_in_place(|| store(config, clock, &mut found))
+    if rest::has_rest(integration) {
+        rest::look(config, integration, clock, None, &mut found).await;
+    } else if mapped
+        && let Some(store) = tokio::task::block_in_place(|| store(config, clock, &mut found))
     {
         ahead(config, integration, &store, clock, &mut found).await;
     }

@@ -63,6 +63,20 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
+/// What to do with recipes.
+#[derive(Debug, Subcommand, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum RecipesCommand {
+    /// Each with its name and how far it was tested
+    List,
+    /// Print one, as YAML with its traps in comments
+    Show {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
 /// How a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Output {
@@ -81,6 +95,16 @@ pub enum Command {
         /// Only the configuration and the secrets; reach neither sources nor API
         #[arg(long)]
         offline: bool,
+
+        /// Show the paths and the masked values of one record of the first page, for sources of type rest; the first record is 1
+        #[arg(long, value_name = "N", conflicts_with = "offline", value_parser = clap::value_parser!(u64).range(1..))]
+        show_record: Option<u64>,
+    },
+    /// List the recipes for HR systems that a source of type rest may name; with `show`, all that one of them says
+    Recipes {
+        /// What to do with them; `list` where nothing is said
+        #[command(subcommand)]
+        command: Option<RecipesCommand>,
     },
     /// Tell how each integration stands: last and next run, snapshot, holds, sources, what stops it; needs no secret and changes nothing
     Status,

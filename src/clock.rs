@@ -120,9 +120,32 @@ impl Clock {
         }
     }
 
+    /// This clock as `governor` reads it.
+    pub(crate) fn ticks(&self) -> Ticks {
+        Ticks {
+            clock: self.clone(),
+            began: self.instant(),
+        }
+    }
+
     fn skipped(&self) -> Duration {
         let millis = self.skipped.as_ref();
         Duration::from_millis(millis.map_or(0, |millis| millis.load(Ordering::Relaxed)))
+    }
+}
+
+/// A clock as `governor` reads it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticks {
+    clock: Clock,
+    began: Instant,
+}
+
+impl governor::clock::Clock for Ticks {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.clock.instant() - self.began
     }
 }
 

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::audit::AuditFile;
-use crate::cli::{Cli, Command, HoldsCommand, WordsArgs};
+use crate::cli::{Cli, Command, HoldsCommand, RecipesCommand, WordsArgs};
 use crate::clock::Clock;
-use crate::config::{Config, Integration};
+use crate::config::{Config, Integration, RECIPES, Recipe};
 use crate::decisions::{self, Answer, Approval, Desk, NotDecided, Said, Words};
 use crate::exit::Exit;
 use crate::explain::explain;
@@ -109,6 +109,38 @@ fn together<T: Display + Serialize>(name: &str, all: &[T], exit_of: impl Fn(&T) 
     }
 }
 
+/// The recipes, or one of them. Needs no configuration.
+///
+/// # Errors
+/// There is none of that name.
+pub fn recipes(command: Option<&RecipesCommand>) -> Done {
+    if let Some(RecipesCommand::Show { name }) = command {
+        let Some(recipe) = Recipe::named(name) else {
+            let names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
+            let why = format!("There is no recipe {name}; there are {}", names.join(", "));
+            return Err((Exit::Configuration, why));
+        };
+        return Ok(Said {
+            json: json!({ "name": recipe.name, "recipe": recipe.text, "exitCode": Exit::Done }),
+            text: recipe.text.to_owned(),
+            exit: Exit::Done,
+        });
+    }
+    let all = RECIPES.iter();
+    let lines = all.clone().map(|recipe| {
+        let (name, title, tested) = (recipe.name, recipe.title(), recipe.tested());
+        format!("{name:<16}{title}\n{:16}Tested: {tested}\n", "")
+    });
+    let json = all.map(
+        |recipe| json!({ "name": recipe.name, "title": recipe.title(), "tested": recipe.tested() }),
+    );
+    Ok(Said {
+        text: lines.collect(),
+        json: json!({ "recipes": json.collect::<Vec<_>>(), "exitCode": Exit::Done }),
+        exit: Exit::Done,
+    })
+}
+
 /// What runs by hand say to somebody who calls the program like this.
 pub fn runs(mut reports: Vec<RunReport>, program: &str) -> Said {
     for report in &mut reports {
@@ -196,6 +228,7 @@ impl Called<'_> {
                 decisions::adopt(&desk, name, *yes, words_of(words)).await
             }
             Command::Check { .. }
+            | Command::Recipes { .. }
             | Command::Sandbox(_)
             | Command::Backup { .. }
             | Command::Restore { .. }

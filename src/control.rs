@@ -110,6 +110,7 @@ pub fn is_for_service(cli: &Cli) -> bool {
         None => cli.run_now,
         Some(
             Command::Check { .. }
+            | Command::Recipes { .. }
             | Command::Sandbox(_)
             | Command::Backup { .. }
             | Command::Restore { .. },

@@ -14,14 +14,14 @@
 //! | --- | --- | --- |
 //! | `main`, `logging` | arguments, the log, signals, dispatch, exit code | everything |
 //! | `cli`, `exit` | the command line; what each exit code means and which wins | – |
-//! | `clock`, `crash`, `digest`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; who runs the program | – |
+//! | `clock`, `crash`, `digest`, `retry`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; waits between attempts; who runs the program | – |
 //! | `schedule` | when runs are due: cron lines, daylight saving, holidays, what was missed, what is owed; the age of a file in days with a run | – |
-//! | `config` | the YAML tree, strict loading, validation with line and path, secrets, changes | `roster`, `schedule` |
+//! | `config` | the YAML tree, strict loading, validation with line and path, secrets, recipes, changes | `roster`, `schedule` |
 //! | `roster` | `Employee`, `HrId`; mapping of records, dates, selection, validation | – |
-//! | `source` | one file an adapter, one shared table reader, one shared file intake, what packs and encrypts files | `roster`, `config`, `schedule`, `digest`, `crash` |
+//! | `source` | one module an adapter, one shared table reader, one shared file intake, what packs and encrypts files | `roster`, `config`, `schedule`, `clock`, `digest`, `crash`, `retry` |
 //! | `plan` | the diff: joiners, leavers with reasons, changed, key drift; the hash of what waits | `roster`, `digest` |
 //! | `guard` | limits, windows, who goes and who waits, `Approved` | `plan`, `config`, `roster` |
-//! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock` |
+//! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock`, `retry` |
 //! | `drift` | where JobTicket differs from the snapshot | `jobticket`, `plan`, `roster` |
 //! | `audit` | the audit log: events, masking, hash chain, the file | `plan`, `guard`, `config`, `roster`, `drift`, `digest` |
 //! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock, copying and replacing it; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
@@ -35,7 +35,7 @@
 //! | `commands` | the commands that look and decide, as text, document and exit code | `audit`, `cli`, `clock`, `config`, `decisions`, `exit`, `explain`, `roster`, `source`, `status`, `store`, `sync` |
 //! | `control` | how a command reaches the running service | `cli`, `config`, `decisions`, `digest`, `exit` |
 //! | `daemon` | schedule, watched folders, decisions, control socket, reload, drain; what the service manager and the endpoint for health and metrics are told | `audit`, `cli`, `clock`, `commands`, `config`, `control`, `crash`, `decisions`, `exit`, `metrics`, `schedule`, `source`, `status`, `store`, `sync`, `user` |
-//! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `source`, `store`, `sync` |
+//! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
 //!
@@ -64,6 +64,7 @@ pub mod guard;
 pub mod jobticket;
 pub mod metrics;
 pub mod plan;
+mod retry;
 pub mod roster;
 pub mod sandbox;
 pub mod schedule;

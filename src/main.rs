@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use jobticket_sync::audit::AuditFile;
 use jobticket_sync::backup::{self, Restore};
-use jobticket_sync::check::check;
+use jobticket_sync::check;
 use jobticket_sync::cli::{Cli, Command, DEFAULT_CONFIG, Output, SandboxArgs};
 use jobticket_sync::clock::Clock;
 use jobticket_sync::commands::{self, Called};
@@ -105,6 +105,15 @@ async fn dispatch(cli: Cli) -> Exit {
     if let Some(Command::Sandbox(arguments)) = &cli.command {
         return sandbox(arguments, clock).await;
     }
+    if let Some(Command::Recipes { command }) = &cli.command {
+        return match commands::recipes(command.as_ref()) {
+            Ok(Said { text, json, exit }) => {
+                print(output, &json, || text);
+                exit
+            }
+            Err((exit, message)) => say(exit, &message),
+        };
+    }
     if cli.command.is_none() && !cli.run_now && cli.integration.is_some() {
         return say(
             Exit::Configuration,
@@ -149,8 +158,15 @@ async fn dispatch(cli: Cli) -> Exit {
         return back_up_or_restore(&cli, &context, file).await;
     }
     match &cli.command {
-        Some(Command::Check { offline }) => {
-            checked(&cli, &config, &chosen, *offline, &clock, &progress).await
+        Some(Command::Check {
+            offline,
+            show_record,
+        }) => {
+            let how = check::How {
+                offline: *offline,
+                record: *show_record,
+            };
+            checked(&cli, &config, &chosen, how, &clock, &progress).await
         }
         Some(command) => {
             let done = looked_or_decided(&cli, command, &config, &chosen, &clock, &user, &progress);
@@ -281,14 +297,14 @@ async fn checked(
     cli: &Cli,
     config: &Config,
     chosen: &[(usize, &Integration)],
-    offline: bool,
+    how: check::How,
     clock: &Clock,
     progress: &Progress,
 ) -> Exit {
     let mut all = Vec::new();
     for (position, integration) in chosen {
         progress.stage(&format!("checking {}", integration.name));
-        all.push(check(config, *position, offline, clock).await);
+        all.push(check::check(config, *position, how, clock).await);
     }
     progress.end();
     let exit = all

@@ -238,6 +238,15 @@ fn resolve(config: &mut Config, folder: &Path) {
                     absolute(path);
                 }
             }
+            if let Some(rest) = &mut source.rest {
+                rest.ca_file.iter_mut().for_each(absolute);
+                for secret in rest.secrets_mut() {
+                    if let SecretRef::File(path) = secret {
+                        absolute(path);
+                    }
+                }
+                continue;
+            }
             if let Some(decrypt) = &mut source.decrypt {
                 let secrets = [Some(&mut decrypt.private_key), decrypt.passphrase.as_mut()];
                 for secret in secrets.into_iter().flatten() {

@@ -12,6 +12,8 @@ mod limits;
 mod load;
 mod location;
 mod problem;
+mod recipes;
+mod rest;
 mod schedule;
 mod secret;
 mod server;
@@ -34,6 +36,11 @@ pub use limit::Limit;
 pub use limits::{Cost, FirstPush, Limits, OnRejectedRows, OnTrip, ReadBack, Window};
 pub use load::{ConfigError, Finding, load, parse};
 pub use location::Place;
+pub use recipes::{RECIPES, Recipe};
+pub use rest::{
+    Basic, IfSeveral, Join, JsonPath, On, OtherOrigin, Paging, Parameter, PathStep, Request, Rest,
+    RestAuth, Target, Template, TokenFrom, Way, Where, fill_json, is_plain_key,
+};
 pub use schedule::{Holiday, ScheduleConfig};
 pub use secret::{Secret, SecretBytes, SecretError, SecretRef};
 pub use server::{Login, Server, ServerTimeouts};
@@ -171,6 +178,7 @@ pub struct Integration {
     /// The other side.
     pub jobticket: JobTicket,
     /// Where employees come from.
+    #[deserr(from(rest::Sources) = rest::Sources::into_list)]
     pub sources: Vec<Source>,
     /// When it runs; without it, only where a person starts it.
     #[deserr(default)]

@@ -175,6 +175,9 @@ impl Source {
 
     /// Whether another source has the same folder.
     pub(super) fn is_beside(&self, other: &Self) -> bool {
+        if self.kind == SourceType::Rest {
+            return false;
+        }
         let place = |source: &Self| {
             let server = source.server();
             let server = server.map(|server| {
@@ -189,9 +192,10 @@ impl Source {
         place(self) == place(other)
     }
 
-    /// Where the secrets of its server are.
+    /// Where the secrets of its server or HR system are.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        self.auth.iter().flatten().flat_map(Login::secrets)
+        let of_server = self.auth.iter().flatten().flat_map(Login::secrets);
+        of_server.chain(self.rest.iter().flat_map(|rest| rest.secrets()))
     }
 }
 
@@ -200,6 +204,7 @@ pub(super) fn server(findings: &mut Findings, source: &Source) {
     match source.kind {
         SourceType::CsvDrop => no_server(findings, source),
         SourceType::Sftp => sftp(findings, source),
+        SourceType::Rest => findings.say("type", "Write rest in small letters"),
     }
 }
 

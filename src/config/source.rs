@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::decrypt::Decrypt;
 use super::limit::Limit;
 use super::problem::Problems;
+use super::rest::Rest;
 use super::server::{Login, ServerTimeouts};
 use super::validate_source as validate;
-use super::values::{After, DateColumn, Delimiter, FlagColumn, NewestBy, Ready, Texts};
+use super::values::{After, ByName, DateColumn, Delimiter, FlagColumn, NewestBy, Ready, Texts};
 
 /// Which adapter reads a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserr)]
@@ -23,6 +24,8 @@ pub enum SourceType {
     CsvDrop,
     /// A folder of an SFTP server.
     Sftp,
+    /// An HR system that is asked over HTTP for JSON.
+    Rest,
 }
 
 /// Where employees come from.
@@ -91,6 +94,10 @@ pub struct Source {
     /// More rows than this that make no sense, and the whole file is refused.
     #[deserr(default = Limit { percent: 5.0, count: None, at_least: 3 })]
     pub invalid_rows: Limit,
+    /// How an HR system is asked, where that is where they come from; its keys stand beside the others in the file.
+    #[deserr(skip)]
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Box<Rest>>,
 }
 
 /// A rule on the text of one column.
@@ -224,14 +231,18 @@ pub struct Fields {
 #[derive(Debug, Clone, Serialize, Deserr)]
 #[deserr(error = Problems, deny_unknown_fields)]
 pub struct AbsenceColumns {
+    /// The joined list whose records are absences; those of one person are in the person's row otherwise.
+    #[deserr(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
     /// The column that holds the kind of absence.
     pub kind: Texts,
     /// Only these kinds are sent; all others, illness above all, stay in the HR system.
     pub only: Texts,
     /// JSON keys of an item whose value is text.
-    #[deserr(default)]
+    #[deserr(default, from(ByName<Texts>) = ByName::into_map)]
     pub texts: BTreeMap<String, Texts>,
     /// JSON keys of an item whose value is a date.
-    #[deserr(default)]
+    #[deserr(default, from(ByName<DateColumn>) = ByName::into_map)]
     pub dates: BTreeMap<String, DateColumn>,
 }

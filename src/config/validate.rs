@@ -11,8 +11,8 @@ use super::location::{Pointer, Step, pointer};
 use super::problem::{Problem, Problems};
 use super::values::BaseUrl;
 use super::{
-    After, Config, Cost, Environment, Integration, JobTicket, Limits, ReadBack, Select, Timeouts,
-    is_loopback,
+    After, Config, Cost, Environment, Integration, JobTicket, Limits, ReadBack, Select, SourceType,
+    Timeouts, is_loopback,
 };
 
 /// What is wrong with the block at one place.
@@ -154,7 +154,10 @@ pub(super) fn integration(
                     format!("`{}` reads this folder too, and the two could take each other's files; give each its own", other.name),
                 );
             }
-            if source.max_age_hours.is_none() && !integration.jobticket.is_sandbox() {
+            if source.max_age_hours.is_none()
+                && source.kind != SourceType::Rest
+                && !integration.jobticket.is_sandbox()
+            {
                 findings.say(
                     "max_age_hours",
                     "Outside the sandbox this is required, such as 36: an older file is not taken for today's staff",
@@ -225,7 +228,7 @@ impl deserr::Deserr<Problems> for BaseUrl {
         };
         if !url.username().is_empty() || url.password().is_some() {
             return wrong(
-                "Credentials do not stand in an address; use api_key_id and api_key_secret",
+                "Credentials do not stand in an address; use api_key_id and api_key_secret, or, of a source, auth and secrets",
             );
         }
         if url.query().is_some() || url.fragment().is_some() {

@@ -13,25 +13,7 @@ use super::{
 /// A source: its files and its columns.
 pub(super) fn source(source: Source, at: ValuePointerRef<'_>) -> Result<Source, Problems> {
     judged(source, at, |source, findings| {
-        name(findings, &source.name);
-        if source.invalid_rows.percent > 25.0 || source.invalid_rows.at_least > 20 {
-            findings.say(
-                "invalid_rows",
-                "A file of which more makes no sense is not to be believed; write at most 25 percent and at_least 20",
-            );
-        }
-        if source.max_age_hours == Some(0) {
-            findings.say("max_age_hours", "Write at least 1");
-        }
-        let is_printable = |c: char| c.is_alphanumeric() || c.is_ascii_punctuation();
-        if source.id_prefix.as_deref().is_some_and(|prefix| {
-            prefix.is_empty() || prefix.chars().count() > 32 || !prefix.chars().all(is_printable)
-        }) {
-            findings.say(
-                "id_prefix",
-                "Write 1 to 32 letters, digits and signs without blanks, such as \"B-\", or leave the key out",
-            );
-        }
+        every_source(source, findings);
         files(findings, source);
         server(findings, source);
         if !source.table.header {
@@ -56,6 +38,29 @@ pub(super) fn source(source: Source, at: ValuePointerRef<'_>) -> Result<Source, 
             }
         }
     })
+}
+
+/// What holds for every source.
+pub(super) fn every_source(source: &Source, findings: &mut Findings) {
+    name(findings, &source.name);
+    if source.invalid_rows.percent > 25.0 || source.invalid_rows.at_least > 20 {
+        findings.say(
+            "invalid_rows",
+            "A file of which more makes no sense is not to be believed; write at most 25 percent and at_least 20",
+        );
+    }
+    if source.max_age_hours == Some(0) {
+        findings.say("max_age_hours", "Write at least 1");
+    }
+    let is_printable = |c: char| c.is_alphanumeric() || c.is_ascii_punctuation();
+    if source.id_prefix.as_deref().is_some_and(|prefix| {
+        prefix.is_empty() || prefix.chars().count() > 32 || !prefix.chars().all(is_printable)
+    }) {
+        findings.say(
+            "id_prefix",
+            "Write 1 to 32 letters, digits and signs without blanks, such as \"B-\", or leave the key out",
+        );
+    }
 }
 
 fn files(findings: &mut Findings, source: &Source) {
@@ -148,7 +153,7 @@ pub(super) fn table(table: TableConfig, at: ValuePointerRef<'_>) -> Result<Table
 }
 
 /// Every key under `fields` with the columns that it names.
-fn columns_of(fields: &Fields) -> Vec<(&'static str, &Texts)> {
+pub(super) fn columns_of(fields: &Fields) -> Vec<(&'static str, &Texts)> {
     let mut columns = vec![
         ("hrId", &fields.hr_id),
         ("firstName", &fields.first_name),
@@ -186,52 +191,67 @@ fn columns_of(fields: &Fields) -> Vec<(&'static str, &Texts)> {
 
 /// Columns.
 pub(super) fn fields(fields: Fields, at: ValuePointerRef<'_>) -> Result<Fields, Problems> {
-    judged(fields, at, |fields, findings| {
-        for (key, columns) in columns_of(fields) {
-            if columns.0.is_empty() || columns.0.iter().any(|column| column.trim().is_empty()) {
-                findings.say(key, "Write the name of a column, or a list of names");
-            }
+    judged(fields, at, check_fields)
+}
+
+/// What is wrong with columns.
+pub(super) fn check_fields(fields: &Fields, findings: &mut Findings) {
+    for (key, columns) in columns_of(fields) {
+        if columns.0.is_empty() || columns.0.iter().any(|column| column.trim().is_empty()) {
+            findings.say(key, "Write the name of a column, or a list of names");
         }
-        if let Some(date) = &fields.termination_date
-            && date
-                .from
-                .0
+    }
+    if let Some(date) = &fields.termination_date
+        && date
+            .from
+            .0
+            .iter()
+            .any(|column| column.trim().to_lowercase().starts_with("kündigung"))
+    {
+        findings.say(
+            "terminationDate",
+            "The day of notice is not the last day of employment; name the column of the latter, such as Austrittsdatum",
+        );
+    }
+    if let Some(flag) = &fields.auto_sync_employee
+        && (flag.yes.0.is_empty()
+            || flag.no.0.is_empty()
+            || flag.yes.0.iter().any(|word| flag.no.0.contains(word)))
+    {
+        findings.say(
+            "autoSyncEmployee",
+            "Write the values of yes and of no, none of them in both lists",
+        );
+    }
+    if let Some(AbsenceColumns {
+        only, texts, dates, ..
+    }) = &fields.absences
+    {
+        let is_illness = |kind: &String| {
+            let kind = kind.to_lowercase();
+            ["krank", "sick", "illness", "disease", "arbeitsunf"]
                 .iter()
-                .any(|column| column.trim().to_lowercase().starts_with("kündigung"))
-        {
+                .any(|word| kind.contains(word))
+        };
+        if only.0.iter().any(is_illness) {
             findings.say(
-                "terminationDate",
-                "The day of notice is not the last day of employment; name the column of the latter, such as Austrittsdatum",
+                "absences",
+                "Illness is health data and stays in the HR system; leave it out of `only`",
             );
         }
-        if let Some(flag) = &fields.auto_sync_employee
-            && (flag.yes.0.is_empty()
-                || flag.no.0.is_empty()
-                || flag.yes.0.iter().any(|word| flag.no.0.contains(word)))
-        {
+        if only.0.is_empty() {
             findings.say(
-                "autoSyncEmployee",
-                "Write the values of yes and of no, none of them in both lists",
+                "absences",
+                "Write under `only` which kinds of absence are sent",
             );
         }
-        if let Some(AbsenceColumns {
-            only, texts, dates, ..
-        }) = &fields.absences
-        {
-            if only.0.is_empty() {
-                findings.say(
-                    "absences",
-                    "Write under `only` which kinds of absence are sent",
-                );
-            }
-            if texts.is_empty() && dates.is_empty() {
-                findings.say(
-                    "absences",
-                    "Write under `texts` and `dates` which keys an item has",
-                );
-            }
+        if texts.is_empty() && dates.is_empty() {
+            findings.say(
+                "absences",
+                "Write under `texts` and `dates` which keys an item has",
+            );
         }
-    })
+    }
 }
 
 /// An include or exclude rule.

@@ -1,5 +1,6 @@
 //! The values of the configuration that are more than a word or a number: each reads itself and says what to write instead.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use deserr::{Deserr, IntoValue, Map as _, Sequence as _, Value, ValuePointerRef};
@@ -94,6 +95,48 @@ pub struct FlagColumn {
     pub yes: Texts,
     /// Values that mean no.
     pub no: Texts,
+}
+
+/// A block whose keys are names of its author's. The `BTreeMap` of `deserr` 0.6.4 leaves out an entry that is wrong, and says nothing.
+pub(super) struct ByName<T>(BTreeMap<String, T>);
+
+impl<T> ByName<T> {
+    pub(super) fn into_map(self) -> BTreeMap<String, T> {
+        self.0
+    }
+
+    pub(super) fn into_option(this: Option<Self>) -> Option<BTreeMap<String, T>> {
+        this.map(Self::into_map)
+    }
+}
+
+impl<T: Deserr<Problems>> Deserr<Problems> for ByName<T> {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        at: ValuePointerRef<'_>,
+    ) -> Result<Self, Problems> {
+        let Value::Map(map) = value else {
+            let found = kind_name(value.kind());
+            return Err(Problems::one(
+                at,
+                format!("Expected a block of keys, found {found}"),
+            ));
+        };
+        let (mut all, mut problems) = (BTreeMap::new(), Problems::default());
+        for (key, value) in map.into_iter() {
+            match T::deserialize_from_value(value.into_value(), at.push_key(&key)) {
+                Ok(value) => {
+                    all.insert(key, value);
+                }
+                Err(found) => problems.0.extend(found.0),
+            }
+        }
+        if problems.0.is_empty() {
+            Ok(Self(all))
+        } else {
+            Err(problems)
+        }
+    }
 }
 
 fn text_of<V: IntoValue>(value: Value<V>, at: ValuePointerRef<'_>) -> Result<String, Problems> {

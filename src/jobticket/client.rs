@@ -10,9 +10,10 @@ use reqwest::{Method, Url};
 
 use super::error::Outcome;
 use super::gate::{GateClosed, RequestGate};
-use super::retry::{BLOCK, CONFLICT_RETRIES, back_off, parse_retry_after};
+use super::retry::{BLOCK, CONFLICT_RETRIES};
 use crate::clock::Clock;
 use crate::config::{Secret, Timeouts, is_loopback};
+use crate::retry::{back_off, parse_retry_after};
 
 /// A list page is some 100 KiB; anything beyond this is not an answer of this API.
 const MOST_ANSWER: usize = 64 << 20;
@@ -105,6 +106,9 @@ impl<G: RequestGate> Client<G> {
             // A redirected POST becomes an empty GET, and another host would get the roster.
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
+            // JobTicket's answers are small; what an HR system packs is another client's.
+            .no_gzip()
+            .no_brotli()
             .https_only(!loopback)
             .connect_timeout(Duration::from_secs(limits.connect_seconds))
             .read_timeout(Duration::from_secs(limits.read_seconds))

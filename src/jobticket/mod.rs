@@ -13,9 +13,9 @@ mod read_back;
 mod retry;
 pub mod wire;
 
+pub use crate::retry::{LONGEST_BLOCK, parse_retry_after};
 pub use client::{Attempt, Client, Connection, Witness};
 pub use error::{CallError, Outcome, PushError};
 pub use gate::{GateClosed, RequestGate};
 pub use linked::{Linked, There};
 pub use push::{Push, Receipt, named_records};
-pub use retry::{LONGEST_BLOCK, parse_retry_after};

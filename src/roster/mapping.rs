@@ -363,7 +363,11 @@ impl FlagMapping {
 }
 
 impl AbsenceMapping {
-    fn read<'c>(
+    /// The absence that some cells tell, where its kind is one that is sent.
+    ///
+    /// # Errors
+    /// A value of it makes no sense.
+    pub fn read<'c>(
         &self,
         cell: &impl Fn(usize) -> &'c str,
         today: NaiveDate,

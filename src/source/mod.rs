@@ -1,10 +1,11 @@
-//! Where employees come from. One module an adapter (`csv_drop`, `sftp`); what all file adapters share stands beside them.
+//! Where employees come from. One module an adapter (`csv_drop`, `sftp`, `rest`); what all file adapters share stands beside them.
 //!
 //! `file` drives a pull: a file goes through `intake` (which one), its adapter (found, read), `packed` (decrypted, unpacked), `encoding` (text), `table` (rows) and `records` (mapped). Whatever fails
 //! on the way fails the file as a whole: who is missing from half a file would lose their ticket. Sources know nothing of the API or the store; what was
 //! taken last, and which fields were filled then, are parameters.
 
 pub mod archive;
+mod columns;
 mod csv_drop;
 pub mod encoding;
 mod file;
@@ -13,6 +14,7 @@ pub mod intake;
 pub mod names;
 pub mod packed;
 mod records;
+pub mod rest;
 pub mod sftp;
 pub mod table;
 
@@ -23,10 +25,12 @@ use std::sync::atomic::AtomicBool;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+pub use columns::columns_of;
 pub use file::{Away, Finished};
 pub use intake::{Entry, Taken};
-pub use records::{RuleCount, columns_of, too_many_rejected};
+pub use records::{RuleCount, too_many_rejected};
 
+use crate::clock::Clock;
 use crate::config::{Source, SourceType};
 use crate::digest::sha256;
 use crate::roster::{Delivery, Field};
@@ -66,6 +70,8 @@ pub enum SourceError {
     #[error(transparent)]
     Sftp(#[from] sftp::SftpError),
     #[error(transparent)]
+    Rest(#[from] rest::RestError),
+    #[error(transparent)]
     Packed(#[from] packed::PackedError),
     #[error(transparent)]
     Table(#[from] table::TableError),
@@ -96,6 +102,8 @@ pub struct Ask<'a> {
     pub private: &'a Path,
     /// Once it is set, nothing is waited for any more.
     pub stopping: &'a AtomicBool,
+    /// For waits between requests.
+    pub clock: &'a Clock,
 }
 
 /// The file that a pull would read now; reads nothing of it. Blocks.
@@ -120,7 +128,7 @@ pub fn look(
             zone,
             schedule,
         ),
-        SourceType::Sftp => Ok(None),
+        SourceType::Sftp | SourceType::Rest => Ok(None),
     }
 }
 
@@ -132,6 +140,7 @@ pub fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError> {
             let mut remote = sftp::Remote::of(source, ask.private, ask.stopping)?;
             file::pull(&mut remote, source, ask)
         }
+        SourceType::Rest => rest::pull(source, ask),
     }
 }
 
@@ -154,6 +163,8 @@ pub fn finish(
                 ..Finished::default()
             },
         },
+        // There is nothing to put away.
+        SourceType::Rest => Finished::default(),
     }
 }
 
@@ -176,6 +187,7 @@ impl SourceError {
     pub fn login(&self) -> Login {
         match self {
             Self::Sftp(error) => error.login(),
+            Self::Rest(error) => error.login(),
             _ => Login::Accepted,
         }
     }
@@ -196,7 +208,7 @@ pub enum Login {
 
 /// Identifies the rules by which a source's records become employees.
 pub fn mapping_hash(source: &Source) -> String {
-    let rules = serde_json::to_vec(&(
+    let mut rules = serde_json::to_vec(&(
         &source.fields,
         &source.include,
         &source.exclude,
@@ -204,7 +216,16 @@ pub fn mapping_hash(source: &Source) -> String {
         &source.id_prefix,
     ))
     .expect("rules are plain values");
+    rules.extend(selection(source));
     sha256(rules)
+}
+
+/// What besides columns and rules decides who is in a source: what an HR system is asked for. Empty for files.
+pub fn selection(source: &Source) -> Vec<u8> {
+    let rest = source.rest.as_ref();
+    rest.map_or_else(Vec::new, |rest| {
+        serde_json::to_vec(&rest.selection()).expect("rules are plain values")
+    })
 }
 
 /// An error with all its causes, as one line.

@@ -1,14 +1,14 @@
-//! From the rows of a table to mapped rows: which column is which field, and whether the table as a whole can be believed.
+//! From the rows of a table or the records of a list to mapped rows, and whether these as a whole can be believed.
 
 use std::collections::HashSet;
 
 use chrono::NaiveDate;
 
+use super::columns::{columns_of, is_mapped, mapping};
 use super::table::{Table, TableError};
-use crate::config::{DateColumn, FlagColumn, Rule, Source, Texts};
+use crate::config::Source;
 use crate::roster::{
-    AbsenceMapping, Columns, DateMapping, Delivery, Field, FlagMapping, Mapped, Mapping, REQUIRED,
-    Rejected, RuleMapping, Unselected, normal,
+    Absence, Delivery, Field, Mapped, Mapping, REQUIRED, Rejected, Unselected, Wrong,
 };
 
 /// Why the rows of a table cannot be used.
@@ -61,34 +61,86 @@ pub(super) fn read(
     filled: &HashSet<Field>,
     today: NaiveDate,
 ) -> Result<Read, RecordsError> {
-    let mapping = mapping(source, table)?;
-    let mut delivery = Delivery::default();
-    let mut keyless = None;
-    // Not searched again once seen: these are asked for every row.
-    let mut missing: Vec<Field> = Field::ALL.to_vec();
-    let mut matched = vec![0usize; mapping.include.len() + mapping.exclude.len()];
-    let mut rows = 0;
-    table.for_each_row(|row| {
-        rows += 1;
+    let mapping = mapping(source, |name, _| table.column(name))?;
+    let mut reader = Reader::new(source, mapping, file);
+    table.for_each_row(|row| reader.row(row.line, |column| row.cell(column), today))?;
+    reader.end(filled)
+}
+
+/// Maps rows one after the other, and judges them as a whole in the end.
+pub(super) struct Reader<'s> {
+    source: &'s Source,
+    mapping: Mapping,
+    /// What the rows are from, for messages.
+    file: &'s str,
+    delivery: Delivery,
+    keyless: Option<u64>,
+    /// Fields that no row has had. Not searched again once seen: these are asked for every row.
+    missing: Vec<Field>,
+    /// Absences of the next row that come from a list of their own, and what is wrong with them.
+    absences: (Vec<Absence>, Option<Wrong>),
+    /// How many rows each rule has matched.
+    matched: Vec<usize>,
+    rows: usize,
+}
+
+impl<'s> Reader<'s> {
+    pub(super) fn new(source: &'s Source, mapping: Mapping, file: &'s str) -> Self {
+        Self {
+            source,
+            file,
+            delivery: Delivery::default(),
+            keyless: None,
+            missing: Field::ALL.to_vec(),
+            absences: (Vec::new(), None),
+            matched: vec![0; mapping.include.len() + mapping.exclude.len()],
+            mapping,
+            rows: 0,
+        }
+    }
+
+    /// A list of absences had records: that nobody is away for a kind that is sent does not mean that the list is empty.
+    pub(super) fn has_absences(&mut self) {
+        self.missing.retain(|field| *field != Field::Absences);
+    }
+
+    /// The absences of the next row, where they come from a list of their own, and what is wrong with one of them.
+    pub(super) fn absences(&mut self, absences: Vec<Absence>, wrong: Option<Wrong>) {
+        self.absences = (absences, wrong);
+    }
+
+    /// The row at `line` whose cells, already trimmed, `cell` gives.
+    pub(super) fn row<'c>(&mut self, line: u64, cell: impl Fn(usize) -> &'c str, today: NaiveDate) {
+        let Self {
+            mapping,
+            delivery,
+            keyless,
+            missing,
+            absences,
+            ..
+        } = self;
+        self.rows += 1;
+        let (absences, wrong) = std::mem::take(absences);
         for (rule, matched) in mapping
             .include
             .iter()
             .chain(&mapping.exclude)
-            .zip(&mut matched)
+            .zip(&mut self.matched)
         {
-            *matched += usize::from(rule.matches(row.cell(rule.column)));
+            *matched += usize::from(rule.matches(cell(rule.column)));
         }
-        match mapping.map(row.line, |column| row.cell(column), today) {
-            Mapped::Row(mapped) => {
+        match mapping.map(line, &cell, today) {
+            Mapped::Row(mut mapped) => {
+                mapped.employee.absences.extend(absences);
+                mapped
+                    .wrong
+                    .extend(wrong.map(|wrong| (Field::Absences, wrong)));
                 // A value that makes no sense is one, too: the column is there.
                 let is_wrong = |field| mapped.wrong.iter().any(|(wrong, _)| *wrong == field);
                 missing.retain(|field| !mapped.employee.is_filled(*field) && !is_wrong(*field));
                 // That nobody is away for a kind that is sent does not mean that the column is empty.
                 if let Some(absences) = &mapping.absences
-                    && absences
-                        .kind
-                        .iter()
-                        .any(|column| !row.cell(*column).is_empty())
+                    && absences.kind.iter().any(|column| !cell(*column).is_empty())
                 {
                     missing.retain(|field| *field != Field::Absences);
                 }
@@ -109,187 +161,73 @@ pub(super) fn read(
                 }
             }
             Mapped::Unselected { hr_id: None, .. } => {}
-            Mapped::Keyless => keyless = keyless.or(Some(row.line)),
+            Mapped::Keyless => *keyless = keyless.or(Some(line)),
         }
-    })?;
-    if let Some(row) = keyless {
-        let column = columns_of(source, Field::HrId);
-        return Err(RecordsError::Keyless {
-            file: file.to_owned(),
-            row,
-            column,
-        });
     }
-    if delivery.rows.is_empty() && rows > 0 {
-        return Err(RecordsError::NobodySelected {
-            file: file.to_owned(),
+
+    /// The rows, where they can be believed. `filled` are the fields that somebody of this source had last time.
+    pub(super) fn end(self, filled: &HashSet<Field>) -> Result<Read, RecordsError> {
+        let Self {
+            source,
+            file,
+            delivery,
+            keyless,
+            missing,
+            matched,
             rows,
-        });
-    }
-    if !delivery.rows.is_empty() {
-        for field in Field::ALL {
-            // Everybody's termination date may well be empty.
-            let expected = REQUIRED.contains(&field)
-                || (filled.contains(&field)
-                    && field != Field::TerminationDate
-                    && is_mapped(source, field));
-            if expected && missing.contains(&field) {
-                let column = columns_of(source, field);
-                return Err(RecordsError::EmptyField {
-                    file: file.to_owned(),
-                    column,
-                    field,
-                });
+            ..
+        } = self;
+        if let Some(row) = keyless {
+            let column = columns_of(source, Field::HrId);
+            return Err(RecordsError::Keyless {
+                file: file.to_owned(),
+                row,
+                column,
+            });
+        }
+        if delivery.rows.is_empty() && rows > 0 {
+            return Err(RecordsError::NobodySelected {
+                file: file.to_owned(),
+                rows,
+            });
+        }
+        if !delivery.rows.is_empty() {
+            for field in Field::ALL {
+                // Everybody's termination date may well be empty.
+                let expected = REQUIRED.contains(&field)
+                    || (filled.contains(&field)
+                        && field != Field::TerminationDate
+                        && is_mapped(source, field));
+                if expected && missing.contains(&field) {
+                    let column = columns_of(source, field);
+                    return Err(RecordsError::EmptyField {
+                        file: file.to_owned(),
+                        column,
+                        field,
+                    });
+                }
             }
         }
-    }
-    let names = source
-        .include
-        .iter()
-        .map(|rule| format!("include {}", rule.column));
-    let names = names.chain(
-        source
-            .exclude
+        let names = source
+            .include
             .iter()
-            .map(|rule| format!("exclude {}", rule.column)),
-    );
-    let rules = names
-        .zip(matched)
-        .map(|(rule, rows)| RuleCount { rule, rows })
-        .collect();
-    Ok(Read {
-        delivery,
-        rows,
-        rules,
-    })
-}
-
-/// Configured values as cells are compared with them.
-fn normals(values: &Texts) -> Vec<String> {
-    values
-        .0
-        .iter()
-        .map(|value| normal(value.trim()).into())
-        .collect()
-}
-
-fn mapping(source: &Source, table: &Table<'_>) -> Result<Mapping, TableError> {
-    let fields = &source.fields;
-    let columns = |names: &Texts| -> Result<Columns, TableError> {
-        names.0.iter().map(|name| table.column(name)).collect()
-    };
-    let date = |column: &DateColumn| -> Result<DateMapping, TableError> {
-        let DateColumn {
-            from,
-            format,
-            empty,
-        } = column;
-        Ok(DateMapping {
-            columns: columns(from)?,
-            formats: format.clone(),
-            empty: normals(empty),
-        })
-    };
-    let optional = |column: &Option<DateColumn>| column.as_ref().map(date).transpose();
-    let flag = |FlagColumn { from, yes, no }: &FlagColumn| -> Result<FlagMapping, TableError> {
-        Ok(FlagMapping {
-            columns: columns(from)?,
-            yes: normals(yes),
-            no: normals(no),
-        })
-    };
-    let rules = |rules: &[Rule]| -> Result<Vec<RuleMapping>, TableError> {
-        rules
-            .iter()
-            .map(|Rule { column, values }| {
-                let values = values
-                    .0
-                    .iter()
-                    .map(|value| normal(value.trim()).to_lowercase())
-                    .collect();
-                Ok(RuleMapping {
-                    name: column.clone(),
-                    column: table.column(column)?,
-                    values,
-                })
-            })
-            .collect()
-    };
-    let absences = fields
-        .absences
-        .as_ref()
-        .map(|absences| -> Result<AbsenceMapping, TableError> {
-            let texts = absences
-                .texts
+            .map(|rule| format!("include {}", rule.column));
+        let names = names.chain(
+            source
+                .exclude
                 .iter()
-                .map(|(key, names)| Ok((key.clone(), columns(names)?)));
-            let dates = absences
-                .dates
-                .iter()
-                .map(|(key, column)| Ok((key.clone(), date(column)?)));
-            Ok(AbsenceMapping {
-                kind: columns(&absences.kind)?,
-                only: absences
-                    .only
-                    .0
-                    .iter()
-                    .map(|kind| normal(kind.trim()).into())
-                    .collect(),
-                texts: texts.collect::<Result<_, TableError>>()?,
-                dates: dates.collect::<Result<_, TableError>>()?,
-            })
+                .map(|rule| format!("exclude {}", rule.column)),
+        );
+        let rules = names
+            .zip(matched)
+            .map(|(rule, rows)| RuleCount { rule, rows })
+            .collect();
+        Ok(Read {
+            delivery,
+            rows,
+            rules,
         })
-        .transpose()?;
-    Ok(Mapping {
-        id_prefix: normal(source.id_prefix.as_deref().unwrap_or_default()),
-        hr_id: columns(&fields.hr_id)?,
-        first_name: columns(&fields.first_name)?,
-        last_name: columns(&fields.last_name)?,
-        email: columns(&fields.email)?,
-        date_of_birth: optional(&fields.date_of_birth)?,
-        start_date: optional(&fields.start_date)?,
-        termination_date: optional(&fields.termination_date)?,
-        auto_sync_employee: fields.auto_sync_employee.as_ref().map(flag).transpose()?,
-        absences,
-        include: rules(&source.include)?,
-        exclude: rules(&source.exclude)?,
-    })
-}
-
-/// The columns that a field is read from.
-fn names(source: &Source, field: Field) -> Vec<String> {
-    let fields = &source.fields;
-    let date = |column: &Option<DateColumn>| {
-        column
-            .as_ref()
-            .map_or_else(Vec::new, |column| column.from.0.clone())
-    };
-    match field {
-        Field::HrId => fields.hr_id.0.clone(),
-        Field::FirstName => fields.first_name.0.clone(),
-        Field::LastName => fields.last_name.0.clone(),
-        Field::Email => fields.email.0.clone(),
-        Field::DateOfBirth => date(&fields.date_of_birth),
-        Field::StartDate => date(&fields.start_date),
-        Field::TerminationDate => date(&fields.termination_date),
-        Field::AutoSyncEmployee => fields
-            .auto_sync_employee
-            .as_ref()
-            .map_or_else(Vec::new, |flag| flag.from.0.clone()),
-        Field::Absences => fields
-            .absences
-            .as_ref()
-            .map_or_else(Vec::new, |absences| absences.kind.0.clone()),
     }
-}
-
-fn is_mapped(source: &Source, field: Field) -> bool {
-    !names(source, field).is_empty()
-}
-
-/// The columns that a field is read from, for messages.
-pub fn columns_of(source: &Source, field: Field) -> String {
-    names(source, field).join(" or ")
 }
 
 /// Why a file is not believed at all, if too many of its rows make no sense.

@@ -10,14 +10,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use governor::clock::Clock as PacerTime;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{StoreError, make_folder, open_private};
-use crate::clock::Clock;
+use crate::clock::{Clock, Ticks};
 use crate::digest::sha256;
 use crate::jobticket::{GateClosed, LONGEST_BLOCK, RequestGate};
 
@@ -44,21 +43,6 @@ pub struct Ledger {
     waited: Arc<AtomicU64>,
 }
 
-/// Our clock, as `governor` reads it.
-#[derive(Debug, Clone)]
-struct Ticks {
-    clock: Clock,
-    began: tokio::time::Instant,
-}
-
-impl PacerTime for Ticks {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.clock.instant() - self.began
-    }
-}
-
 /// What the ledger says to a request.
 enum Slot {
     Reserved,
@@ -77,10 +61,7 @@ impl Ledger {
         let quota = Quota::with_period(period)
             .expect("the period is not zero")
             .allow_burst(burst);
-        let ticks = Ticks {
-            clock: clock.clone(),
-            began: clock.instant(),
-        };
+        let ticks = clock.ticks();
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
             credential: sha256(key_id),
@@ -193,7 +174,7 @@ impl RequestGate for Ledger {
     async fn admit(&self, patience: Duration) -> Result<(), GateClosed> {
         let began = self.clock.instant();
         while let Err(not_yet) = self.pacer.check() {
-            let wait = not_yet.wait_time_from(PacerTime::now(self.pacer.clock()));
+            let wait = not_yet.wait_time_from(governor::clock::Clock::now(self.pacer.clock()));
             self.wait(wait).await;
         }
         loop {

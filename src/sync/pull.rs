@@ -259,7 +259,8 @@ impl Run<'_> {
             state.is_some_and(|state| state.mapping_hash == source::mapping_hash(&source));
         let private = self.context.config.state_dir.clone();
         let stopping = Arc::clone(&self.options.stopping);
-        let (now, zone) = (self.context.clock.now(), self.context.config.timezone);
+        let clock = self.context.clock.clone();
+        let (now, zone) = (clock.now(), self.context.config.timezone);
         let schedule = self.context.config.schedule(self.integration);
         tokio::task::spawn_blocking(move || {
             crate::crash::mistake(&format!("pulling {}", source.name));
@@ -281,6 +282,7 @@ impl Run<'_> {
                 schedule,
                 private: &private,
                 stopping: &stopping,
+                clock: &clock,
             };
             (seen, source::pull(&source, &ask))
         })

@@ -408,6 +408,9 @@ impl Run<'_> {
             self.context.config.timezone.name(),
             &self.numbers.sha256,
         );
-        sha256(serde_json::to_vec(&all).expect("rules are plain values"))
+        let mut all = serde_json::to_vec(&all).expect("rules are plain values");
+        let sources = &self.integration.sources;
+        all.extend(sources.iter().flat_map(crate::source::selection));
+        sha256(all)
     }
 }

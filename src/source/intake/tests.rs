@@ -47,6 +47,7 @@ pub(crate) fn source(pattern: &str) -> Source {
             count: None,
             at_least: 3,
         },
+        rest: None,
     }
 }
 

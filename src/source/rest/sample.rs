@@ -1,0 +1,201 @@
+//! A look at the first page, for `check`: what it has and which fields come out of it, so that a mapping can be written without guessing.
+
+use super::join::{self, Joined};
+use super::json::{Json, NotText};
+use super::list::{List, Record};
+use super::{Kind, RestError, columns, in_time};
+use crate::config::{Source, is_plain_key};
+use crate::roster::{Employee, Field, Mapped, Wrong};
+use crate::source::{Ask, SourceError, columns_of};
+
+/// The first page of a source. It holds personal values, and has no `Debug`.
+pub struct Sample {
+    /// As messages name the request.
+    pub request: String,
+    /// Its records.
+    pub records: u64,
+    /// All records, where the answer tells it.
+    pub total: Option<u64>,
+    /// Whether more pages follow.
+    pub goes_on: bool,
+    /// Why the list, or one that is joined to it, would not be taken for complete, as far as first pages show it.
+    pub incomplete: Option<RestError>,
+    /// How many of its records the rules select.
+    pub selected: usize,
+    /// The fields, in their order.
+    pub fields: Vec<SampleField>,
+    /// The paths and values of the record that was asked for.
+    pub record: Option<Vec<(String, SampleValue)>>,
+}
+
+/// A field of the selected records.
+pub struct SampleField {
+    /// Which.
+    pub field: Field,
+    /// Where it is read from; empty where nowhere.
+    pub paths: String,
+    /// How many records have it.
+    pub filled: usize,
+    /// How many have something there that makes no sense.
+    pub wrong: usize,
+    /// What is wrong with the first of these.
+    pub why: Option<Wrong>,
+    /// The first value, as the audit log would write it.
+    pub example: Option<String>,
+}
+
+/// A value of a record.
+pub enum SampleValue {
+    /// Nothing.
+    Empty,
+    /// True or false.
+    Truth(bool),
+    /// A number, as text.
+    Number(String),
+    /// A text.
+    Text(String),
+    /// Neither: an empty list or object, or a number that is not exact.
+    Other(&'static str),
+}
+
+/// Looks at the first page of a source; `wanted` is the number of a record on it, from 1. Blocks; needs a thread of tokio's that may block.
+///
+/// # Errors
+/// As a pull has, as far as one page shows them.
+pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sample, SourceError> {
+    let rest = source.rest.as_deref().ok_or(RestError::NoSystem)?;
+    let today = ask.now.with_timezone(&ask.zone).date_naive();
+    let (mapping, paths) = columns(source)?;
+    let mut fields: Vec<SampleField> = Field::ALL
+        .into_iter()
+        .map(|field| SampleField {
+            field,
+            paths: columns_of(source, field),
+            filled: 0,
+            wrong: 0,
+            why: None,
+            example: None,
+        })
+        .collect();
+    let mut selected = 0;
+    let mut shown = None;
+    let mut row = Vec::new();
+    let mut see = |joined: &Joined, record: &Record<'_>| {
+        if wanted == Some(record.number) {
+            let mut all = Vec::new();
+            leaves(record.json, String::new(), &mut all);
+            if let Some(key) = record.own {
+                all.insert(0, ("@key".to_owned(), SampleValue::Text(key.to_owned())));
+            }
+            shown = Some(all);
+        }
+        if wanted.is_some() {
+            return Ok(None);
+        }
+        paths.read(record, &joined.tables, ask.zone, &mut row)?;
+        let absences = joined.absences.as_ref();
+        let absences = absences
+            .map(|absences| absences.of(record, ask))
+            .transpose()?;
+        let cell = |column: usize| row.get(column).map_or("", String::as_str);
+        if let Mapped::Row(mut mapped) = mapping.map(record.number, cell, today) {
+            selected += 1;
+            mapped
+                .employee
+                .absences
+                .extend(absences.into_iter().flat_map(|(all, _)| all));
+            for one in &mut fields {
+                let wrong = mapped.wrong.iter().find(|(field, _)| *field == one.field);
+                if let Some((_, why)) = wrong {
+                    one.wrong += 1;
+                    one.why = one.why.or(Some(*why));
+                } else if mapped.employee.is_filled(one.field) {
+                    one.filled += 1;
+                    if one.example.is_none() {
+                        one.example = value(&mapped.employee, one.field);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    };
+    let done = in_time(rest, ask, async |client| {
+        let list = List {
+            request: &rest.request,
+            paging: &rest.paging,
+            records: &rest.records,
+        };
+        let joined = match wanted {
+            Some(_) => Joined::default(),
+            None => join::read(client, source, &paths, ask, Some(1)).await?,
+        };
+        let mut done = client
+            .list(&list, Some(1), &mut |record| see(&joined, record))
+            .await?;
+        let mut of_joined = joined.done.into_iter();
+        let incomplete = done.incomplete.take();
+        let incomplete = incomplete.or_else(|| of_joined.find_map(|(_, done)| done.incomplete));
+        Ok((done, incomplete))
+    })?;
+    let (done, incomplete) = done;
+    Ok(Sample {
+        request: rest.request.name(),
+        records: done.records,
+        total: done.total,
+        goes_on: done.goes_on,
+        incomplete,
+        selected,
+        fields,
+        record: shown,
+    })
+}
+
+fn value(employee: &Employee, field: Field) -> Option<String> {
+    let date = |date: Option<chrono::NaiveDate>| date.map(|date| date.to_string());
+    match field {
+        Field::HrId => Some(employee.hr_id.to_string()),
+        Field::FirstName => Some(employee.first_name.to_string()),
+        Field::LastName => Some(employee.last_name.to_string()),
+        Field::Email => Some(employee.email.to_string()),
+        Field::DateOfBirth => date(employee.date_of_birth),
+        Field::StartDate => date(employee.start_date),
+        Field::TerminationDate => date(employee.termination_date),
+        Field::AutoSyncEmployee => employee.auto_sync_employee.map(|yes| yes.to_string()),
+        Field::Absences => Some(employee.absences.len().to_string()),
+    }
+}
+
+/// Every value of a record with the path that leads to it.
+fn leaves(node: &Json<'_>, path: String, all: &mut Vec<(String, SampleValue)>) {
+    match node {
+        Json::Map(map) if !map.is_empty() => {
+            for (key, value) in map {
+                let key = if is_plain_key(key) {
+                    key.to_string()
+                } else {
+                    format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))
+                };
+                let dot = if path.is_empty() { "" } else { "." };
+                leaves(value, format!("{path}{dot}{key}"), all);
+            }
+        }
+        Json::List(list) if !list.is_empty() => {
+            for (index, value) in list.iter().enumerate() {
+                leaves(value, format!("{path}[{index}]"), all);
+            }
+        }
+        leaf => {
+            let value = match (leaf, leaf.text(Kind::Word)) {
+                (Json::Bool(truth), _) => SampleValue::Truth(*truth),
+                (Json::List(_), _) => SampleValue::Other("an empty list"),
+                (Json::Map(_), _) => SampleValue::Other("an empty object"),
+                (_, Err(NotText::Inexact)) => SampleValue::Other("a number too large to be exact"),
+                (_, Err(_)) => SampleValue::Empty,
+                (_, Ok(text)) if text.is_empty() => SampleValue::Empty,
+                (Json::Text(_), Ok(text)) => SampleValue::Text(text.into_owned()),
+                (_, Ok(text)) => SampleValue::Number(text.into_owned()),
+            };
+            all.push((path, value));
+        }
+    }
+}
