@@ -247,7 +247,10 @@ fn the_source_that_the_example_shows_as_a_comment_is_valid() {
     std::fs::write(&file, text).unwrap();
     let ran =
         crate::support::run_alone(&["--config", file.to_str().unwrap(), "check", "--offline"]);
-    ran.exits(0).says("In order");
+    // Its secrets are not here, and nothing else is wrong.
+    let ran = ran.exits(4).says("configuration: understood");
+    let ran = ran.says("HRIS_ID is not set").says("hris-secret");
+    assert_eq!(ran.stdout.matches("ERROR").count(), 2, "{}", ran.stdout);
 }
 
 #[test]
