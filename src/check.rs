@@ -108,6 +108,7 @@ pub async fn check(config: &Config, position: usize, how: How, clock: &Clock) ->
     found.warnings.extend(alone);
     let secrets = secrets(config, position, offline, &mut found);
     tokio::task::block_in_place(|| {
+        keys::open_to_all(integration, &mut found);
         keys::keys(config, position, offline, clock.now(), &mut found);
     });
     let mapped = hrid_map(integration, &mut found);
@@ -131,11 +132,20 @@ pub async fn check(config: &Config, position: usize, how: How, clock: &Clock) ->
 /// Whether the secrets with which sources log in can be read. With the sources themselves, a pull says so.
 fn logins(integration: &Integration, found: &mut Checked) {
     for source in &integration.sources {
+        let name = &source.name;
+        let before = found.errors.len();
         for secret in source.secrets().filter(|secret| !secret.needs_unit()) {
             if let Err(error) = secret.read_bytes() {
-                let name = &source.name;
                 found.wrong(Exit::SourceFailed, format!("source {name}: {error}"));
             }
+        }
+        let all_here = !source.secrets().any(SecretRef::needs_unit);
+        if all_here
+            && found.errors.len() == before
+            && let Err(error) = source::try_keys(source)
+        {
+            let error = source::chain(&error);
+            found.wrong(Exit::SourceFailed, format!("source {name}: {error}"));
         }
     }
 }
@@ -203,12 +213,14 @@ async fn ahead(
             found.wrong(Exit::SourceFailed, format!("source {name}: {note}"));
             continue;
         }
-        let file = source.file.as_deref().unwrap_or(&note);
-        let (rows, selected) = (source.rows, source.selected);
-        found.facts.push(format!(
-            "source {name}: {}, {file}, {rows} rows, {selected} selected",
-            source.status
-        ));
+        let (status, rows, selected) = (&source.status, source.rows, source.selected);
+        found.facts.push(match &source.file {
+            Some(file) => {
+                format!("source {name}: {status}, {file}, {rows} rows, {selected} selected")
+            }
+            // Nothing was read.
+            None => format!("source {name}: {status}, {selected} selected. {note}"),
+        });
         for RuleCount { rule, rows } in &source.rules {
             let line = format!("source {name}: {rule} matches {rows} rows");
             if *rows == 0 {
@@ -258,13 +270,24 @@ async fn ahead(
         ..
     } = report.counts;
     match (&report.ending, report.ending.message()) {
+        (Ending::Unchanged, _)
+            if report
+                .sources
+                .iter()
+                .any(|source| source.status == "failed") =>
+        {
+            let nothing = "a run now: nothing to do with the sources that can be read; for the others their last rosters stand in";
+            found.facts.push(nothing.to_owned());
+        }
         (Ending::Unchanged, _) => found.facts.push("a run now: nothing to do".to_owned()),
         (Ending::WouldPush { .. }, _) => found.facts.push(format!(
-            "a run now: would push {joiners} joiners, {leavers} leavers and {changed} changed employees"
+            "a run now: would push; joiners: {joiners}, leavers: {leavers}, changed: {changed}"
         )),
         // The sources have said it themselves.
         (Ending::SourceFailed, _) | (_, None) => {}
-        (Ending::Held { .. }, Some(message)) => found.warnings.push(format!("a run now: {message}")),
+        (Ending::Held { .. }, Some(message)) => {
+            found.warnings.push(format!("a run now: {message}"));
+        }
         (_, Some(message)) => found.errors.push(format!("a run now: {message}")),
     }
     found.exit_code = found.exit_code.and(report.exit_code);
@@ -293,7 +316,11 @@ fn secrets(
     }
     match Secrets::read(integration) {
         Ok(secrets) => {
-            found.facts.push("secrets: readable".to_owned());
+            if jobticket.api_key_id.is_some() {
+                found
+                    .facts
+                    .push("secrets of JobTicket: readable".to_owned());
+            }
             Some(secrets)
         }
         Err(failed) => {

@@ -72,9 +72,17 @@ impl DeserializeError for Problems {
         let problem = match error {
             ErrorKind::IncorrectValueKind { actual, accepted } => {
                 let wanted = list(accepted.iter().map(|kind| kind_name(*kind)), " or ");
+                let brackets = if accepted == [ValueKind::Sequence] {
+                    "; put it in brackets: [ ]"
+                } else {
+                    ""
+                };
                 Problems::one(
                     location,
-                    format!("Expected {wanted}, found {}", kind_name(actual.kind())),
+                    format!(
+                        "Expected {wanted}, found {}{brackets}",
+                        kind_name(actual.kind())
+                    ),
                 )
             }
             ErrorKind::MissingField { field } => Problems::one(

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use deserr::{Deserr, IntoValue, Map as _, Value, ValuePointerRef};
@@ -141,6 +142,31 @@ impl SecretRef {
             return Err(SecretError::Empty(self.to_string()));
         }
         Ok(SecretBytes(bytes))
+    }
+
+    /// What its file looks like, so that it shows when another secret was put there. `None` where it is not in a file, or that is not there.
+    pub fn looks(&self) -> Option<String> {
+        let metadata = std::fs::metadata(self.path()?).ok()?;
+        let (at, nanos) = (metadata.mtime(), metadata.mtime_nsec());
+        let (size, inode) = (metadata.len(), metadata.ino());
+        Some(format!("{inode} {size} {at}.{nanos}"))
+    }
+
+    /// Whether every user of this machine may read it.
+    pub fn is_open_to_all(&self) -> bool {
+        let metadata = self.path().and_then(|path| std::fs::metadata(path).ok());
+        metadata.is_some_and(|metadata| metadata.mode() & 0o004 != 0)
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Env(_) => None,
+            Self::File(path) => Some(path.clone()),
+            Self::Credential(name) => {
+                let folder = std::env::var_os("CREDENTIALS_DIRECTORY")?;
+                Some(Path::new(&folder).join(name))
+            }
+        }
     }
 
     /// Whether systemd hands it to the unit, as it is when the unit starts.

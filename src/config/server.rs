@@ -243,7 +243,7 @@ fn sftp(findings: &mut Findings, source: &Source) {
             "host",
             "A source of type sftp needs the name of its server; write host: sftp.example.com",
         ),
-        Some(host) if !is_word(host) || host.contains(['/', '@']) => {
+        Some(host) if !is_word(host) || host.contains(['/', '@']) || has_port(host) => {
             findings.say("host", "Write the name or the address of the server alone, such as sftp.example.com; port and user have keys of their own");
         }
         Some(_) => {}
@@ -312,6 +312,12 @@ fn sftp(findings: &mut Findings, source: &Source) {
             findings.say(key, "A path has no control characters");
         }
     }
+}
+
+/// Whether a port stands behind a host. An address of IPv6 has colons of its own.
+fn has_port(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']);
+    host.contains(':') && address.parse::<std::net::Ipv6Addr>().is_err()
 }
 
 fn trimmed(path: &Path) -> String {

@@ -26,7 +26,7 @@ enum For {
 impl For {
     fn told(self) -> &'static str {
         match self {
-            Self::File => "A file is not there or not in order yet",
+            Self::File => "A source cannot be read yet, or its file is not there or not in order",
             Self::JobTicket => "JobTicket could not be used",
         }
     }

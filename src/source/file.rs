@@ -91,7 +91,7 @@ pub(super) fn look(
 ) -> Result<Option<Entry>, SourceError> {
     match chosen(place, source, last, now, zone, schedule) {
         Ok(Choice::Take { entry, .. }) => Ok(Some(entry)),
-        Ok(Choice::NoneNewer | Choice::NotYet { .. }) => Ok(None),
+        Ok(Choice::NoneNewer { .. } | Choice::NotYet { .. }) => Ok(None),
         // Nothing has come; a run says what that means.
         Err(SourceError::Intake(IntakeError::NoFile { .. } | IntakeError::Stale { .. })) => {
             Ok(None)
@@ -112,11 +112,15 @@ pub(super) fn pull<P: Place>(
         schedule,
         ..
     } = *ask;
-    let nothing_newer = |not_yet, there| {
+    let nothing_newer = |not_yet, there, unmatched| {
         if let Some(last) = last {
             last.check_age(source, now, zone, schedule)?;
         }
-        Ok(Pulled::NothingNewer { not_yet, there })
+        Ok(Pulled::NothingNewer {
+            not_yet,
+            there,
+            unmatched,
+        })
     };
     let (entry, dated) = match chosen(place, source, last, now, zone, schedule)? {
         Choice::Take { entry, dated } => (entry, dated),
@@ -126,8 +130,10 @@ pub(super) fn pull<P: Place>(
                 why: why.to_string(),
             });
         }
-        Choice::NotYet { name, why } => return nothing_newer(Some(format!("{name}: {why}")), None),
-        Choice::NoneNewer => return nothing_newer(None, None),
+        Choice::NotYet { name, why } => {
+            return nothing_newer(Some(format!("{name}: {why}")), None, None);
+        }
+        Choice::NoneNewer { unmatched } => return nothing_newer(None, None, unmatched),
     };
     let way = way_of(source);
     if P::IS_REMOTE
@@ -137,14 +143,14 @@ pub(super) fn pull<P: Place>(
         && last.confirmed
         && last.way == way
     {
-        return nothing_newer(None, Some(last.clone()));
+        return nothing_newer(None, Some(last.clone()), None);
     }
     if P::IS_REMOTE
         && let Some(why) = unrest(place, source, &entry, ask)?
     {
         let name = entry.name;
         return if last.is_some() {
-            nothing_newer(Some(format!("{name}: {why}")), None)
+            nothing_newer(Some(format!("{name}: {why}")), None, None)
         } else {
             let why = why.to_string();
             Err(SourceError::NotYet { name, why })

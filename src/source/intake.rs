@@ -84,7 +84,10 @@ pub enum Choice {
         dated: Option<NaiveDateTime>,
     },
     /// There is none; the one taken last still stands, for as long as `Taken::check_age` allows.
-    NoneNewer,
+    NoneNewer {
+        /// Where files are there of which none matches: an export whose name has changed would go unseen until the last file is stale.
+        unmatched: Option<Unmatched>,
+    },
     /// The newest is not complete yet; come back later.
     NotYet {
         /// Its name as it is now.
@@ -118,6 +121,34 @@ impl fmt::Display for NotReady {
     }
 }
 
+/// Files of a folder of which none is a roster by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmatched {
+    /// What their names were compared with.
+    pub pattern: String,
+    /// How many are neither rosters nor markers.
+    pub others: usize,
+    /// How many of these differ from it in upper and lower case only.
+    pub other_case: usize,
+    /// How many are markers.
+    pub markers: usize,
+}
+
+impl fmt::Display for Unmatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            pattern,
+            others,
+            other_case,
+            markers,
+        } = self;
+        write!(
+            f,
+            "matches {pattern}: it holds {others} other files, {other_case} of them different from the pattern in upper and lower case only, and {markers} markers"
+        )
+    }
+}
+
 /// Why no file can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(
@@ -127,16 +158,8 @@ impl fmt::Display for NotReady {
 pub enum IntakeError {
     #[error("The pattern {pattern} is no file name pattern; write such as roster_*.csv")]
     Pattern { pattern: String },
-    #[error(
-        "No file in {} matches {pattern}: it holds {others} other files, {other_case} of them different from the pattern in upper and lower case only, and {markers} markers", folder.display()
-    )]
-    NoFile {
-        folder: PathBuf,
-        pattern: String,
-        others: usize,
-        other_case: usize,
-        markers: usize,
-    },
+    #[error("No file in {} {found}", folder.display())]
+    NoFile { folder: PathBuf, found: Unmatched },
     #[error(
         "The file {name} has no date in its name as {format} describes it; correct newest_by, or make the pattern leave the file out"
     )]
@@ -147,10 +170,8 @@ pub enum IntakeError {
     Future { name: String },
     #[error("The files {one} and {other} are equally new; remove the one that is not meant")]
     EquallyNew { one: String, other: String },
-    #[error(
-        "The newest file {name} is older than the one taken last ({last}), by the date in its name or by its modification time; deliver a new one"
-    )]
-    OlderThanLast { name: String, last: String },
+    #[error("The newest file {name} is older than the one taken last: {by}; deliver a new one")]
+    OlderThanLast { name: String, by: OlderBy },
     #[error(
         "The file {name} was signed at {signed}, before the one taken last ({last}): an old delivery under a new name; deliver a new one"
     )]
@@ -191,6 +212,50 @@ impl fmt::Display for HoursOld {
     }
 }
 
+/// What makes a file older than the one taken last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum OlderBy {
+    Name {
+        last: String,
+    },
+    Modified {
+        at: DateTime<Utc>,
+        last: String,
+        last_at: DateTime<Utc>,
+    },
+}
+
+impl OlderBy {
+    fn of(age: Age, last_age: Age, last: &Taken) -> Self {
+        let last = last.name.clone();
+        if age.0 < last_age.0 {
+            Self::Name { last }
+        } else {
+            Self::Modified {
+                at: age.1,
+                last,
+                last_at: last_age.1,
+            }
+        }
+    }
+}
+
+impl fmt::Display for OlderBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let when = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        match self {
+            Self::Name { last } => write!(f, "its name bears an earlier date than {last}"),
+            Self::Modified { at, last, last_at } => write!(
+                f,
+                "it was last written at {}, and {last} at {}",
+                when(at),
+                when(last_at)
+            ),
+        }
+    }
+}
+
 /// What orders files by age: the date in the name, where that counts, then the time of modification.
 type Age = (Option<NaiveDateTime>, DateTime<Utc>);
 
@@ -212,13 +277,20 @@ pub fn choose(
     let names = names_of(source)?;
     let last_age = last.map(|last| (date_of_last(last, source), last.modified));
     let mut candidates = candidates(entries, source, &names, now)?;
+    let none_matches = candidates.is_empty();
     // What is left behind from before the last file is on its way no more.
     candidates.retain(|one| one.not_ready.is_none() || last_age.is_none_or(|last| one.age >= last));
     candidates.sort_by_key(|one| Reverse((one.age, one.not_ready.is_some())));
     let Some(newest) = candidates.first() else {
+        let found = unmatched(entries, source, &names);
         return match last {
-            Some(_) => Ok(Choice::NoneNewer),
-            None => Err(no_file(entries, source, &names)),
+            Some(_) => Ok(Choice::NoneNewer {
+                unmatched: (none_matches && found.others > 0).then_some(found),
+            }),
+            None => Err(IntakeError::NoFile {
+                folder: source.folder.clone(),
+                found,
+            }),
         };
     };
     let Entry {
@@ -231,7 +303,7 @@ pub fn choose(
     if let Some(why) = &newest.not_ready {
         // The sender cleared the marker away after the file was taken.
         if last.is_some_and(|last| last.is(newest.entry)) {
-            return Ok(Choice::NoneNewer);
+            return Ok(Choice::NoneNewer { unmatched: None });
         }
         return Ok(Choice::NotYet {
             name: name.clone(),
@@ -244,16 +316,16 @@ pub fn choose(
             other: second.entry.name.clone(),
         });
     }
-    if let Some(last) = last
-        && last_age.is_some_and(|last| newest.age < last)
+    if let (Some(last), Some(last_age)) = (last, last_age)
+        && newest.age < last_age
     {
         // The one taken last was deleted, and what is older and was never read was not.
         if source.after == After::Delete && !entries.iter().any(|entry| last.is(entry)) {
-            return Ok(Choice::NoneNewer);
+            return Ok(Choice::NoneNewer { unmatched: None });
         }
         return Err(IntakeError::OlderThanLast {
             name: name.clone(),
-            last: last.name.clone(),
+            by: OlderBy::of(newest.age, last_age, last),
         });
     }
     if *size == 0 {
@@ -378,7 +450,7 @@ fn date_of_last(last: &Taken, source: &Source) -> Option<NaiveDateTime> {
     }
 }
 
-fn no_file(entries: &[Entry], source: &Source, names: &Names<'_>) -> IntakeError {
+fn unmatched(entries: &[Entry], source: &Source, names: &Names<'_>) -> Unmatched {
     let count = |wanted: Kind<'_>| {
         entries
             .iter()
@@ -388,8 +460,7 @@ fn no_file(entries: &[Entry], source: &Source, names: &Names<'_>) -> IntakeError
     let other_case = entries
         .iter()
         .filter(|entry| names.kind(&entry.name) == Kind::Other && names.is_other_case(&entry.name));
-    IntakeError::NoFile {
-        folder: source.folder.clone(),
+    Unmatched {
         pattern: source.pattern.clone(),
         others: count(Kind::Other),
         other_case: other_case.count(),

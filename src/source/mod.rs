@@ -56,6 +56,8 @@ pub enum Pulled {
         not_yet: Option<String>,
         /// The file taken last, where it is still there and was not read again.
         there: Option<Taken>,
+        /// The files that are there, where none of them matches.
+        unmatched: Option<intake::Unmatched>,
     },
 }
 
@@ -141,6 +143,17 @@ pub fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError> {
             file::pull(&mut remote, source, ask)
         }
         SourceType::Rest => rest::pull(source, ask),
+    }
+}
+
+/// Whether the keys with which a source logs in at its server can be used, as far as that shows without the server.
+///
+/// # Errors
+/// One of them cannot be read or opened.
+pub fn try_keys(source: &Source) -> Result<(), SourceError> {
+    match source.server() {
+        Some(server) => Ok(sftp::try_keys(server)?),
+        None => Ok(()),
     }
 }
 

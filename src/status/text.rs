@@ -112,6 +112,10 @@ impl IntegrationStatus {
                     None => writeln!(f, "    FAILED: {}", failed.why)?,
                 }
             }
+            let mut left = self.standing.not_put_away.iter();
+            if let Some(left) = left.find(|left| left.source == source.name) {
+                writeln!(f, "    NOT PUT AWAY: {}", left.why)?;
+            }
         }
         Ok(())
     }

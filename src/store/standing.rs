@@ -103,6 +103,8 @@ pub enum Fact {
     Tried,
     /// Sources whose server refuses the login.
     Logins,
+    /// Files that were used and could not be put away, by their sources.
+    NotPutAway,
 }
 
 impl Fact {
@@ -122,6 +124,7 @@ impl Fact {
             Self::Credential => "credential",
             Self::Tried => "tried",
             Self::Logins => "logins",
+            Self::NotPutAway => "not_put_away",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What happens to the files of a run in the end: where that is configured they move away, and nothing that fails here fails the run.
 
+use std::collections::BTreeMap;
+
 use super::{Run, RunReport, off};
 use crate::audit::Event;
 use crate::source::{self, Taken};
@@ -16,6 +18,7 @@ impl Run<'_> {
             return Ok(());
         }
         let mut notes: Vec<Note> = Vec::new();
+        let mut not_put_away = BTreeMap::new();
         for (source, taken) in self.integration.sources.iter().zip(taken) {
             let Some(taken) = taken else { continue };
             let (now, private) = (self.context.clock.now(), &self.context.config.state_dir);
@@ -29,6 +32,7 @@ impl Run<'_> {
                 let error = source::chain(&error);
                 tracing::warn!(source.name = source.name, "{error}");
                 report.notes.push(format!("Warning: {error}"));
+                not_put_away.insert(source.name.clone(), error.clone());
                 let source = source.name.clone();
                 let event = Event::ArchiveFailed {
                     source,
@@ -38,6 +42,7 @@ impl Run<'_> {
                 notes.push(event.into());
             }
         }
+        self.keep_not_put_away(report, not_put_away)?;
         if notes.is_empty() {
             Ok(())
         } else {

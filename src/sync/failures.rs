@@ -18,11 +18,14 @@ const FIRST_PAUSE: chrono::Duration = chrono::Duration::minutes(5);
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Refused {
     pub(super) since: DateTime<Utc>,
-    tried: DateTime<Utc>,
+    pub(super) tried: DateTime<Utc>,
     pub(super) outcome: String,
     /// Whether it surely was refused.
     #[serde(default = "surely")]
     pub(super) is_sure: bool,
+    /// What the secrets looked like that were refused.
+    #[serde(default)]
+    pub(super) secrets: Option<String>,
 }
 
 fn surely() -> bool {
@@ -37,6 +40,7 @@ impl Refused {
             tried: now,
             outcome: outcome.to_owned(),
             is_sure: true,
+            secrets: None,
         }
     }
 

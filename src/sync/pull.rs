@@ -85,6 +85,7 @@ impl Run<'_> {
                     )),
                 },
             };
+            report.notes.extend(warn_of_unmatched(source, &pulled));
             let (report_of_one, rows, mut one) = self.one(source, state, pulled)?;
             one.seen = seen;
             any |= rows.is_some();
@@ -193,6 +194,7 @@ impl Run<'_> {
             Ok(Pulled::NothingNewer {
                 not_yet: None,
                 there,
+                ..
             }) if same_mapping => {
                 told.status = "unchanged".into();
                 told.note = Some(match &there {
@@ -370,6 +372,23 @@ impl Deliveries {
             .map(|source| source.taken.clone())
             .collect()
     }
+}
+
+/// An export whose name has changed goes unseen until the last file is stale.
+fn warn_of_unmatched(source: &Source, pulled: &Result<Pulled, String>) -> Option<String> {
+    let Ok(Pulled::NothingNewer {
+        unmatched: Some(found),
+        ..
+    }) = pulled
+    else {
+        return None;
+    };
+    let (name, folder) = (&source.name, source.folder.display());
+    let warning = format!(
+        "source {name}: no file in {folder} {found}; if the export has another name now, correct pattern"
+    );
+    tracing::warn!(source.name = name, "{warning}");
+    Some(format!("Warning: {warning}"))
 }
 
 /// The hrIds of a list, for messages.

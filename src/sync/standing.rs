@@ -1,5 +1,7 @@
 //! Where an integration stands between its runs: what the last one remembered of itself, and what keeps the next one from pushing.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,16 @@ pub struct FailedSource {
     pub frozen_since: Option<DateTime<Utc>>,
 }
 
+/// A file that was used and could not be put away. It does no harm where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotPutAway {
+    /// The source.
+    pub source: String,
+    /// Which file, and why.
+    pub why: String,
+}
+
 /// What the store remembers of an integration's runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +61,8 @@ pub struct Standing {
     pub last_run: Option<LastRun>,
     /// Sources that failed when they were pulled last.
     pub failed_sources: Vec<FailedSource>,
+    /// Files that were used and could not be put away.
+    pub not_put_away: Vec<NotPutAway>,
     /// JobTicket refuses the credential: since when, what it answered, and when a scheduled run tries again.
     pub credential_refused: Option<CredentialRefused>,
     /// JobTicket could not be used: how often in a row, and when a scheduled run tries again.
@@ -110,9 +124,15 @@ pub fn standing(
     let mut failed = failed.unwrap_or_default();
     let is_configured = |name: &str| integration.sources.iter().any(|one| one.name == name);
     failed.retain(|source| is_configured(&source.name));
+    let not_put_away: Option<BTreeMap<String, String>> = store.fact(target, Fact::NotPutAway)?;
+    let not_put_away = not_put_away.unwrap_or_default().into_iter();
+    let not_put_away = not_put_away.map(|(source, why)| NotPutAway { source, why });
     Ok(Standing {
         last_run: store.fact(target, Fact::LastRun)?,
         failed_sources: failed,
+        not_put_away: not_put_away
+            .filter(|one| is_configured(&one.source))
+            .collect(),
         credential_refused: refused.map(|refused| CredentialRefused {
             until: refused.until(),
             since: refused.since,
@@ -195,6 +215,29 @@ impl Run<'_> {
         }
         let notes = Notes::default();
         off(|| store.set_fact(&self.target, Fact::FailedSources, new.as_ref(), &notes))
+    }
+
+    /// Remembers which files could not be put away.
+    pub(super) fn keep_not_put_away(
+        &self,
+        report: &RunReport,
+        failed: BTreeMap<String, String>,
+    ) -> Result<(), StoreError> {
+        let store = self.context.store;
+        let old: Option<BTreeMap<String, String>> =
+            off(|| store.fact(&self.target, Fact::NotPutAway))?;
+        let mut new = failed;
+        // Of a source that failed nothing was used, nor looked at again.
+        for source in report.sources.iter().filter(|source| source.failed()) {
+            let old = old.as_ref().and_then(|old| old.get(&source.name));
+            new.extend(old.map(|old| (source.name.clone(), old.clone())));
+        }
+        let new = (!new.is_empty()).then_some(new);
+        if new == old {
+            return Ok(());
+        }
+        let notes = Notes::default();
+        off(|| store.set_fact(&self.target, Fact::NotPutAway, new.as_ref(), &notes))
     }
 
     /// Remembers by which name the request ledger knows the credential, so that whoever looks at its state needs no secret.

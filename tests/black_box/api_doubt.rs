@@ -351,7 +351,7 @@ fn people_of_a_push_that_was_refused_in_part_are_not_forgotten() {
     assert_eq!(jobticket.active().len(), 6);
     company
         .run(&["check"])
-        .says("a run now: would push 1 joiners");
+        .says("a run now: would push; joiners: 1");
     staff.pop();
     company.deliver_people("20261122", &staff);
     company

@@ -81,7 +81,7 @@ fn a_file_older_than_the_last_taken_is_refused() {
     let scene = Scene::new();
     fs::remove_file(scene.company.path("drop/roster_20261120.csv")).unwrap();
     scene.company.deliver_people("20261119", &people(4));
-    scene.fails(&["roster_20261119.csv is older", "(roster_20261120.csv)"]);
+    scene.fails(&["roster_20261119.csv is older than the one taken last: its name bears an earlier date than roster_20261120.csv"]);
     scene.recovers("20261122");
 }
 
@@ -92,7 +92,25 @@ fn a_file_of_the_same_name_written_earlier_is_refused() {
     scene
         .company
         .deliver_written("roster_20261120.csv", content, 7200);
-    scene.fails(&["roster_20261120.csv is older than the one taken last"]);
+    scene.fails(&[
+        "roster_20261120.csv is older than the one taken last: it was last written at 2026-11-",
+    ]);
+}
+
+#[test]
+fn an_export_that_has_another_name_now_is_warned_of() {
+    let scene = Scene::new();
+    fs::remove_file(scene.company.path("drop/roster_20261120.csv")).unwrap();
+    let ran = scene.company.run_now().exits(0);
+    assert!(!ran.stdout.contains("Warning"), "{}", ran.stdout);
+    let content = table(&people(6));
+    scene.company.deliver("Roster_20261121.csv", content);
+    for arguments in [&["--run-now"][..], &["check"]] {
+        let ran = scene.company.run(arguments).exits(0);
+        ran.says("it holds 1 other files, 1 of them different from the pattern in upper and lower case only")
+            .says("correct pattern");
+    }
+    scene.recovers("20261122");
 }
 
 #[test]

@@ -127,13 +127,13 @@ fn a_run_whose_file_is_not_there_is_tried_again_until_it_is_given_up_and_said() 
     assert_eq!(triggers(&company), runs, "nothing is tried after that");
     assert!(
         said.contains(
-            "A file is not there or not in order yet; looking again at 2026-11-24 04:35 UTC"
+            "A source cannot be read yet, or its file is not there or not in order; looking again at 2026-11-24 04:35 UTC"
         ),
         "{said}"
     );
     assert!(
         said.contains(
-            "The run of 2026-11-24 04:15 UTC is given up (A file is not there or not in order yet)"
+            "The run of 2026-11-24 04:15 UTC is given up (A source cannot be read yet, or its file is not there or not in order)"
         ),
         "{said}"
     );

@@ -181,12 +181,12 @@ fn openpgp_files_need_a_key_and_check_says_which_there_is() {
     sealed.write("private", public(&ours));
     let says = ["decrypt.private_key: The secret at", "is a public key"];
     sealed.refuses("roster_20261121.csv.gpg", &file, &says);
-    let checked = sealed.company.run(&["check", "--offline"]).exits(2);
+    let checked = sealed.company.run(&["check", "--offline"]).exits(4);
     let checked = checked.says("sources[0].decrypt.private_key: The secret at");
     checked.says("config.yaml:");
     let private = sealed.company.path("private");
     std::fs::remove_file(private).unwrap();
-    let checked = sealed.company.run(&["check", "--offline"]).exits(2);
+    let checked = sealed.company.run(&["check", "--offline"]).exits(4);
     checked.says("cannot be read");
 
     let keys = "        decrypt: {private_key: {file: private}}\n";
@@ -245,7 +245,7 @@ fn openpgp_key_and_passphrase_come_from_the_environment_or_a_credential() {
                 .exits(0)
                 .says("the keys of decrypt were not checked");
         } else {
-            offline.exits(2).says("TEST_PRIVATE_KEY is not set");
+            offline.exits(4).says("TEST_PRIVATE_KEY is not set");
         }
         let text = String::from_utf8(private(&ours)).unwrap();
         sealed.write("payroll.key", &text);

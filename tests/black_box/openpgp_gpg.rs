@@ -74,7 +74,7 @@ fn openpgp_key_that_is_locked_opens_with_its_passphrase_and_no_other() {
     sealed.write("words", "Invented Words 28\n");
     let says = ["decrypt.passphrase: The passphrase does not open the private key"];
     sealed.refuses(FIRST, &file, &says);
-    let checked = sealed.company.run(&["check", "--offline"]).exits(2);
+    let checked = sealed.company.run(&["check", "--offline"]).exits(4);
     let checked = checked.says("sources[0].decrypt.passphrase: The passphrase does not open");
     assert!(!format!("{checked:?}").contains("Invented Words"));
     sealed.write("words", format!("{words}\n"));

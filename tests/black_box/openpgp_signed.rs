@@ -117,7 +117,7 @@ fn openpgp_signature_by_a_key_that_expired_or_was_revoked_is_refused() {
     scene
         .sealed
         .refuses(FILE, &file, &["expired on 2026-11-10"]);
-    let checked = scene.sealed.company.run(&["check", "--offline"]).exits(2);
+    let checked = scene.sealed.company.run(&["check", "--offline"]).exits(4);
     checked
         .says("may sign at this time")
         .says("expired on 2026-11-10");
@@ -130,7 +130,7 @@ fn openpgp_signature_by_a_key_that_expired_or_was_revoked_is_refused() {
     let revoked = scene.gpg.public(&scene.signer);
     scene.sealed.write("signer.asc", revoked);
     scene.sealed.refuses(FILE, &file, &["was revoked"]);
-    let checked = scene.sealed.company.run(&["check", "--offline"]).exits(2);
+    let checked = scene.sealed.company.run(&["check", "--offline"]).exits(4);
     checked.says("was revoked");
 }
 
@@ -198,4 +198,21 @@ fn openpgp_delivery_that_was_signed_before_the_last_one_or_long_ago_is_refused_u
     scene
         .sealed
         .refuses(name, &stale, &["signed at 2026-11-15"]);
+}
+
+#[test]
+fn openpgp_signer_that_has_expired_beside_a_good_one_is_a_warning() {
+    let Some(mut scene) = Scene::new(CURVE, "never") else {
+        return;
+    };
+    let old = scene.gpg.key(CURVE, "2026-11-10", "");
+    scene.sealed.write("old.asc", scene.gpg.public(&old));
+    let signers = "verify_with: [signer.asc, old.asc]";
+    scene
+        .sealed
+        .company
+        .edit("verify_with: [signer.asc]", signers);
+    let checked = scene.sealed.company.run(&["check", "--offline"]).exits(0);
+    checked.says("WARNING: source headquarters: decrypt.verify_with: No key in");
+    scene.recovers();
 }

@@ -21,10 +21,20 @@ fn edited(from: &str, to: &str) -> Company {
 
 #[test]
 fn what_a_server_needs_and_what_it_cannot_do_is_told_with_its_key() {
-    edited(LINE, LINE).run(&["check", "--offline"]).exits(0);
+    for host in ["127.0.0.1", "'::1'", "'[::1]'", "sftp.example.com"] {
+        let host = format!("        host: {host}\n");
+        edited(LINE, &host).run(&["check", "--offline"]).exits(0);
+    }
     for (from, to, key, says) in [
         (LINE, "", "host", "needs the name of its server"),
         (LINE, "        host: a@b\n", "host", "alone"),
+        (LINE, "        host: 127.0.0.1:22\n", "host", "alone"),
+        (
+            "host_keys: [\"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU\"]",
+            "host_keys: SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+            "host_keys",
+            "put it in brackets: [ ]",
+        ),
         (
             "        port: 22\n",
             "        port: 0\n",
@@ -134,4 +144,18 @@ fn secrets_of_a_login_are_looked_for_by_check_offline() {
     company.edit("{env: TEST_PASSWORD}", "{credential: payroll}");
     let ran = company.run(&["check", "--offline"]).exits(0);
     ran.says("visible to the service only");
+}
+
+#[test]
+fn secrets_that_every_user_may_read_are_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let company = edited("{env: TEST_PASSWORD}", "{file: password}");
+    let password = company.path("password");
+    std::fs::write(&password, "invented").unwrap();
+    for (mode, warns) in [(0o644, true), (0o640, false)] {
+        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(mode)).unwrap();
+        let ran = company.run(&["check", "--offline"]).exits(0);
+        let warned = ran.stdout.contains("every user of this machine may read");
+        assert_eq!(warned, warns, "{}", ran.stdout);
+    }
 }

@@ -94,3 +94,20 @@ fn a_file_that_is_to_rest_is_watched_by_our_own_clock() {
     assert_eq!(output.status.code(), Some(4));
     company.run_now().exits(0).says("joiners: 6");
 }
+
+#[test]
+fn a_file_that_cannot_be_put_away_shows_in_the_status_until_it_can() {
+    let Some(sshd) = Sshd::start() else { return };
+    let (company, _jobticket) = moving(&sshd);
+    let done = company.path("done");
+    let _ = std::fs::remove_dir_all(&done);
+    std::fs::write(&done, "in the way").unwrap();
+    company.deliver_people("20261121", &people(6));
+    company.run_now().exits(0).says("Warning: ");
+    let status = company.run(&["status"]).says("NOT PUT AWAY: ");
+    status.says(&done.display().to_string());
+    std::fs::remove_file(&done).unwrap();
+    company.run_now().exits(0);
+    let status = company.run(&["status"]).exits(0);
+    assert!(!status.stdout.contains("NOT PUT AWAY"), "{}", status.stdout);
+}

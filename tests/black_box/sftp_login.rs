@@ -155,15 +155,27 @@ fn a_key_that_cannot_be_used_is_said_before_anybody_is_asked_and_never_quoted() 
             "[{private_key: {file: config.yaml}}]".to_owned(),
             "it is not a private key",
         ),
+        (
+            format!("[{{private_key: {{file: {}.pub}}}}]", locked.display()),
+            "the one without .pub",
+        ),
+        (
+            "[{private_key: {file: key.ppk}}]".to_owned(),
+            "convert it with `puttygen",
+        ),
         ("[{password: {file: nowhere}}]".to_owned(), "cannot be read"),
     ] {
         let mut company = company_at(between.port, |server| server.auth = auth.clone());
         company
             .variables
             .push(("TEST_PASSPHRASE".to_owned(), "falsch-geraten".to_owned()));
+        let putty = "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n";
+        std::fs::write(company.path("key.ppk"), putty).unwrap();
         company.deliver_people("20261120", &people(5));
-        let ran = company.run_now().exits(4).says(says);
-        assert!(!format!("{ran:?}").contains("falsch-geraten"));
+        for arguments in [&["--run-now"][..], &["check", "--offline"]] {
+            let ran = company.run(arguments).exits(4).says(says);
+            assert!(!format!("{ran:?}").contains("falsch-geraten"));
+        }
         assert_eq!(between.connections(), 0);
     }
 }
@@ -198,8 +210,9 @@ fn a_refused_login_is_not_tried_again_by_the_schedule_and_at_once_by_hand() {
     company.deliver_people("20261120", &people(5));
     company.integration += "    schedule: {cron: [\"* * * * *\"], retry_minutes: 1}\n";
     let ran = company.run_now().exits(4).says("refuses the login");
-    ran.says("tried: private_key")
-        .says("it still offers: publickey");
+    ran.says(&format!("tried: private_key {}", fingerprint(&unknown)))
+        .says("it still offers: publickey")
+        .says("have its operator enter the public key. A run by hand tries at once, a scheduled one after 2026-11-23 11:15 UTC");
     assert_eq!(between.connections(), 1);
     company.run_now().exits(4).says("refuses the login");
     assert_eq!(between.connections(), 1);
@@ -215,6 +228,24 @@ fn a_refused_login_is_not_tried_again_by_the_schedule_and_at_once_by_hand() {
     sshd.lets_in(&[&unknown]);
     company.run_now().exits(0).says("joiners: 5");
     company.run(&["status"]).exits(0);
+}
+
+#[test]
+fn a_refused_login_is_tried_again_by_the_schedule_once_another_secret_lies_there() {
+    let Some(sshd) = Sshd::start() else { return };
+    let unknown = key("unknown", &["-t", "ed25519", "-N", ""]);
+    let mut company = company(&sshd, |server| {
+        server.auth = "[{private_key: {file: login_key}}]".to_owned();
+    });
+    std::fs::copy(&unknown, company.path("login_key")).unwrap();
+    company.deliver_people("20261120", &people(5));
+    company.integration += "    schedule: {cron: [\"* * * * *\"], retry_minutes: 1}\n";
+    company.now = "2026-11-23T05:15:50Z".to_owned();
+    let mut service = Service::start(&company, &[]);
+    company.run_now().exits(4).says("refuses the login");
+    std::fs::copy(user_key(), company.path("login_key")).unwrap();
+    service.until(|_| (!company.events("push_acknowledged").is_empty()).then_some(()));
+    service.stops();
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn taken(name: &str, minutes_ago: i64, dated: Option<(i32, u32, u32)>) -> Taken 
 fn chosen(entries: &[Entry], source: &Source, last: Option<&Taken>) -> Result<String, String> {
     match choose(entries, source, last, now(), Berlin, None) {
         Ok(Choice::Take { entry, .. }) => Ok(entry.name),
-        Ok(Choice::NoneNewer) => Ok("none newer".into()),
+        Ok(Choice::NoneNewer { .. }) => Ok("none newer".into()),
         Ok(Choice::NotYet { name, why }) => Ok(format!("not yet: {name}: {why}")),
         Err(error) => Err(error.to_string()),
     }

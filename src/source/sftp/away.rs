@@ -104,7 +104,7 @@ impl Session {
                 return Ok(());
             };
             self.move_back(file, &from, &to).await?;
-            return Err(self.cannot(&file.name, source));
+            return Err(self.cannot(&file.name, "deleting it".to_owned(), source));
         }
         self.move_back(file, &from, &to).await?;
         Err(self.changed(file))
@@ -154,7 +154,9 @@ impl Session {
             _ => self.wire.remove(&from).await,
         };
         match put {
-            Err(error) if !error.is_missing() => Err(self.cannot(marker, error)),
+            Err(error) if !error.is_missing() => {
+                Err(self.cannot(marker, "putting it away".to_owned(), error))
+            }
             _ => Ok(()),
         }
     }
@@ -164,7 +166,7 @@ impl Session {
         match self.wire.at_path(path).await {
             Ok(attrs) if is_same(&attrs, &entry(file)) => Ok(()),
             Ok(_) => Err(self.changed(file)),
-            Err(source) => Err(self.cannot(&file.name, source)),
+            Err(cause) => Err(self.cannot(&file.name, "looking at it again".to_owned(), cause)),
         }
     }
 
@@ -180,7 +182,10 @@ impl Session {
 
     async fn rename(&mut self, name: &str, from: &[u8], to: &[u8]) -> Result<(), SftpError> {
         let renamed = self.wire.rename(from, to).await;
-        renamed.map_err(|source| self.cannot(name, source))
+        renamed.map_err(|cause| {
+            let to = String::from_utf8_lossy(to);
+            self.cannot(name, format!("moving it to {to}"), cause)
+        })
     }
 
     /// The name, or where it is taken one with the time and a number behind it.
@@ -195,7 +200,10 @@ impl Session {
             match self.wire.at_path(&joined(folder, name.as_bytes())).await {
                 Err(error) if error.is_missing() => return Ok(name),
                 Ok(_) => {}
-                Err(source) => return Err(self.cannot(&name, source)),
+                Err(cause) => {
+                    let folder = folder.display();
+                    return Err(self.cannot(&name, format!("looking into {folder}"), cause));
+                }
             }
         }
         Err(SftpError::NoFreeName {
@@ -205,11 +213,12 @@ impl Session {
         })
     }
 
-    fn cannot(&self, name: &str, source: WireError) -> SftpError {
+    fn cannot(&self, name: &str, what: String, cause: WireError) -> SftpError {
         SftpError::PutAway {
             name: name.to_owned(),
             server: self.name.clone(),
-            source,
+            what,
+            cause,
         }
     }
 

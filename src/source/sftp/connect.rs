@@ -233,9 +233,9 @@ fn is_alike(one: &Algorithm, other: &Algorithm) -> bool {
 async fn reach(server: &Server<'_>, name: &str) -> Result<(TcpStream, Plug), SftpError> {
     let host = server.host.trim_matches(['[', ']']);
     let seconds = server.timeouts.connect_seconds;
-    let failed = |source| SftpError::Connect {
+    let failed = |cause| SftpError::Connect {
         server: name.to_owned(),
-        source,
+        cause,
     };
     let late = |_| SftpError::ConnectTime {
         server: name.to_owned(),
@@ -318,9 +318,9 @@ async fn attempt(
         Err(russh::Error::UnknownKey) if shown.is_some() => {
             Ok(shown.map_or_else(|| Attempt::None(Vec::new()), Attempt::Other))
         }
-        Err(source) => Err(SftpError::Handshake {
+        Err(cause) => Err(SftpError::Handshake {
             server: name.to_owned(),
-            source: Box::new(source),
+            cause: Box::new(cause),
         }),
     }
 }

@@ -23,10 +23,11 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    fn name(&self) -> &'static str {
+    /// Its kind, and of a key the fingerprint, by which the server's operator finds the public half.
+    fn name(&self) -> String {
         match self {
-            Self::Key(_) => "private_key",
-            Self::Password(_) => "password",
+            Self::Key(key) => format!("private_key {}", key.fingerprint(HashAlg::Sha256)),
+            Self::Password(_) => "password".to_owned(),
         }
     }
 }
@@ -46,13 +47,30 @@ pub(super) fn read(logins: &[Login]) -> Result<Vec<Credential>, SftpError> {
             let key = decode_secret_key(text, passphrase.as_ref().map(Secret::expose));
             let key = key.map_err(|error| SftpError::Key {
                 place: private_key.to_string(),
-                why: why(&error, passphrase.is_some()),
+                why: foreign(text).unwrap_or_else(|| why(&error, passphrase.is_some())),
             })?;
             Ok(Credential::Key(Arc::new(key)))
         }
         Login::Password { password } => Ok(Credential::Password(password.read()?)),
     };
     logins.iter().map(credential).collect()
+}
+
+/// What a text is that is no private key of a form that is known here.
+fn foreign(text: &str) -> Option<&'static str> {
+    let is_public = [
+        "ssh-",
+        "ecdsa-",
+        "sk-",
+        "---- BEGIN SSH2 PUBLIC",
+        "-----BEGIN PUBLIC",
+    ];
+    if is_public.iter().any(|begin| text.starts_with(begin)) {
+        return Some("it is the public half of a key; name the other file, the one without .pub");
+    }
+    text.starts_with("PuTTY-User-Key-File").then_some(
+        "it is a key of PuTTY; convert it with `puttygen FILE -O private-openssh -o NEW_FILE`",
+    )
 }
 
 /// Why a key cannot be read, in our words: those of the crates may quote it.
@@ -82,7 +100,7 @@ pub(super) async fn log_in(
         server: name.to_owned(),
         when: "the login",
     };
-    let mut tried: Vec<&'static str> = Vec::new();
+    let mut tried: Vec<String> = Vec::new();
     let hung_up = || SftpError::HungUp {
         server: name.to_owned(),
         user: server.user.to_owned(),
@@ -121,16 +139,25 @@ pub(super) async fn log_in(
     if proven.is_lost() {
         return Err(hung_up());
     }
-    let offered: Vec<&str> = offered.iter().map(<&str>::from).collect();
+    let offered: Vec<String> = offered
+        .iter()
+        .map(|one| <&str>::from(one).to_owned())
+        .collect();
+    let has_key = tried.iter().any(|tried| tried.starts_with("private_key"));
     Err(SftpError::Refused {
         server: name.to_owned(),
         user: server.user.to_owned(),
         tried: list(&tried, "nothing of what is configured"),
         offered: list(&offered, "nothing more"),
+        advice: if has_key {
+            "Correct user and auth, or have its operator enter the public key"
+        } else {
+            "Correct user and auth"
+        },
     })
 }
 
-fn list(words: &[&str], none: &str) -> String {
+fn list(words: &[String], none: &str) -> String {
     if words.is_empty() {
         none.to_owned()
     } else {

@@ -44,10 +44,12 @@ pub enum SftpError {
     Secret(#[from] SecretError),
     #[error("The private key at {place} cannot be used: {why}")]
     Key { place: String, why: &'static str },
-    #[error("The server {server} cannot be reached")]
+    #[error(
+        "The server {server} cannot be reached ({cause}); check host and port, and whether the server and the firewalls between let this machine in"
+    )]
     Connect {
         server: String,
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     #[error(
         "The server {server} did not answer within {seconds} seconds; check host, port and the firewalls between (timeouts.connect_seconds)"
@@ -65,21 +67,26 @@ pub enum SftpError {
         "The server {server} has no key of a kind that is safe (ed25519, ECDSA, or RSA that signs with SHA-2), but {theirs}; have its operator add one"
     )]
     NoCommonKey { server: String, theirs: String },
-    #[error("The server {server} and this program could not agree on a connection")]
+    #[error(
+        "The server {server} and this program could not agree on a connection ({cause}); check that an SSH server answers on this port"
+    )]
     Handshake {
         server: String,
-        source: Box<russh::Error>,
+        cause: Box<russh::Error>,
     },
-    #[error("The login at {server} was not done within {seconds} seconds (timeouts.login_seconds)")]
+    #[error(
+        "The login at {server} was not done within {seconds} seconds; check that an SSH server answers on this port, or give it more time (timeouts.login_seconds)"
+    )]
     LoginTime { server: String, seconds: u64 },
     #[error(
-        "The server {server} refuses the login of {user}; tried: {tried}; it still offers: {offered}. Correct user and auth, or have its operator enter the public key"
+        "The server {server} refuses the login of {user}; tried: {tried}; it still offers: {offered}. {advice}"
     )]
     Refused {
         server: String,
         user: String,
         tried: String,
         offered: String,
+        advice: &'static str,
     },
     #[error(
         "The server {server} hung up on the login of {user}; that may be how it refuses it. Correct user and auth if it happens again"
@@ -91,11 +98,13 @@ pub enum SftpError {
         "The login at {server} is accepted, but it offers no SFTP there; have its operator allow it"
     )]
     NoSftp { server: String },
-    #[error("The folder {folder} of {server} cannot be listed")]
+    #[error(
+        "The folder {folder} of {server} cannot be listed ({cause}); check it as the server names it after the login, and what the user may do there"
+    )]
     List {
         folder: String,
         server: String,
-        source: WireError,
+        cause: WireError,
     },
     #[error(
         "The listing of {folder} of {server} was not done within {seconds} seconds (timeouts.list_seconds)"
@@ -145,11 +154,14 @@ pub enum SftpError {
         "The file {name} of {server} changed after it was read and stays; it is read by the next run"
     )]
     ChangedSince { name: String, server: String },
-    #[error("The file {name} of {server} cannot be put away, and stays")]
+    #[error(
+        "The file {name} of {server} stays, for {what} failed ({cause}); check that its user may do that there"
+    )]
     PutAway {
         name: String,
         server: String,
-        source: WireError,
+        what: String,
+        cause: WireError,
     },
     #[error(
         "The file {name} of {server} was to be put away and could not be, and lies there as {at} now; give it its name back"
@@ -189,6 +201,11 @@ impl SftpError {
             _ => Login::Accepted,
         }
     }
+}
+
+/// Whether the keys for the login can be read and opened.
+pub(super) fn try_keys(server: Server<'_>) -> Result<(), SftpError> {
+    login::read(server.auth).map(|_| ())
 }
 
 /// The folder of a source on its server. Connects when it is used first.

@@ -39,8 +39,11 @@ fn named(folder: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let random = uuid::Uuid::new_v4().simple().to_string();
     let path = folder.join(format!("{}{random}{}", NAME.0, NAME.1));
     let file = options.create_new(true).open(&path)?;
-    std::fs::remove_file(path)?;
-    Ok(file)
+    match std::fs::remove_file(path) {
+        // Another pull has swept it away already.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(file),
+        removed => removed.map(|()| file),
+    }
 }
 
 /// Removes what was left behind. Whoever has one of them open keeps it.

@@ -91,10 +91,10 @@ impl Session {
     async fn list_all(&mut self, source: &Source) -> Result<Vec<Entry>, SftpError> {
         let folder = source.folder.display().to_string();
         let server = self.name.clone();
-        let failed = |source| SftpError::List {
+        let failed = |cause| SftpError::List {
             folder: folder.clone(),
             server: server.clone(),
-            source,
+            cause,
         };
         let names = Names::new(source);
         let path = source.folder.as_os_str().as_bytes();

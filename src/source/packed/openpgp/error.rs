@@ -170,7 +170,9 @@ pub enum KeyProblem {
         "No key at {at} is meant for encryption; add an encryption subkey to it, and export it again"
     )]
     NotForEncryption { at: String },
-    #[error("The private key {id} is locked with a passphrase; say where that is")]
+    #[error(
+        "The private key {id} is locked with a passphrase; write where that is, such as passphrase: {{file: /path}}"
+    )]
     Locked { id: String },
     #[error("The passphrase does not open the private key {id}; correct one of the two")]
     WrongPassphrase { id: String },

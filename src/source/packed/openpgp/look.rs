@@ -46,6 +46,8 @@ pub fn look(decrypt: &Decrypt, now: DateTime<Utc>) -> Looked {
         Ok(keys) => private(&keys, decrypt, &mut found, now),
         Err(error) => found.wrong(error),
     }
+    let mut without = Vec::new();
+    let mut any = false;
     for path in decrypt.verify_with.iter().flatten() {
         match keys::signers_of(path, now) {
             Ok(signers) => {
@@ -57,13 +59,21 @@ pub fn look(decrypt: &Decrypt, now: DateTime<Utc>) -> Looked {
                 if found.facts.len() == before {
                     let why = faults.join(", ");
                     let path = path.clone();
-                    found.wrong(KeyError {
-                        key: "verify_with",
-                        problem: KeyProblem::NoSigner { path, why },
-                    });
+                    without.push(KeyProblem::NoSigner { path, why });
+                } else {
+                    any = true;
                 }
             }
             Err(error) => found.wrong(error),
+        }
+    }
+    for problem in without {
+        let key = "verify_with";
+        if any {
+            // Another one may sign.
+            found.warnings.push(format!("decrypt.{key}: {problem}"));
+        } else {
+            found.wrong(KeyError { key, problem });
         }
     }
     if decrypt.verify_with.is_none() {
