@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::audit::AuditFile;
 use crate::cli::{Cli, Command, HoldsCommand, RecipesCommand, WordsArgs};
 use crate::clock::Clock;
-use crate::config::{Config, Integration, RECIPES, Recipe};
+use crate::config::{self, Config, Integration, Recipe};
 use crate::decisions::{self, Answer, Approval, Desk, NotDecided, Said, Words};
 use crate::exit::Exit;
 use crate::explain::explain;
@@ -116,7 +116,7 @@ fn together<T: Display + Serialize>(name: &str, all: &[T], exit_of: impl Fn(&T) 
 pub fn recipes(command: Option<&RecipesCommand>) -> Done {
     if let Some(RecipesCommand::Show { name }) = command {
         let Some(recipe) = Recipe::named(name) else {
-            let names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
+            let names: Vec<&str> = config::recipes().map(|recipe| recipe.name).collect();
             let why = format!("There is no recipe {name}; there are {}", names.join(", "));
             return Err((Exit::Configuration, why));
         };
@@ -126,12 +126,12 @@ pub fn recipes(command: Option<&RecipesCommand>) -> Done {
             exit: Exit::Done,
         });
     }
-    let all = RECIPES.iter();
-    let lines = all.clone().map(|recipe| {
+    let all: Vec<Recipe> = config::recipes().collect();
+    let lines = all.iter().map(|recipe| {
         let (name, title, tested) = (recipe.name, recipe.title(), recipe.tested());
         format!("{name:<16}{title}\n{:16}Tested: {tested}\n", "")
     });
-    let json = all.map(
+    let json = all.iter().map(
         |recipe| json!({ "name": recipe.name, "title": recipe.title(), "tested": recipe.tested() }),
     );
     Ok(Said {

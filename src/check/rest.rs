@@ -184,6 +184,10 @@ fn told(name: &str, one: &SampleField, selected: usize, found: &mut Checked) {
             Exit::SourceFailed,
             format!("{line}; correct the path, or have the right to read it given"),
         );
+    } else if *filled == 0 && *wrong == 0 && *field == Field::TerminationDate {
+        found.warnings.push(format!(
+            "{line}; where nobody's last day shows, people who have left look like staff: make sure that the path and the right to read it are in order"
+        ));
     } else if *filled == 0 && *wrong == 0 && matches!(field, Field::DateOfBirth | Field::StartDate)
     {
         found.warnings.push(line);

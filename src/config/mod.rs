@@ -36,7 +36,7 @@ pub use limit::Limit;
 pub use limits::{Cost, FirstPush, Limits, OnRejectedRows, OnTrip, ReadBack, Window};
 pub use load::{ConfigError, Finding, load, parse};
 pub use location::Place;
-pub use recipes::{RECIPES, Recipe};
+pub use recipes::{Recipe, recipes};
 pub use rest::{
     Basic, IfSeveral, Join, JsonPath, On, OtherOrigin, Paging, Parameter, PathStep, Request, Rest,
     RestAuth, Target, Template, TokenFrom, Way, Where, fill_json, is_plain_key,

@@ -1,7 +1,8 @@
 //! Recipes: what the configuration of a common HR system would say, as YAML inside the program. Whoever uses one writes its name and the secrets, and may override any key.
 //!
-//! Each is a file beside this one; a new one is that file and a line here. The first line of a file says what it is for, the line `# Tested:` how far it was tested.
+//! Each is a file in the folder beside this one, and a new one is that file alone. The first line of a file says what it is for, the line `# Tested:` how far it was tested.
 
+use include_dir::{Dir, File, include_dir};
 use serde_json::Value as Tree;
 
 /// A recipe.
@@ -13,66 +14,25 @@ pub struct Recipe {
     pub text: &'static str,
 }
 
+static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/src/config/recipes");
+
 /// All of them, by name.
-pub const RECIPES: [Recipe; 13] = [
-    Recipe {
-        name: "bamboohr",
-        text: include_str!("recipes/bamboohr.yaml"),
-    },
-    Recipe {
-        name: "erpnext",
-        text: include_str!("recipes/erpnext.yaml"),
-    },
-    Recipe {
-        name: "factorial",
-        text: include_str!("recipes/factorial.yaml"),
-    },
-    Recipe {
-        name: "hibob",
-        text: include_str!("recipes/hibob.yaml"),
-    },
-    Recipe {
-        name: "hrworks",
-        text: include_str!("recipes/hrworks.yaml"),
-    },
-    Recipe {
-        name: "kenjo",
-        text: include_str!("recipes/kenjo.yaml"),
-    },
-    Recipe {
-        name: "kombo",
-        text: include_str!("recipes/kombo.yaml"),
-    },
-    Recipe {
-        name: "merge",
-        text: include_str!("recipes/merge.yaml"),
-    },
-    Recipe {
-        name: "odoo",
-        text: include_str!("recipes/odoo.yaml"),
-    },
-    Recipe {
-        name: "personio",
-        text: include_str!("recipes/personio.yaml"),
-    },
-    Recipe {
-        name: "sage-hr",
-        text: include_str!("recipes/sage-hr.yaml"),
-    },
-    Recipe {
-        name: "successfactors",
-        text: include_str!("recipes/successfactors.yaml"),
-    },
-    Recipe {
-        name: "workday",
-        text: include_str!("recipes/workday.yaml"),
-    },
-];
+pub fn recipes() -> impl Iterator<Item = Recipe> {
+    let mut all: Vec<Recipe> = FILES.files().filter_map(Recipe::of).collect();
+    all.sort_by_key(|recipe| recipe.name);
+    all.into_iter()
+}
 
 impl Recipe {
+    fn of(file: &'static File<'static>) -> Option<Self> {
+        let name = file.path().file_name()?.to_str()?.strip_suffix(".yaml")?;
+        let text = file.contents_utf8()?;
+        Some(Self { name, text })
+    }
+
     /// The one with this name.
     pub fn named(name: &str) -> Option<Self> {
-        RECIPES.into_iter().find(|recipe| recipe.name == name)
+        recipes().find(|recipe| recipe.name == name)
     }
 
     /// What it is for.
@@ -152,12 +112,12 @@ mod tests {
 
     #[test]
     fn every_recipe_is_yaml_with_a_title_a_word_on_tests_and_its_traps() {
-        for recipe in RECIPES {
+        for recipe in recipes() {
             assert!(recipe.tree().is_object(), "{}", recipe.name);
             assert!(!recipe.title().is_empty() && !recipe.tested().is_empty());
             assert!(recipe.text.contains("\n# Traps:\n# - "), "{}", recipe.name);
         }
-        assert!(RECIPES.is_sorted_by_key(|recipe| recipe.name));
+        assert_eq!(recipes().count(), FILES.files().count());
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) enum Kind {
     Text,
     /// A date.
     Date,
+    /// A last day. Of several the latest counts, and one that has none is not over.
+    LastDay,
     /// A word that is compared, `true` and `false` among them.
     Word,
 }
@@ -27,6 +29,7 @@ fn normals(values: &Texts) -> Vec<String> {
 
 fn date_mapping<E>(
     date: &DateColumn,
+    kind: Kind,
     column: &mut impl FnMut(&str, Kind) -> Result<usize, E>,
 ) -> Result<DateMapping, E> {
     let DateColumn {
@@ -34,7 +37,7 @@ fn date_mapping<E>(
         format,
         empty,
     } = date;
-    let columns = from.0.iter().map(|name| column(name, Kind::Date));
+    let columns = from.0.iter().map(|name| column(name, kind));
     Ok(DateMapping {
         columns: columns.collect::<Result<_, E>>()?,
         formats: format.clone(),
@@ -49,7 +52,7 @@ pub(super) fn absence_mapping<E>(
 ) -> Result<AbsenceMapping, E> {
     let mut dates = Vec::new();
     for (key, date) in &absences.dates {
-        dates.push((key.clone(), date_mapping(date, column)?));
+        dates.push((key.clone(), date_mapping(date, Kind::Date, column)?));
     }
     let mut columns = |names: &Texts, kind: Kind| -> Result<Columns, E> {
         names.0.iter().map(|name| column(name, kind)).collect()
@@ -82,15 +85,15 @@ pub(super) fn mapping<E>(
         columns(&fields.last_name, Kind::Text)?,
         columns(&fields.email, Kind::Text)?,
     );
-    let mut optional = |date: &Option<DateColumn>| {
+    let mut optional = |date: &Option<DateColumn>, kind: Kind| {
         date.as_ref()
-            .map(|date| date_mapping(date, &mut column))
+            .map(|date| date_mapping(date, kind, &mut column))
             .transpose()
     };
     let (date_of_birth, start_date, termination_date) = (
-        optional(&fields.date_of_birth)?,
-        optional(&fields.start_date)?,
-        optional(&fields.termination_date)?,
+        optional(&fields.date_of_birth, Kind::Date)?,
+        optional(&fields.start_date, Kind::Date)?,
+        optional(&fields.termination_date, Kind::LastDay)?,
     );
     // Those of a list of their own have a mapping of their own.
     let absences = match &fields.absences {

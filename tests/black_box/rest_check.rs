@@ -123,6 +123,18 @@ fn what_is_wrong_in_the_configuration_is_said_with_its_line() {
             "The token never stands in this file",
         ),
         (
+            "        secrets: {u: {env: U}}\n        auth: {basic: {user: \"{u}\", password: hunter2}}\n",
+            "What stands under password is a secret",
+        ),
+        (
+            "        secrets: {i: {env: I}}\n        auth: {token_from: {post: /a, json: {client_id: \"{i}\", client_secret: hunter2}, take: t}}\n",
+            "What stands under client_secret is a secret",
+        ),
+        (
+            "        secrets: {k: {env: K}}\n        auth: {header: {X-API-Key: \"{k}\", X-Account-Token: hunter2}}\n",
+            "What stands under X-Account-Token is a secret",
+        ),
+        (
             "        auth: {basic: {user: a}}\n",
             "The key `password` is missing here",
         ),
@@ -274,4 +286,14 @@ fn check_shows_the_fields_of_a_list_that_would_not_be_taken_and_says_why() {
         .run(&["check"])
         .exits(4)
         .says("no record of this page has an hrId (number)");
+}
+
+#[test]
+fn check_warns_where_nobody_of_a_page_has_a_last_day() {
+    let hris = Hris::start(|_| Reply::Json(slice(0, 2, 2).into()));
+    let keys = "        request: {get: /people}\n        paging: none\n        records: $\n";
+    let company = company(&hris, keys);
+    let ran = company.run(&["check"]).exits(0);
+    ran.says("WARNING: source headquarters: terminationDate is filled in 0 of 2")
+        .says("people who have left look like staff");
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::rest_server::{Asked, BY_OFFSET, Hris, Reply, company_at, page_of_five, slice, status};
 use crate::scene::tells_nothing_personal;
+use crate::service::Service;
 use crate::support::{Company, JobTicket};
 
 const LIMITS: &str = "        retry_seconds: 1\n        timeouts: {read_seconds: 1}\n";
@@ -149,16 +150,18 @@ fn a_total_that_lies_or_changes_fails_the_source() {
 }
 
 #[test]
-fn a_page_without_its_last_record_fails_the_source() {
+fn a_page_without_its_last_record_loses_nobody() {
     let wrong = |asked: &Asked, _| {
         let mut page = page_of_five(asked);
         page["data"].as_array_mut().unwrap().pop();
         Some(Reply::Json(page))
     };
     let scene = Scene::new(LIMITS, wrong);
-    for page in 1..=3 {
+    // The next request asks for what is missing, and the last has nothing behind it.
+    for (page, code) in [(1, 0), (2, 0), (3, 4)] {
         scene.fails_at(page);
-        scene.company.run_now().exits(4).says("not proven complete");
+        let ran = scene.company.run_now().exits(code);
+        ran.says(["Nothing changed", "not proven complete"][usize::from(code == 4)]);
         assert_eq!(scene.jobticket.active().len(), 5);
     }
 }
@@ -334,4 +337,29 @@ fn a_field_that_many_have_lost_waits_and_the_rest_goes_out() {
         .exits(3)
         .says("dateOfBirth is now empty for many");
     assert_eq!(jobticket.active().len(), 20);
+}
+
+#[test]
+fn a_list_that_takes_longer_than_within_seconds_is_left() {
+    let hris = Hris::start(|_| Reply::Hang);
+    let keys = format!("{BY_OFFSET}        within_seconds: 1\n");
+    let company = crate::rest_server::company(&hris, &keys);
+    let ran = company.run_now().exits(4);
+    ran.says("The list was not read within 1 seconds in all (within_seconds)");
+    assert_eq!(hris.asked().len(), 1);
+}
+
+#[test]
+fn a_service_that_is_to_stop_leaves_a_system_that_says_nothing() {
+    let hris = Hris::start(|_| Reply::Hang);
+    let mut company = crate::rest_server::company(&hris, BY_OFFSET);
+    company.integration += "    schedule: {cron: [\"* * * * *\"]}\n";
+    company.now = "2026-11-23T05:15:58Z".to_owned();
+    let mut service = Service::start(&company, &[]);
+    service.until(|_| (!hris.asked().is_empty()).then_some(()));
+    service.stops();
+    assert!(
+        company.events("source_failed").is_empty(),
+        "it has not failed"
+    );
 }

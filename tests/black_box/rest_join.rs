@@ -145,7 +145,8 @@ fn of_several_records_of_a_person_the_first_or_the_last_counts_where_that_is_sai
                 Reply::Json(json!({ "data": slice(0, 1, 1) }))
             } else {
                 let with = |day: &str| json!({ "person": { "id": 1 }, "begins": day });
-                Reply::Json(json!({ "total": 2, "data": [with("2020-01-01"), with("2024-01-01")] }))
+                let all = [with("2020-01-01"), with("2024-01-01")];
+                contracts(asked, &all, 0)
             }
         });
         let jobticket = JobTicket::start();
@@ -199,6 +200,8 @@ fn absences_of_a_list_are_sent_where_their_kind_is_one_that_is_sent_and_never_cl
             1 => json!({}),
             2 => json!({ "error": "no right" }),
             3 => json!({ "2": [leave("Elternzeit", "never")] }),
+            5 => json!({ "2": [{ "type": {}, "begins": "2026-12-01", "ends": "2027-06-30" }] }),
+            6 => json!({ "P2": [leave("Elternzeit", "2026-12-01")] }),
             _ => json!({ "4": [leave("Krankheit", "2026-11-01")] }),
         })
     });
@@ -217,6 +220,11 @@ fn absences_of_a_list_are_sent_where_their_kind_is_one_that_is_sent_and_never_cl
     company.run_now().exits(4).says("(absences)");
     fault.store(2, Ordering::Relaxed);
     company.run_now().exits(4).says("is text and no object");
+    // No record has a kind any more, or none belongs to anybody: a path or a right has changed.
+    for changed in [5, 6] {
+        fault.store(changed, Ordering::Relaxed);
+        company.run_now().exits(4).says("(absences)");
+    }
     // A date that makes no sense keeps what JobTicket has.
     fault.store(3, Ordering::Relaxed);
     company.run_now().exits(9);
@@ -279,4 +287,81 @@ fn what_is_wrong_with_a_join_is_said() {
         company.edits.push((from.to_owned(), to.to_owned()));
         company.run(&["check", "--offline"]).exits(2).says(says);
     }
+}
+
+/// One person with these contracts in a list of their own, and what of them arrives.
+fn ends(if_several: &str, contracts_of: &[(&str, Option<&str>)]) -> Value {
+    let all: Vec<Value> = contracts_of
+        .iter()
+        .map(|(begins, ends)| json!({ "person": { "id": 1 }, "begins": begins, "ends": ends }))
+        .collect();
+    let hris = Hris::start(move |asked| {
+        if asked.path == "/people" {
+            Reply::Json(json!({ "data": slice(0, 1, 1) }))
+        } else {
+            contracts(asked, &all, 0)
+        }
+    });
+    let jobticket = JobTicket::start();
+    let keys = CONTRACTS.replace("record_id: no", &format!("if_several: {if_several}"));
+    let company = company_at(&jobticket, &hris, &keys);
+    company.run_now().exits(0);
+    jobticket.arrived()[0]["terminationDate"].clone()
+}
+
+#[test]
+fn a_contract_that_ended_does_not_end_the_next_one() {
+    let old = ("2020-01-01", Some("2026-11-22"));
+    for word in ["first", "last"] {
+        for all in [[old, ("2026-11-23", None)], [("2026-11-23", None), old]] {
+            assert_eq!(ends(word, &all), Value::Null, "{word}");
+        }
+        let later = ("2026-11-23", Some("2027-06-30"));
+        for all in [[old, later], [later, old]] {
+            assert_eq!(ends(word, &all), "2027-06-30", "{word}");
+        }
+    }
+    // The same within a record.
+    for (contracts, end) in [
+        (json!([{"end": "2026-11-22"}, {"end": null}]), Value::Null),
+        (
+            json!([{"end": "2026-11-22"}, {"begin": "2026-11-23"}]),
+            Value::Null,
+        ),
+        (
+            json!([{"end": "2026-11-22"}, {"end": "2027-06-30"}]),
+            "2027-06-30".into(),
+        ),
+    ] {
+        let hris = Hris::start(move |_| {
+            let mut one = slice(0, 1, 1).remove(0);
+            one["contracts"] = contracts.clone();
+            Reply::Json(json!([one]))
+        });
+        let jobticket = JobTicket::start();
+        let mut company = company_at(
+            &jobticket,
+            &hris,
+            "        request: {get: /people}\n        paging: none\n        records: $\n",
+        );
+        company.edit("terminationDate: end", "terminationDate: 'contracts.*.end'");
+        company.run_now().exits(0);
+        assert_eq!(jobticket.arrived()[0]["terminationDate"], end);
+    }
+}
+
+#[test]
+fn a_further_list_that_belongs_to_nobody_fails_the_source_unless_that_may_be() {
+    let hris = Hris::start(|asked| {
+        if asked.path == "/people" {
+            Reply::Json(json!({ "data": slice(0, 2, 2) }))
+        } else {
+            contracts(asked, &[contract(1, 9)], 0)
+        }
+    });
+    let company = company(&hris, CONTRACTS);
+    let says = "The list contracts belongs to 0 of the people, fewer than its min_rows: 1";
+    company.run_now().exits(4).says(says);
+    let keys = CONTRACTS.replace("record_id: no", "record_id: no\n            min_rows: 0");
+    crate::rest_server::company(&hris, &keys).run_now().exits(0);
 }

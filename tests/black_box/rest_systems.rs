@@ -43,6 +43,8 @@ pub(crate) struct System {
 }
 
 pub(crate) const ALL: usize = 5;
+/// Most systems give no more than this at once, whatever they are asked for.
+const AT_ONCE: usize = 2;
 
 fn from(at: usize, size: usize, shape: impl Fn(&One) -> Value) -> Vec<Value> {
     (at + 1..=(at + size).min(ALL))
@@ -80,7 +82,7 @@ fn personio(asked: &Asked) -> Reply {
     assert_eq!((asked.path.as_str(), limit), ("/v1/company/employees", 100));
     needs(asked, "authorization", "Bearer t").unwrap_or_else(|| Reply::Json(json!({
         "success": true, "metadata": {"total_elements": ALL, "current_page": 0, "total_pages": 1}, "offset": offset, "limit": limit,
-        "data": from(offset, limit, shape),
+        "data": from(offset, limit.min(AT_ONCE), shape),
     })))
 }
 
@@ -99,8 +101,8 @@ fn bamboohr(asked: &Asked) -> Reply {
     let page = usize::try_from(asked.json()["page"].as_u64().unwrap()).unwrap();
     needs(asked, "authorization", &basic("the-api_key:x")).unwrap_or_else(|| {
         Reply::Json(json!({
-            "data": from((page - 1) * 1000, 1000, shape), "links": {"next": null, "prev": null},
-            "meta": {"page": page, "pageSize": 1000, "totalPages": 1, "totalItems": ALL},
+            "data": from((page - 1) * AT_ONCE, AT_ONCE, shape), "links": {"next": null, "prev": null},
+            "meta": {"page": page, "pageSize": AT_ONCE, "totalPages": ALL.div_ceil(AT_ONCE), "totalItems": ALL},
         }))
     })
 }
@@ -239,7 +241,9 @@ fn erpnext(asked: &Asked) -> Reply {
     };
     let at = asked.number("limit_start");
     needs(asked, "authorization", "token the-api_key:the-api_secret").unwrap_or_else(|| {
-        Reply::Json(json!({"data": from(at, asked.number("limit_page_length"), shape)}))
+        Reply::Json(
+            json!({"data": from(at, asked.number("limit_page_length").min(AT_ONCE), shape)}),
+        )
     })
 }
 
@@ -254,8 +258,26 @@ fn odoo(asked: &Asked) -> Reply {
     let body = asked.json();
     assert_eq!(body["context"]["active_test"], false);
     let number = |key: &str| usize::try_from(body[key].as_u64().unwrap()).unwrap();
-    needs(asked, "authorization", "Bearer the-api_key")
-        .unwrap_or_else(|| Reply::Json(from(number("offset"), number("limit"), shape).into()))
+    needs(asked, "authorization", "Bearer the-api_key").unwrap_or_else(|| {
+        let size = number("limit").min(AT_ONCE);
+        Reply::Json(from(number("offset"), size, shape).into())
+    })
+}
+
+fn humaans(asked: &Asked) -> Reply {
+    assert_eq!(asked.path, "/api/people");
+    let shape = |one: &One| {
+        json!({
+            "id": format!("h{}", one.number), "employeeId": one.hr_id, "firstName": one.first, "lastName": one.last, "email": one.email,
+            "birthday": BORN, "employmentStartDate": START, "employmentEndDate": one.end, "lastWorkingDay": null, "status": "active",
+        })
+    };
+    let (skip, limit) = (asked.number("$skip"), asked.number("$limit").min(AT_ONCE));
+    needs(asked, "authorization", "Bearer the-token").unwrap_or_else(|| {
+        Reply::Json(
+            json!({"total": ALL, "limit": limit, "skip": skip, "data": from(skip, limit, shape)}),
+        )
+    })
 }
 
 fn kenjo(asked: &Asked) -> Reply {
@@ -341,6 +363,12 @@ pub(crate) const SYSTEMS: &[System] = &[
         recipe: "hrworks",
         secrets: &["access_key", "secret_access_key"],
         answer: hrworks,
+        ..PLAIN
+    },
+    System {
+        recipe: "humaans",
+        secrets: &["token"],
+        answer: humaans,
         ..PLAIN
     },
     System {

@@ -6,7 +6,7 @@ use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use serde::Serialize;
 
 use super::path::JsonPath;
-use super::template::{Template, names_in};
+use super::template::{Template, is_open, is_secret_name, names_in, open_secrets, told_open};
 use crate::config::problem::Problems;
 use crate::config::validate::Findings;
 use crate::config::values::{BaseUrl, ByName};
@@ -234,6 +234,36 @@ impl RestAuth {
         found
     }
 
+    /// Where a secret stands in the clear, although another one does not.
+    fn open(&self) -> Vec<String> {
+        let clear = |map: &BTreeMap<String, Template>| -> Vec<String> {
+            let open = map.iter();
+            let open = open.filter(|(name, value)| is_secret_name(name) && is_open(&value.0));
+            open.map(|(name, _)| name.clone()).collect()
+        };
+        // Where the user is the secret, some want any letter for a password.
+        let password = |basic: &Basic| {
+            let any = basic.password.0.chars().count() <= 1 && !is_open(&basic.user.0);
+            (is_open(&basic.password.0) && !any).then(|| "password".to_owned())
+        };
+        if self.names().is_empty() {
+            // That is said of all of it.
+            return Vec::new();
+        }
+        match self {
+            Self::None | Self::Bearer(_) => Vec::new(),
+            Self::Basic(basic) => password(basic).into_iter().collect(),
+            Self::Header(headers) => clear(headers),
+            Self::Token(token) => {
+                let mut open = clear(&token.headers);
+                open.extend(token.form.iter().flat_map(clear));
+                open.extend(token.json.iter().flat_map(open_secrets));
+                open.extend(token.basic.iter().filter_map(password));
+                open
+            }
+        }
+    }
+
     /// What the types cannot say.
     pub(super) fn check(&self, findings: &mut Findings) {
         let none = BTreeMap::new();
@@ -268,6 +298,9 @@ impl RestAuth {
             Self::Basic(_) => (!self.names().is_empty(), "The password or the user"),
             Self::Token(_) => (!self.names().is_empty(), "What a token is asked for with"),
         };
+        for name in self.open() {
+            findings.say("auth", told_open(&name));
+        }
         if !is_secret {
             findings.say("auth", format!("{what} never stands in this file; write {{name}} there, and under secrets where that is"));
         }

@@ -31,6 +31,9 @@ pub struct Join {
     pub record_id: Option<JsonPath>,
     /// What a record shares with that of its person.
     pub on: On,
+    /// With fewer people of whom it has a record, the source fails; not looked at where the list is of absences.
+    #[deserr(default = 1)]
+    pub min_rows: u64,
     /// Which record counts where several belong to one person.
     #[deserr(default = IfSeveral::Fail)]
     pub if_several: IfSeveral,

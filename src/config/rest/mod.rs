@@ -28,7 +28,7 @@ pub use template::{Template, fill_json};
 use super::jobticket::Timeouts;
 use super::limit::Limit;
 use super::problem::Problems;
-use super::recipes::{RECIPES, Recipe};
+use super::recipes::{Recipe, recipes};
 use super::secret::SecretRef;
 use super::source::{Rule, Source, SourceType, TableConfig};
 use super::validate::judged;
@@ -239,7 +239,7 @@ fn source(mut tree: Tree, at: ValuePointerRef<'_>) -> Result<Source, Problems> {
         None => tree,
         Some(Some(recipe)) => recipe.fill(tree),
         Some(None) => {
-            let names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
+            let names: Vec<&str> = recipes().map(|recipe| recipe.name).collect();
             let why = format!("There is no such recipe; there are {}", names.join(", "));
             problems
                 .0

@@ -6,7 +6,7 @@ use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use serde::Serialize;
 
 use super::auth::{NO_HEADER, is_header, is_path};
-use super::template::{Template, names_in};
+use super::template::{Template, is_open, is_secret_name, names_in, open_secrets, told_open};
 use crate::config::problem::Problems;
 use crate::config::validate::Findings;
 use crate::config::values::{ByName, Texts};
@@ -102,6 +102,16 @@ impl Request {
     pub(super) fn check(&self, findings: &mut Findings) {
         if !self.headers.keys().all(|name| is_header(name)) {
             findings.say("request", NO_HEADER);
+        }
+        let open = self.headers.iter();
+        let open = open.filter(|(name, value)| is_secret_name(name) && is_open(&value.0));
+        let mut open: Vec<String> = open.map(|(name, _)| name.clone()).collect();
+        open.extend(self.json.iter().flat_map(open_secrets));
+        for name in open {
+            findings.say("request", told_open(&name));
+        }
+        if self.query.keys().any(|name| is_secret_name(name)) {
+            findings.say("request", "A secret never stands in this file, nor in an address, which others write down; write under auth who asks");
         }
         let is_auth = |name: &String| name.eq_ignore_ascii_case("authorization");
         if self.headers.keys().any(is_auth) {

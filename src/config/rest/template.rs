@@ -67,6 +67,50 @@ fn pieces(text: &str) -> impl Iterator<Item = Result<&str, &str>> {
 }
 
 /// Whether this may be the name of a secret.
+/// Whether what stands under this name is a secret, as far as names tell it.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    let name = name.to_lowercase().replace(['-', '_', ' '], "");
+    let parts = ["secret", "password", "passwort", "apikey", "authorization"];
+    let tokens = [
+        "token",
+        "accesstoken",
+        "authtoken",
+        "refreshtoken",
+        "accounttoken",
+        "xaccounttoken",
+        "xauthtoken",
+    ];
+    parts.iter().any(|part| name.contains(part)) || tokens.contains(&name.as_str())
+}
+
+/// The names in a body under which a secret stands in the clear.
+pub(super) fn open_secrets(body: &serde_json::Value) -> Vec<String> {
+    use serde_json::Value;
+    match body {
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(name, value)| match value {
+                Value::String(text) if is_secret_name(name) && is_open(text) => vec![name.clone()],
+                other => open_secrets(other),
+            })
+            .collect(),
+        Value::Array(list) => list.iter().flat_map(open_secrets).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a text is a value by itself, and names no secret.
+pub(super) fn is_open(text: &str) -> bool {
+    !text.is_empty() && Template(text.to_owned()).names().is_empty()
+}
+
+/// What is said of a secret in the clear.
+pub(super) fn told_open(name: &str) -> String {
+    format!(
+        "What stands under {name} is a secret, which never stands in this file; write {{name}} there, and under secrets where that is"
+    )
+}
+
 pub(super) fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_ascii_lowercase())

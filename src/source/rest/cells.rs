@@ -1,12 +1,13 @@
 //! The paths of a source as the columns of a row.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use chrono_tz::Tz;
 
 use super::dates::calendar_date;
 use super::error::RestError;
-use super::json::walk;
+use super::json::{Json, walk};
 use super::list::Record;
 use crate::config::{JsonPath, PathStep};
 use crate::source::columns::Kind;
@@ -27,6 +28,8 @@ pub(super) struct Table {
     pub(super) here: JsonPath,
     /// Cells by that.
     pub(super) rows: HashMap<Box<str>, Vec<Box<str>>>,
+    /// How many records of people have found theirs.
+    pub(super) matched: Cell<u64>,
 }
 
 impl Paths {
@@ -57,6 +60,33 @@ impl Paths {
         self.columns.len() - 1
     }
 
+    /// Joins the last days of two records of one person: `new` gets the later.
+    pub(super) fn join_last_days(
+        &self,
+        record: &Record<'_>,
+        old: &[Box<str>],
+        new: &mut [String],
+    ) -> Result<(), RestError> {
+        let columns = self.columns.iter().zip(old.iter().zip(new));
+        for ((path, kind), (old, new)) in columns {
+            if *kind == Kind::LastDay {
+                *new = later(vec![old.to_string(), std::mem::take(new)])
+                    .ok_or_else(|| several_ends(record, path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the last days of `new` into the row of a person.
+    pub(super) fn keep_last_days(&self, new: &[String], row: &mut [Box<str>]) {
+        let columns = self.columns.iter().zip(new.iter().zip(row));
+        for ((_, kind), (new, cell)) in columns {
+            if *kind == Kind::LastDay {
+                *cell = new.as_str().into();
+            }
+        }
+    }
+
     /// Puts the cells of a record into `cells`; `tables` are those of the joined lists, in their order.
     pub(super) fn read(
         &self,
@@ -69,7 +99,11 @@ impl Paths {
         for table in tables {
             let mut key = String::new();
             text(&table.here, Kind::Text, record, zone, &mut key)?;
-            rows.push(table.rows.get(key.as_str()));
+            let row = table.rows.get(key.as_str());
+            table
+                .matched
+                .set(table.matched.get() + u64::from(row.is_some()));
+            rows.push(row);
         }
         cells.resize_with(self.columns.len(), String::new);
         let columns = self.columns.iter().zip(&self.joined);
@@ -99,6 +133,9 @@ pub(super) fn text(
         into.push_str(record.own.unwrap_or_default().trim());
         return Ok(());
     }
+    if kind == Kind::LastDay {
+        return last_day(path, record, zone, into);
+    }
     let mut wrong = None;
     walk(path.steps(), record.json, None, &mut |node, _| {
         match node.text(kind) {
@@ -110,11 +147,92 @@ pub(super) fn text(
     });
     match wrong {
         None => Ok(()),
-        Some(why) => Err(RestError::NotText {
-            what: record.what.to_owned(),
-            record: record.number,
-            path: path.to_string(),
-            found: why.to_string(),
-        }),
+        Some(why) => Err(no_text(record, path, &why)),
+    }
+}
+
+/// The last day at a path. Where it leads to several contracts, one that has none goes on, and otherwise the latest counts: the first would be that of a contract which was renewed.
+fn last_day(
+    path: &JsonPath,
+    record: &Record<'_>,
+    zone: Tz,
+    into: &mut String,
+) -> Result<(), RestError> {
+    let steps = path.steps();
+    let leads_to_several =
+        |step: &PathStep| matches!(step, PathStep::Each | PathStep::Where { .. });
+    let contracts = steps.iter().rposition(leads_to_several);
+    let (contracts, rest) = steps.split_at(contracts.map_or(0, |last| last + 1));
+    let (mut ends, mut wrong) = (Vec::new(), None);
+    let read = |node: &Json<'_>, end: &mut String| match node.text(Kind::LastDay) {
+        Ok(text) => {
+            end.push_str(&calendar_date(text, zone));
+            None
+        }
+        Err(why) => Some(why),
+    };
+    walk(contracts, record.json, None, &mut |contract, _| {
+        let mut end = String::new();
+        walk(rest, contract, None, &mut |node, _| {
+            wrong = read(node, &mut end);
+            !end.is_empty() || wrong.is_some()
+        });
+        ends.push(end);
+        wrong.is_some()
+    });
+    if let Some(why) = wrong {
+        return Err(no_text(record, path, &why));
+    }
+    into.push_str(&later(ends).ok_or_else(|| several_ends(record, path))?);
+    Ok(())
+}
+
+/// The latest of several last days; none, where one of them is none. `None` where they cannot be compared as they are written.
+fn later(mut ends: Vec<String>) -> Option<String> {
+    ends.dedup();
+    if ends.len() > 1 && !ends.iter().any(String::is_empty) {
+        let is_iso = |end: &String| end.parse::<chrono::NaiveDate>().is_ok() && end.len() == 10;
+        return ends.iter().all(is_iso).then(|| ends.into_iter().max())?;
+    }
+    let none = ends.iter().position(String::is_empty).unwrap_or(0);
+    Some(ends.into_iter().nth(none).unwrap_or_default())
+}
+
+fn no_text(record: &Record<'_>, path: &JsonPath, why: &impl ToString) -> RestError {
+    RestError::NotText {
+        what: record.what.to_owned(),
+        record: record.number,
+        path: path.to_string(),
+        found: why.to_string(),
+    }
+}
+
+fn several_ends(record: &Record<'_>, path: &JsonPath) -> RestError {
+    RestError::SeveralEnds {
+        what: record.what.to_owned(),
+        record: record.number,
+        path: path.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_last_days_the_latest_counts_and_an_open_contract_has_none() {
+        for (ends, last) in [
+            (&[][..], Some("")),
+            (&["2026-11-27"], Some("2026-11-27")),
+            (&["2026-11-27", "2026-12-31"], Some("2026-12-31")),
+            (&["2026-12-31", "2026-11-27"], Some("2026-12-31")),
+            (&["2026-11-27", ""], Some("")),
+            (&["", "2026-11-27"], Some("")),
+            (&["31.12.2026", "31.12.2026"], Some("31.12.2026")),
+            (&["31.12.2026", "27.11.2026"], None),
+        ] {
+            let ends = ends.iter().map(ToString::to_string).collect();
+            assert_eq!(later(ends).as_deref(), last);
+        }
     }
 }

@@ -26,7 +26,7 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 type Pacer = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>;
 
 /// One request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Call<'c> {
     /// As messages name it.
     pub(super) what: &'c str,
@@ -38,6 +38,8 @@ pub(super) struct Call<'c> {
     pub(super) basic: Option<&'c Basic>,
     /// Whether the secrets of `auth` go with it.
     pub(super) is_ours: bool,
+    /// Whether it asks for what need not be there; where that is so, the answer is empty.
+    pub(super) may_miss: bool,
 }
 
 /// An answer with the status that means success.
@@ -106,6 +108,12 @@ impl<'s> Client<'s> {
                 Ok(got) => return Ok(got),
                 Err(fault) => fault,
             };
+            if call.may_miss && fault.is_missing() {
+                return Ok(Got {
+                    body: Vec::new(),
+                    links: Vec::new(),
+                });
+            }
             if let Fault::Refused { status: 401 } = fault
                 && call.is_ours
                 && matches!(self.rest.auth, RestAuth::Token(_))
@@ -120,9 +128,12 @@ impl<'s> Client<'s> {
             let Some(asked) = fault.wait() else {
                 return Err(fault.told(call.what, tries, renewed));
             };
-            let wait = asked.unwrap_or_else(|| back_off(tries)).max(SHORTEST_WAIT);
+            // Some ask for no wait at all, again and again.
+            let ours = back_off(tries).max(SHORTEST_WAIT);
+            let wait = asked.map_or(ours, |asked| asked.max(ours));
+            let too_long = asked.filter(|asked| self.clock.instant() + *asked >= end);
             if self.clock.instant() + wait >= end {
-                return Err(match (asked, &fault) {
+                return Err(match (too_long, &fault) {
                     (Some(asked), Fault::Unavailable { status, .. }) => RestError::TooLongAWait {
                         what: call.what.to_owned(),
                         status: *status,

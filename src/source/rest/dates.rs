@@ -1,12 +1,16 @@
 //! Dates as HR systems write them into JSON, each as the calendar date that it says.
 //!
 //! A date that comes with a time is kept as it is written, whatever its offset: local midnight, UTC midnight. Never is it converted, for that shifts it by a day. The one shape that
-//! has been converted already is told apart and read as no date: midnight in the zone of the configuration, written in UTC (`2014-11-08T23:00:00Z` for the 9th).
+//! has been converted already is told apart and read as no date: midnight of some place east of Greenwich, written in UTC (`2014-11-08T23:00:00Z` for the 9th in Berlin,
+//! `2014-11-08T22:00:00Z` in Helsinki), which would end an employment a day early.
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone as _, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone as _, Timelike as _, Utc};
 use chrono_tz::Tz;
+
+/// The date that some databases have in place of none (`MySQL`).
+const ZERO: &str = "0000-00-00";
 
 /// The calendar date of a text that has one of the shapes of JSON, as `YYYY-MM-DD`; any other text as it is.
 pub(super) fn calendar_date(text: Cow<'_, str>, zone: Tz) -> Cow<'_, str> {
@@ -22,6 +26,9 @@ pub(super) fn calendar_date(text: Cow<'_, str>, zone: Tz) -> Cow<'_, str> {
     let Some((date, time)) = date_and_time(&text) else {
         return text;
     };
+    if date == ZERO {
+        return "".into();
+    }
     let shifted = time.is_some_and(|(time, is_utc)| {
         is_utc && date.parse().is_ok_and(|date| is_shifted(date, time, zone))
     });
@@ -37,10 +44,12 @@ pub(super) fn calendar_date(text: Cow<'_, str>, zone: Tz) -> Cow<'_, str> {
     }
 }
 
-/// Whether a time in UTC is midnight of another day in the zone.
+/// Whether a time in UTC is midnight of another day in the zone, or may be that of one further east: times of clocks are whole hours there, or have a half or three quarters.
 fn is_shifted(date: NaiveDate, time: NaiveTime, zone: Tz) -> bool {
     let local = zone.from_utc_datetime(&date.and_time(time));
-    time != NaiveTime::MIN && local.time() == NaiveTime::MIN
+    let is_round = time.second() == 0 && matches!(time.minute(), 0 | 15 | 30);
+    let is_east = time.hour() > 12 && is_round;
+    time != NaiveTime::MIN && (is_east || local.time() == NaiveTime::MIN)
 }
 
 /// Milliseconds since 1970 of `/Date(1530144000000)/`, which may have an offset that says nothing of the instant (`OData` 2.0, JSON format).
@@ -126,7 +135,10 @@ mod tests {
             "2014-11-09T00:00:00-08:00",
             "2014-11-09-08:00",
             "2014-11-09Z",
+            "2014-11-09T12:00:00Z",
             "2014-11-09T12:30:00Z",
+            "2014-11-09T23:59:59Z",
+            "2014-11-09T14:07:31Z",
             "2014-11-09T23:59:59+01:00",
             "/Date(1415491200000)/",
             "/Date(1415491200000+0000)/",
@@ -134,6 +146,8 @@ mod tests {
         ] {
             assert_eq!(read(text), "2014-11-09", "{text}");
         }
+        assert_eq!(read("0000-00-00"), "");
+        assert_eq!(read("0000-00-00 00:00:00"), "");
         assert_eq!(read("/Date(-86400000)/"), "1969-12-31");
         assert_eq!(read("/Date(253402214400000)/"), "9999-12-31");
     }
@@ -144,6 +158,8 @@ mod tests {
             "2014-11-08T23:00:00Z",
             "2014-07-08T22:00:00.000+00:00",
             "/Date(1415487600000)/",
+            "2014-11-08T22:00:00Z",
+            "2014-11-08T18:30:00Z",
         ] {
             assert_eq!(read(text), text);
         }

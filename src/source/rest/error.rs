@@ -113,6 +113,30 @@ pub enum RestError {
         page: u64,
     },
     #[error(
+        "The list is not proven complete, so nothing of it is used: record {record} of {what} has nothing at record_id ({path}); correct it"
+    )]
+    NoRecordId {
+        what: String,
+        record: u64,
+        path: String,
+    },
+    #[error(
+        "The list {name} belongs to {found} of the people, fewer than its min_rows: {least}; correct on, look whether a permission hides it, or lower the setting where it may well have nobody"
+    )]
+    Unmatched {
+        name: String,
+        found: u64,
+        least: u64,
+    },
+    #[error(
+        "{path} has several last days of one person in record {record} of {what}, and which is the later cannot be told from how they are written; name one of them"
+    )]
+    SeveralEnds {
+        what: String,
+        record: u64,
+        path: String,
+    },
+    #[error(
         "{what} names an address of another host ({to}) for what follows; nothing was sent there. Where that host is only another name of this one, write other_origin: rebase"
     )]
     OtherOrigin { what: String, to: String },

@@ -48,6 +48,15 @@ impl Fault {
         }
     }
 
+    /// Whether it says that there is no such page; some break over the question.
+    pub(super) fn is_missing(&self) -> bool {
+        let status = match self {
+            Self::Status { status } | Self::Unavailable { status, .. } => *status,
+            _ => return false,
+        };
+        matches!(status, 400 | 404 | 410 | 416 | 422 | 500)
+    }
+
     /// Whether another attempt makes sense, and the wait that the server asks for.
     #[expect(
         clippy::option_option,

@@ -1,13 +1,14 @@
 //! Reads the joined lists of a source, before its first one: each to its proven end, and reduced to what is read of its records.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 
 use super::cells::{Paths, Table, text};
 use super::client::Client;
 use super::error::RestError;
-use super::list::{Done, List, Record, id_of};
+use super::list::{Done, Identity, List, Record};
 use super::{Ask, Kind};
-use crate::config::{IfSeveral, Join, JsonPath, Source};
+use crate::config::{IfSeveral, Join, JsonPath, Rest, Source};
 use crate::roster::{Absence, AbsenceMapping, Wrong};
 use crate::source::columns::absence_mapping;
 
@@ -22,15 +23,40 @@ pub(super) struct Joined {
     pub(super) done: Vec<(String, Done)>,
 }
 
+impl Joined {
+    /// Whether each list belongs to as many people as it has to.
+    pub(super) fn belong(&self, rest: &Rest, paths: &Paths) -> Result<(), RestError> {
+        for ((name, _), table) in paths.lists.iter().zip(&self.tables) {
+            let join = rest.join.iter().find(|join| join.name == *name);
+            let least = join.map_or(1, |join| join.min_rows);
+            let found = table.matched.get();
+            if found < least {
+                let name = name.clone();
+                return Err(RestError::Unmatched { name, found, least });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A list of absences.
 pub(super) struct Absences {
     here: JsonPath,
     rows: HashMap<Box<str>, Vec<Result<Absence, Wrong>>>,
-    /// Whether it had any record at all.
-    pub(super) any: bool,
+    /// Whose records there are, of whatever kind.
+    owners: HashSet<Box<str>>,
+    /// Whether any record has a kind.
+    has_kinds: bool,
+    /// Whether any record belongs to somebody of the first list.
+    is_somebodys: Cell<bool>,
 }
 
 impl Absences {
+    /// Whether the list can be believed where it names nobody: it has records with a kind, and they are of people who are there. Otherwise a path or a permission has changed.
+    pub(super) fn any(&self) -> bool {
+        self.has_kinds && self.is_somebodys.get()
+    }
+
     /// Those of a person, in an order of their own, and what is wrong with one of them.
     pub(super) fn of(
         &self,
@@ -39,6 +65,9 @@ impl Absences {
     ) -> Result<(Vec<Absence>, Option<Wrong>), RestError> {
         let mut key = String::new();
         text(&self.here, Kind::Text, record, ask.zone, &mut key)?;
+        if self.owners.contains(key.as_str()) {
+            self.is_somebodys.set(true);
+        }
         let rows = self.rows.get(key.as_str()).map_or(&[][..], Vec::as_slice);
         let wrong = rows.iter().find_map(|row| row.as_ref().err().copied());
         let good = rows.iter().filter_map(|row| row.as_ref().ok());
@@ -71,14 +100,20 @@ pub(super) async fn read(
         let mut table = Table {
             here: join.on.here.clone(),
             rows: HashMap::new(),
+            matched: Cell::new(0),
         };
         let mut cells = Vec::new();
         let mut see = |record: &Record<'_>, key: String| {
             inner.read(record, &[], ask.zone, &mut cells)?;
-            if table.rows.contains_key(key.as_str()) {
+            if let Some(old) = table.rows.get_mut(key.as_str()) {
                 match join.if_several {
-                    IfSeveral::First => return Ok(()),
-                    IfSeveral::Last => {}
+                    // Not of the last day: one contract that ended does not end the next one.
+                    IfSeveral::First => {
+                        inner.join_last_days(record, old, &mut cells)?;
+                        inner.keep_last_days(&cells, old);
+                        return Ok(());
+                    }
+                    IfSeveral::Last => inner.join_last_days(record, old, &mut cells)?,
                     IfSeveral::Fail => {
                         return Err(RestError::Several {
                             what: record.what.to_owned(),
@@ -104,20 +139,27 @@ pub(super) async fn read(
             absence_mapping(columns, &mut |path, kind| inner.column(path, kind))?;
         let today = ask.now.with_timezone(&ask.zone).date_naive();
         let mut rows: HashMap<Box<str>, Vec<Result<Absence, Wrong>>> = HashMap::new();
+        let (mut owners, mut has_kinds) = (HashSet::new(), false);
         let mut cells = Vec::new();
         let mut see = |record: &Record<'_>, key: String| {
             inner.read(record, &[], ask.zone, &mut cells)?;
             let cell = |column: usize| cells.get(column).map_or("", String::as_str);
-            if let Some(found) = mapping.read(&cell, today).transpose() {
-                rows.entry(key.into()).or_default().push(found);
+            has_kinds |= mapping.kind.iter().any(|column| !cell(*column).is_empty());
+            let found = mapping.read(&cell, today).transpose();
+            let key: Box<str> = key.into();
+            if let Some(found) = found {
+                rows.entry(key.clone()).or_default().push(found);
             }
+            owners.insert(key);
             Ok(())
         };
         let done = one(client, join, ask, most_pages, &mut see).await?;
         joined.absences = Some(Absences {
             here: join.on.here.clone(),
             rows,
-            any: done.records > 0,
+            owners,
+            has_kinds,
+            is_somebodys: Cell::new(false),
         });
         joined.done.push((join.request.name(), done));
     }
@@ -135,6 +177,11 @@ async fn one(
         request: &join.request,
         paging: &join.paging,
         records: &join.records,
+        identity: match &join.record_id {
+            Some(path) => Identity::At(path),
+            None => Identity::Whole,
+        },
+        zone: ask.zone,
     };
     let mut see = |record: &Record<'_>| {
         let mut key = String::new();
@@ -143,12 +190,7 @@ async fn one(
         if !key.is_empty() {
             see(record, key)?;
         }
-        let Some(path) = &join.record_id else {
-            return Ok(None);
-        };
-        let mut id = String::new();
-        text(path, Kind::Word, record, ask.zone, &mut id)?;
-        Ok(id_of(&id))
+        Ok(())
     };
     client.list(&list, most_pages, &mut see).await
 }

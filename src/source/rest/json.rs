@@ -6,9 +6,34 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::config::{JsonPath, PathStep};
 use crate::source::columns::Kind;
+
+/// Keys that stand around lists in many systems.
+const USUAL_KEYS: [&str; 20] = [
+    "code",
+    "content",
+    "count",
+    "d",
+    "data",
+    "detail",
+    "employees",
+    "error",
+    "errors",
+    "items",
+    "message",
+    "meta",
+    "next",
+    "pagination",
+    "persons",
+    "records",
+    "result",
+    "results",
+    "success",
+    "value",
+];
 
 /// Whole numbers beyond this are not exact as a float (IEEE 754, 53 bits).
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -71,20 +96,54 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// What the answer is, for messages: its kind, and the names of its keys where those can be no people.
+    /// Identifies it. What differs in the order of its keys alone counts as something else.
+    pub(super) fn hash(&self) -> u64 {
+        let mut into = Xxh3::new();
+        self.feed(&mut into);
+        into.digest()
+    }
+
+    /// Every value with its kind and length in front, so that no two run into each other.
+    fn feed(&self, into: &mut Xxh3) {
+        let mut text = |kind: u8, bytes: &[u8]| {
+            into.update(&[kind]);
+            into.update(&bytes.len().to_le_bytes());
+            into.update(bytes);
+        };
+        match self {
+            Self::Null => text(0, b""),
+            Self::Bool(truth) => text(1, &[u8::from(*truth)]),
+            Self::Int(number) => text(2, &number.to_le_bytes()),
+            Self::UInt(number) => text(3, &number.to_le_bytes()),
+            Self::Float(number) => text(4, &number.to_bits().to_le_bytes()),
+            Self::Text(own) => text(5, own.as_bytes()),
+            Self::List(list) => {
+                text(6, &list.len().to_le_bytes());
+                for item in list {
+                    item.feed(into);
+                }
+            }
+            Self::Map(map) => {
+                text(7, &map.len().to_le_bytes());
+                for (key, value) in map {
+                    Json::Text(Cow::Borrowed(key.as_ref())).feed(into);
+                    value.feed(into);
+                }
+            }
+        }
+    }
+
+    /// What the answer is, for messages: its kind, and those of its keys that are the usual ones around a list. Any other may be somebody's name.
     pub(super) fn shape(&self) -> String {
         match self {
             Self::Map(map) => {
-                let plain = |key: &str| {
-                    key.len() <= 32 && key.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
-                };
-                let mut keys = map.iter().map(|(key, _)| key.as_ref());
-                if map.is_empty() || map.len() > 12 || !keys.clone().all(plain) {
-                    return "an object".to_owned();
+                let usual = USUAL_KEYS.iter().filter(|usual| self.get(usual).is_some());
+                let usual: Vec<&str> = usual.copied().collect();
+                if usual.is_empty() {
+                    format!("an object with {} keys", map.len())
+                } else {
+                    format!("an object with {}", usual.join(", "))
                 }
-                let first = keys.next().unwrap_or_default().to_owned();
-                let keys = keys.fold(first, |all, key| all + ", " + key);
-                format!("an object with {keys}")
             }
             Self::List(list) => format!("a list of {}", list.len()),
             Self::Text(_) => "text".to_owned(),

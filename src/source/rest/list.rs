@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 
+use chrono_tz::Tz;
 use reqwest::Url;
 use serde_json::Value as Tree;
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::cells::text;
 use super::client::{Call, Client, Got};
 use super::error::RestError;
 use super::json::{Json, first, walk};
 use super::link;
-use super::pager::{Facts, Incomplete, Pager, Told, Turn};
+use super::pager::{Facts, Incomplete, Look, Pager, Told, Turn};
 use super::token::at;
 use crate::config::{
     JsonPath, OtherOrigin, Paging, PathStep, Request, Texts, Way, Where, fill_json,
@@ -24,6 +26,45 @@ pub(super) struct List<'l> {
     pub(super) request: &'l Request,
     pub(super) paging: &'l Paging,
     pub(super) records: &'l JsonPath,
+    pub(super) identity: Identity<'l>,
+    pub(super) zone: Tz,
+}
+
+/// What no two records share. Records that come twice show that pages moved while they were read, and that others were missed.
+pub(super) enum Identity<'l> {
+    /// The text at this path, which every record has.
+    At(&'l JsonPath),
+    /// The first of these texts that is not empty; whoever has none is told as such elsewhere.
+    First(Vec<JsonPath>),
+    /// All of it.
+    Whole,
+}
+
+impl Identity<'_> {
+    fn of(&self, record: &Record<'_>, zone: Tz) -> Result<Option<u64>, RestError> {
+        let mut id = String::new();
+        match self {
+            Self::At(path) => {
+                text(path, Kind::Word, record, zone, &mut id)?;
+                if id.is_empty() {
+                    return Err(RestError::NoRecordId {
+                        what: record.what.to_owned(),
+                        record: record.number,
+                        path: path.to_string(),
+                    });
+                }
+            }
+            Self::First(paths) => {
+                for path in paths {
+                    if id.is_empty() {
+                        text(path, Kind::Word, record, zone, &mut id)?;
+                    }
+                }
+            }
+            Self::Whole => return Ok(Some(record.json.hash())),
+        }
+        Ok((!id.is_empty()).then(|| xxh3_64(id.as_bytes())))
+    }
 }
 
 /// A record, as it is shown.
@@ -51,13 +92,8 @@ pub(super) struct Done {
     pub(super) incomplete: Option<RestError>,
 }
 
-/// Is shown each record, and answers with what no two records share, if that is known.
-pub(super) type See<'s> = &'s mut dyn FnMut(&Record<'_>) -> Result<Option<u64>, RestError>;
-
-/// Identifies a record by a text.
-pub(super) fn id_of(text: &str) -> Option<u64> {
-    (!text.is_empty()).then(|| xxh3_64(text.as_bytes()))
-}
+/// Is shown each record.
+pub(super) type See<'s> = &'s mut dyn FnMut(&Record<'_>) -> Result<(), RestError>;
 
 impl Client<'_> {
     /// Reads a list; `most_pages` ends it early, which proves nothing and is for looking at it.
@@ -84,18 +120,8 @@ impl Client<'_> {
             } else {
                 set_query(&mut here, list, &turn);
             }
-            let body = body_of(body.as_ref(), list, &turn);
-            let call = Call {
-                what: &what,
-                is_post: list.request.is_post,
-                url: here.clone(),
-                json: body.as_ref(),
-                form: None,
-                headers: &list.request.headers,
-                basic: None,
-                is_ours: true,
-            };
-            let got = self.call(&call).await?;
+            let got = self.page(list, &turn, &here, body.as_ref(), &what, false);
+            let got = got.await?;
             let length = u64::try_from(got.body.len()).unwrap_or(u64::MAX);
             sha.update(length.to_le_bytes());
             sha.update(&got.body);
@@ -107,7 +133,15 @@ impl Client<'_> {
                 return Err(RestError::Incomplete { what, why });
             }
             let facts = shown(list, &got, page, hash, &mut tally, &what, see)?;
-            let next = match pager.after(&facts) {
+            let judged = match pager.after(&facts) {
+                Ok(next) => {
+                    let look = pager.look(next.is_none());
+                    let looked = self.looked(list, look, &here, body.as_ref(), &tally, &pager);
+                    looked.await?.map_or(Ok(next), Err)
+                }
+                Err(why) => Err(why),
+            };
+            let next = match judged {
                 Ok(next) => next,
                 Err(why) => {
                     let error = RestError::Incomplete { what, why };
@@ -135,6 +169,92 @@ impl Client<'_> {
     }
 }
 
+impl Client<'_> {
+    /// Asks for a page; one that `may_miss` need not be there, and is empty then.
+    async fn page(
+        &mut self,
+        list: &List<'_>,
+        turn: &Turn,
+        url: &Url,
+        body: Option<&Tree>,
+        what: &str,
+        may_miss: bool,
+    ) -> Result<Got, RestError> {
+        let body = body_of(body, list, turn);
+        let call = Call {
+            what,
+            is_post: list.request.is_post,
+            url: url.clone(),
+            json: body.as_ref(),
+            form: None,
+            headers: &list.request.headers,
+            basic: None,
+            is_ours: true,
+            may_miss,
+        };
+        self.call(&call).await
+    }
+
+    /// Looks at a page outside the list, if it has to be; what it shows against the list.
+    async fn looked(
+        &mut self,
+        list: &List<'_>,
+        look: Option<Look>,
+        url: &Url,
+        body: Option<&Tree>,
+        tally: &Tally,
+        pager: &Pager<'_>,
+    ) -> Result<Option<Incomplete>, RestError> {
+        let (turn, where_) = match &look {
+            None => return Ok(None),
+            Some(Look::Before(turn)) => (turn, "before the first"),
+            Some(Look::Behind(turn)) => (turn, "behind the last"),
+        };
+        let what = format!("{} (the page {where_})", list.request.name());
+        let mut url = url.clone();
+        set_query(&mut url, list, turn);
+        let got = self.page(list, turn, &url, body, &what, true).await?;
+        if got.body.is_empty() {
+            return Ok(None);
+        }
+        let answer = parsed(&got, &what)?;
+        // What has no list has no records.
+        let found = records(list.records, &answer, &what).unwrap_or_default();
+        let is_known = |(json, own): &(&Json<'_>, Option<&str>)| {
+            let record = Record {
+                number: 1,
+                what: &what,
+                json,
+                own: *own,
+            };
+            let id = list.identity.of(&record, list.zone)?;
+            Ok::<_, RestError>(id.is_some_and(|id| tally.ids.contains_key(&id)))
+        };
+        match look {
+            Some(Look::Before(_)) => {
+                // Where there is no page 0, some give the first one.
+                for one in &found {
+                    if !is_known(one)? {
+                        return Ok(Some(Incomplete::MoreBefore));
+                    }
+                }
+                Ok(None)
+            }
+            _ => Ok((!found.is_empty()).then(|| Incomplete::MoreBehind {
+                total: pager.total().unwrap_or_default(),
+            })),
+        }
+    }
+}
+
+fn parsed<'g>(got: &'g Got, what: &str) -> Result<Json<'g>, RestError> {
+    Json::parse(&got.body).map_err(|error| RestError::NotJson {
+        what: what.to_owned(),
+        line: error.line(),
+        column: error.column(),
+    })
+}
+
 /// What has been shown of a list.
 #[derive(Default)]
 struct Tally {
@@ -153,11 +273,7 @@ fn shown(
     what: &str,
     see: See<'_>,
 ) -> Result<Facts, RestError> {
-    let answer = Json::parse(&got.body).map_err(|error| RestError::NotJson {
-        what: what.to_owned(),
-        line: error.line(),
-        column: error.column(),
-    })?;
+    let answer = parsed(got, what)?;
     let before = tally.records;
     for (json, own) in records(list.records, &answer, what)? {
         tally.records += 1;
@@ -175,7 +291,8 @@ fn shown(
             json,
             own,
         };
-        if let Some(id) = see(&record)?
+        see(&record)?;
+        if let Some(id) = list.identity.of(&record, list.zone)?
             && let Some(first) = tally.ids.insert(id, page).filter(|first| *first != page)
         {
             return Err(RestError::RepeatedRecord {

@@ -29,11 +29,12 @@ pub use sample::{Sample, SampleField, SampleValue, sample};
 use super::columns::{Kind, mapping};
 use super::records::Reader;
 use super::{Ask, Entry, Pulled, SourceError, Taken};
-use crate::config::{Rest, Source};
+use crate::config::{JsonPath, Rest, Source};
 use crate::roster::Mapping;
 use cells::Paths;
 use client::Client;
-use list::{List, id_of};
+use join::Absences;
+use list::{Identity, List};
 
 /// So often it is looked whether the service is to stop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -44,24 +45,11 @@ pub(super) fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError
     let name = rest.request.name();
     let today = ask.now.with_timezone(&ask.zone).date_naive();
     let (mapping, paths) = columns(source)?;
-    let hr_id = mapping.hr_id.clone();
     let mut reader = Reader::new(source, mapping, &name);
     let mut cells = Vec::new();
-    let mut id = String::new();
     let done = in_time(rest, ask, async |client| {
         let joined = join::read(client, source, &paths, ask, None).await?;
-        if joined
-            .absences
-            .as_ref()
-            .is_some_and(|absences| absences.any)
-        {
-            reader.has_absences();
-        }
-        let list = List {
-            request: &rest.request,
-            paging: &rest.paging,
-            records: &rest.records,
-        };
+        let list = main_list(source, rest, ask);
         let mut see = |record: &list::Record<'_>| {
             paths.read(record, &joined.tables, ask.zone, &mut cells)?;
             if let Some(absences) = &joined.absences {
@@ -74,15 +62,13 @@ pub(super) fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError
                 |column| cells.get(column).map_or("", String::as_str),
                 today,
             );
-            if let Some(path) = &rest.record_id {
-                id.clear();
-                cells::text(path, Kind::Word, record, ask.zone, &mut id)?;
-                return Ok(id_of(&id));
-            }
-            let mut keys = hr_id.iter().filter_map(|column| cells.get(*column));
-            Ok(keys.find(|key| !key.is_empty()).and_then(|key| id_of(key)))
+            Ok(())
         };
         let done = client.list(&list, None, &mut see).await?;
+        joined.belong(rest, &paths)?;
+        if joined.absences.as_ref().is_some_and(Absences::any) {
+            reader.has_absences();
+        }
         Ok((done, joined.done))
     })?;
     let (done, joined) = done;
@@ -117,6 +103,25 @@ pub(super) fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError
         rows: read.rows,
         rules: read.rules,
     })
+}
+
+/// The first list of a source.
+fn main_list<'s>(source: &Source, rest: &'s Rest, ask: &Ask<'_>) -> List<'s> {
+    let hr_id = source.fields.hr_id.0.iter();
+    let hr_id: Vec<JsonPath> = hr_id.filter_map(|path| path.parse().ok()).collect();
+    let identity = match &rest.record_id {
+        Some(path) => Identity::At(path),
+        // What a joined list says of a record is not in it.
+        None if hr_id.iter().any(|path| path.joined().is_some()) => Identity::Whole,
+        None => Identity::First(hr_id),
+    };
+    List {
+        request: &rest.request,
+        paging: &rest.paging,
+        records: &rest.records,
+        identity,
+        zone: ask.zone,
+    }
 }
 
 /// Which path is which field.

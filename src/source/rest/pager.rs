@@ -1,8 +1,9 @@
 //! How a list goes on, and whether it was complete. No clock and no network: what an answer said goes in, what is asked next comes out.
 //!
 //! No rule for the end of a list is to be trusted by itself. An end counts only with a proof: `total` is met; or the answer says that this was the last page (`pages`, `more`, no
-//! further cursor or link, by a key that is known to be there); or, where a system says none of this, the page after the last is empty. A page that is shorter than asked for
-//! proves nothing: it may be the most that the server gives.
+//! further cursor or link, by a key that is there); or, where a system says none of this, the page after the last is empty. A page that is shorter than asked for
+//! proves nothing: it may be the most that the server gives. Where an end could still be that of another count (a total of one page alone, pages that begin with 0), a look at the page
+//! behind or before the list has to show nothing new.
 
 use std::collections::HashSet;
 
@@ -51,6 +52,15 @@ pub(super) enum Turn {
     Address(String),
 }
 
+/// A look at a page outside the list, which is made once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Look {
+    /// At the one before the first: if it has other records, the pages are counted from there.
+    Before(Turn),
+    /// At the one behind the last: if it has any records, the total does not count all.
+    Behind(Turn),
+}
+
 /// Why a list is not taken for complete.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(
@@ -94,6 +104,18 @@ pub enum Incomplete {
         "a page before the last has fewer records than the size of {size}, so records between the pages would be missed; the system may give fewer at once than it is asked for: lower size and the parameter for it"
     )]
     ShortPage { size: u64 },
+    #[error(
+        "the first page has only {records} of the {size} records that were asked for, which may be all that the server gives at once; name a total, pages or more, or lower size and the parameter for it below the number of people"
+    )]
+    FirstShort { records: u64, size: u64 },
+    #[error(
+        "the page before the first one has other records, so the list begins there; correct first"
+    )]
+    MoreBefore,
+    #[error(
+        "all {total} records that total tells have arrived with the first page, and the page behind it is not empty; total counts one page alone, or the system does not heed the paging parameter"
+    )]
+    MoreBehind { total: u64 },
     #[error(
         "it is the same as an earlier one; the system does not heed the paging parameter, or the list would never end"
     )]
@@ -179,7 +201,7 @@ impl<'s> Pager<'s> {
                 .then(|| Turn::Number(first + self.read)),
             Way::Offset { first, size, .. } => self
                 .numbered(facts, Some(*size), true)?
-                .then(|| Turn::Number(first.saturating_add(self.read.saturating_mul(*size)))),
+                .then(|| Turn::Number(first.saturating_add(self.arrived))),
             Way::Cursor {
                 take,
                 absent_is_end,
@@ -206,9 +228,33 @@ impl<'s> Pager<'s> {
         Ok(turn)
     }
 
+    /// The look that an answer calls for, before it is believed that the list begins or ends there.
+    pub(super) fn look(&self, ends: bool) -> Option<Look> {
+        let (total, by_pages, by_word) = (self.total, self.pages, self.paging.more.is_some());
+        match &self.paging.way {
+            Way::Page { first, .. } if self.read == 1 && total.is_none() && by_pages.is_none() => {
+                let before = first.checked_sub(1).filter(|_| self.arrived > 0);
+                before.map(|before| Look::Before(Turn::Number(before)))
+            }
+            Way::Page { first, .. } | Way::Offset { first, .. } => {
+                let is_one_page = ends && self.read == 1 && self.arrived > 0;
+                let by_total = total.is_some() && by_pages.is_none() && !by_word;
+                let passed = match self.paging.way {
+                    Way::Offset { .. } => self.arrived,
+                    _ => self.read,
+                };
+                let behind = first.saturating_add(passed);
+                (is_one_page && by_total).then_some(Look::Behind(Turn::Number(behind)))
+            }
+            Way::None | Way::Cursor { .. } | Way::Next { .. } | Way::Link { .. } => None,
+        }
+    }
+
     /// What the answer says of the whole list.
     fn count(&mut self, facts: &Facts) -> Result<(), Incomplete> {
-        if let Some(path) = &self.paging.total {
+        // Some count only once.
+        let is_told = self.total.is_some() && matches!(facts.total, Told::Absent | Told::Empty);
+        if let Some(path) = self.paging.total.as_ref().filter(|_| !is_told) {
             let Told::Is(is) = facts.total else {
                 let path = path.to_string();
                 return Err(Incomplete::NoTotal { path });
@@ -217,12 +263,10 @@ impl<'s> Pager<'s> {
                 return Err(Incomplete::TotalChanged { was, is });
             }
             self.total = Some(is);
-            if self.arrived > is {
-                return Err(Incomplete::MoreThanTotal {
-                    arrived: self.arrived,
-                    total: is,
-                });
-            }
+        }
+        if let Some(total) = self.total.filter(|total| self.arrived > *total) {
+            let arrived = self.arrived;
+            return Err(Incomplete::MoreThanTotal { arrived, total });
         }
         if let Some(path) = &self.paging.pages {
             let Told::Is(is) = facts.pages else {
@@ -282,30 +326,34 @@ impl<'s> Pager<'s> {
                 return Err(Incomplete::MoreAfterTotal { total });
             }
             (Some(true), _) => true,
-            // A first page that is full and all of the total may be that of a total that counts pages one by one: what follows it has to be empty.
-            (None, Some(total)) if self.read == 1 && size == Some(total) => true,
             (None, Some(total)) => self.arrived < total,
             // Nothing but an empty page proves the end.
             (None, None) => records > 0,
         };
-        if goes_on && records == 0 {
+        // Of as many pages as are told, none is empty, unless they are counted from 0 and the first was never asked for.
+        let is_within = self.pages.is_some_and(|pages| self.read <= pages);
+        if records == 0 && (goes_on || (is_within && self.arrived > 0)) {
             let arrived = self.arrived;
             return Err(Incomplete::EmptyPage { arrived });
         }
-        let is_proven = says_more.is_some() || self.total.is_some();
-        // Where the server counts pages itself, a short one in between loses nobody; where we count records, it does.
-        if let Some(size) = size
-            && (by_items || !is_proven)
-        {
-            let passed = if is_proven {
-                goes_on && records < size
-            } else {
-                records > 0 && self.short
-            };
-            if passed {
-                return Err(Incomplete::ShortPage { size });
+        if let Some(size) = size {
+            let is_short = records < size;
+            if by_items {
+                // What comes next is asked for by what has arrived; only a number of pages would be reached too early.
+                let by_pages = self.pages.is_some() && self.paging.more.is_none();
+                if is_short && goes_on && by_pages {
+                    return Err(Incomplete::ShortPage { size });
+                }
+            } else if says_more.is_none() && self.total.is_none() && records > 0 {
+                // The server counts pages by its own size, or by the one that was asked for.
+                if self.short {
+                    return Err(Incomplete::ShortPage { size });
+                }
+                if is_short && self.read == 1 {
+                    return Err(Incomplete::FirstShort { records, size });
+                }
+                self.short = is_short;
             }
-            self.short |= records < size;
         }
         Ok(goes_on)
     }
@@ -342,7 +390,8 @@ impl<'s> Pager<'s> {
             Told::Nonsense => Err(Incomplete::NoNext {
                 what: what.to_owned(),
             }),
-            Told::Absent if self.read == 1 && !absent_is_end && self.total.is_none() => {
+            // A total that was the same on every page proves the end, too.
+            Told::Absent if !absent_is_end && (self.read == 1 || self.total.is_none()) => {
                 Err(Incomplete::AbsentMarker {
                     what: what.to_owned(),
                 })

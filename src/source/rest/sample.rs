@@ -2,8 +2,8 @@
 
 use super::join::{self, Joined};
 use super::json::{Json, NotText};
-use super::list::{List, Record};
-use super::{Kind, RestError, columns, in_time};
+use super::list::Record;
+use super::{Kind, RestError, columns, in_time, main_list};
 use crate::config::{Source, is_plain_key};
 use crate::roster::{Employee, Field, Mapped, Wrong};
 use crate::source::{Ask, SourceError, columns_of};
@@ -90,7 +90,7 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
             shown = Some(all);
         }
         if wanted.is_some() {
-            return Ok(None);
+            return Ok(());
         }
         paths.read(record, &joined.tables, ask.zone, &mut row)?;
         let absences = joined.absences.as_ref();
@@ -117,14 +117,10 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
                 }
             }
         }
-        Ok(None)
+        Ok(())
     };
     let done = in_time(rest, ask, async |client| {
-        let list = List {
-            request: &rest.request,
-            paging: &rest.paging,
-            records: &rest.records,
-        };
+        let list = main_list(source, rest, ask);
         let joined = match wanted {
             Some(_) => Joined::default(),
             None => join::read(client, source, &paths, ask, Some(1)).await?,

@@ -69,6 +69,7 @@ impl Client<'_> {
             headers: &from.headers,
             basic: from.basic.as_ref(),
             is_ours: false,
+            may_miss: false,
         };
         let sent = self.clock.instant();
         let got = self.call(&call).await.map_err(|error| match error {
@@ -103,6 +104,8 @@ impl Client<'_> {
         };
         let lives = from.expires_in.as_ref().and_then(text);
         let lives = lives.and_then(|seconds| seconds.parse::<u64>().ok());
+        // None that is of any use lasts for no time at all.
+        let lives = lives.filter(|seconds| *seconds > 0);
         Ok(Token {
             value: Secret::new(value),
             end: lives.map(|seconds| {
