@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::intake::{Choice, Entry, IntakeError, NotReady, Taken, choose, max_bytes, superseded};
+use super::intake::{
+    Choice, Entry, IntakeError, NotReady, Taken, Unmatched, choose, max_bytes, superseded,
+};
 use super::{Ask, FinishError, Pulled, SourceError, encoding, packed, records, table::Table};
 use crate::config::{After, Ready, Source};
 use crate::digest::sha256;
@@ -112,9 +114,10 @@ pub(super) fn pull<P: Place>(
         schedule,
         ..
     } = *ask;
-    let nothing_newer = |not_yet, there, unmatched| {
+    let nothing_newer = |not_yet: Option<String>, there, unmatched: Option<Unmatched>| {
         if let Some(last) = last {
-            last.check_age(source, now, zone, schedule)?;
+            let aged = last.check_age(source, now, zone, schedule);
+            aged.map_err(|error| beside(error, not_yet.as_deref(), unmatched.as_ref()))?;
         }
         Ok(Pulled::NothingNewer {
             not_yet,
@@ -174,6 +177,24 @@ pub(super) fn pull<P: Place>(
         rows: read.rows,
         rules: read.rules,
     })
+}
+
+/// A file that is stale, with what lies there and cannot be taken.
+fn beside(error: IntakeError, not_yet: Option<&str>, unmatched: Option<&Unmatched>) -> IntakeError {
+    let IntakeError::Stale {
+        name, age, most, ..
+    } = error
+    else {
+        return error;
+    };
+    let not_yet = not_yet.map(|why| format!("a newer one is not complete yet ({why})"));
+    let newer = not_yet.or_else(|| unmatched.map(|found| format!("no other file there {found}")));
+    IntakeError::Stale {
+        name,
+        age,
+        most,
+        newer,
+    }
 }
 
 /// Identifies where a source's files are and how they are opened: a file that was taken in another way is taken anew.

@@ -142,9 +142,10 @@ impl fmt::Display for Unmatched {
             other_case,
             markers,
         } = self;
+        let files = if *others == 1 { "file" } else { "files" };
         write!(
             f,
-            "matches {pattern}: it holds {others} other files, {other_case} of them different from the pattern in upper and lower case only, and {markers} markers"
+            "matches {pattern}: it holds {others} other {files} ({other_case} with a name that differs from it in upper and lower case only) and {markers} markers; if the export has another name now, correct pattern"
         )
     }
 }
@@ -183,12 +184,15 @@ pub enum IntakeError {
     #[error("The file {name} is empty (0 bytes); deliver it again")]
     Empty { name: String },
     #[error(
-        "The file {name} is stale: it is {age} and max_age_hours is {most}; check why the sender delivers nothing newer"
+        "The file {name} is stale: it is {age} and max_age_hours is {most}; {}",
+        newer.as_deref().unwrap_or("check why the sender delivers nothing newer")
     )]
     Stale {
         name: String,
         age: HoursOld,
         most: u64,
+        /// What is there that is newer and cannot be taken, or what is there at all.
+        newer: Option<String>,
     },
 }
 
@@ -358,6 +362,16 @@ impl Taken {
     /// Whether a listed file looks like this one; its SHA-256 tells whether it is.
     pub fn is(&self, entry: &Entry) -> bool {
         (&self.name, self.size, self.modified) == (&entry.name, entry.size, entry.modified)
+    }
+
+    /// What of a delivery counts where days are counted on which somebody was missing: a file that was only touched, or given another name where a signature tells its time, is no
+    /// other one. A date in the name is the sender's word, and a new one is another delivery even if nothing has changed.
+    pub fn counts_as(&self) -> String {
+        match (self.signed, self.dated) {
+            (Some(signed), _) => format!("signed {} {}", signed.to_rfc3339(), self.sha256),
+            (None, Some(dated)) => format!("dated {dated} {}", self.sha256),
+            (None, None) => self.sha256.clone(),
+        }
     }
 
     /// Tells one delivery from another, also where the second says the same.

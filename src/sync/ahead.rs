@@ -63,7 +63,8 @@ impl Run<'_> {
             return Ok(());
         }
         let judged = self.judge(&plan, &stage, &known, None)?;
-        self.decide(plan, &judged, &mut stage, &known, &doubtful, false, report)
+        let resync = self.resync_due()?;
+        self.decide(plan, &judged, &mut stage, &known, &doubtful, resync, report)
             .await
     }
 }

@@ -52,6 +52,10 @@ impl Run<'_> {
         if plan.entries.is_empty() {
             return self.refuse_empty(&plan, stage, judged, report);
         }
+        if plan.is_empty() && !self.silent {
+            let again = "Nothing changed; the whole roster is pushed again, as resync_every_days or --resync says";
+            report.notes.push(again.to_owned());
+        }
         self.note_rows(report)?;
         self.note_plan(&plan, &stage.old, judged)?;
         crate::crash::point("planned");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::people::{Doubtful, Stage};
 use super::{Run, RunReport, Stop, off};
-use crate::config::FirstPush;
+use crate::config::{FirstPush, SourceType};
 use crate::guard::{self, Facts, Judgement, Stopped};
 use crate::jobticket::There;
 use crate::plan::{self, Comparison, Known, Plan, What};
@@ -154,7 +154,11 @@ impl Run<'_> {
             let identity = identity.as_deref().and_then(Taken::from_text);
             deliveries.insert(
                 source.name.clone(),
-                identity.map_or_else(String::new, |taken| taken.identity()),
+                identity.map_or_else(String::new, |taken| match source.kind {
+                    // A list is asked for anew each time.
+                    SourceType::Rest => taken.identity(),
+                    SourceType::CsvDrop | SourceType::Sftp => taken.counts_as(),
+                }),
             );
         }
         Ok(deliveries)

@@ -43,7 +43,7 @@ impl Logins {
             return None;
         }
         Some(format!(
-            "{} (since {}). {}",
+            "Not asked, for its login was refused before (since {1}): {0}. {2}",
             refused.outcome,
             refused.since.format("%Y-%m-%d %H:%M UTC"),
             again(refused.until())

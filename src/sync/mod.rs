@@ -226,6 +226,9 @@ pub async fn run(
         run.id = id,
         outcome = report.ending.name(),
         exit_code = report.exit_code.code(),
+        plan.joiners = report.counts.joiners,
+        plan.leavers = report.counts.leavers,
+        plan.changed = report.counts.changed,
         duration_ms = report.duration_ms,
         requests = report.requests,
         "Run ended"

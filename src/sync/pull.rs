@@ -384,9 +384,7 @@ fn warn_of_unmatched(source: &Source, pulled: &Result<Pulled, String>) -> Option
         return None;
     };
     let (name, folder) = (&source.name, source.folder.display());
-    let warning = format!(
-        "source {name}: no file in {folder} {found}; if the export has another name now, correct pattern"
-    );
+    let warning = format!("source {name}: no file in {folder} {found}");
     tracing::warn!(source.name = name, "{warning}");
     Some(format!("Warning: {warning}"))
 }

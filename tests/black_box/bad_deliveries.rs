@@ -107,7 +107,7 @@ fn an_export_that_has_another_name_now_is_warned_of() {
     scene.company.deliver("Roster_20261121.csv", content);
     for arguments in [&["--run-now"][..], &["check"]] {
         let ran = scene.company.run(arguments).exits(0);
-        ran.says("it holds 1 other files, 1 of them different from the pattern in upper and lower case only")
+        ran.says("it holds 1 other file (1 with a name that differs from it in upper and lower case only)")
             .says("correct pattern");
     }
     scene.recovers("20261122");
@@ -218,7 +218,8 @@ fn a_folder_without_a_matching_file_says_what_lies_there() {
     company.deliver("Roster_20261120.csv", plain(&people(3)));
     company.deliver("notes.txt", "x");
     let ran = company.run_now().exits(4).says("matches roster_*.csv*");
-    ran.says("2 other files").says("1 of them different");
+    ran.says("2 other files")
+        .says("(1 with a name that differs");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::deciding::{AT_ONCE, approved, limited};
 use crate::scene::Scene;
-use crate::support::{Company, JobTicket, Person, people};
+use crate::support::{Company, JobTicket, Person, people, table};
 
 /// A company of so many people with these limits.
 fn company(count: usize, limits: &str) -> Scene {
@@ -48,6 +48,29 @@ fn whoever_is_missing_leaves_on_the_third_day_of_deliveries_without_them() {
     next_day(&mut scene, &staff);
     scene.company.run_now().exits(0).says("- 00020 leaves");
     assert_eq!(scene.jobticket.active().len(), 19);
+}
+
+#[test]
+fn a_file_that_was_only_touched_is_no_delivery_of_another_day() {
+    for by in ["{name_date: \"roster_%Y%m%d.csv\"}", "modified"] {
+        let mut scene = company(20, "missing_days: 2");
+        scene.company.edit("{name_date: \"roster_%Y%m%d.csv\"}", by);
+        let staff = table(&people(19));
+        for _ in 0..4 {
+            scene.days_pass(1);
+            scene
+                .company
+                .deliver_written("roster_20261123.csv", &staff, 60);
+            let ran = scene.company.run_now().exits(0).says("Nothing changed");
+            ran.says("… 00020 is missing on day 1");
+        }
+        let mut other = people(19);
+        other[3].first = "Neu".to_owned();
+        scene
+            .company
+            .deliver_written("roster_20261123.csv", table(&other), 30);
+        scene.company.run_now().exits(0).says("- 00020 leaves");
+    }
 }
 
 #[test]
@@ -108,8 +131,11 @@ fn an_unchanged_roster_is_pushed_again_after_resync_every_days() {
         }
         next_day(&mut scene, &staff);
         a_minute_later(&mut scene);
+        let checked = scene.company.run(&["check"]).exits(0);
+        checked.says("a run now: would push the unchanged roster again");
         let ran = scene.company.run_now().exits(0);
         ran.says("joiners: 0   leavers: 0   changed: 0")
+            .says("pushed again, as resync_every_days")
             .says("Pushed 5 employees");
         assert_eq!(scene.jobticket.pushes().len(), 2);
         assert_eq!(scene.jobticket.active().len(), 5);

@@ -316,3 +316,18 @@ fn rest_stands_beside_files_and_fails_alone() {
     let ran = company.run_now().exits(4).says("could not be reached");
     ran.says("frozen");
 }
+
+/// Five people as a list in JSON, packed with Brotli's own encoder.
+const BROTLI: &str = "GwYDgJwFdltaSuLbrzJGsmfmfvvUr7rBv6xkm9hcGMhDMIoJFEaYQmzDAaL/u0JOdG8qW/Q9CJIEy/H0gGF6spcHVSHwGdHn8WEulBKCPxR+rQahEree95m+NekJiKPtVEvh79fCWA4KR9qxBGtahKijbI+z6C5SvjZRc+1aYrSB+ydpvCGLNvCOPNrBB4roAJ8oExN1Ag==";
+
+#[test]
+fn an_answer_that_is_packed_with_brotli_is_read() {
+    let keys = "        request: {get: /people}\n        paging: none\n        records: $\n";
+    takes_five(keys, 1, |asked| {
+        assert!(asked.header("accept-encoding").contains("br"));
+        use base64::Engine as _;
+        let packed = base64::engine::general_purpose::STANDARD.decode(BROTLI);
+        let header = ("content-encoding", "br".to_owned());
+        Reply::Full(200, vec![header], packed.unwrap())
+    });
+}

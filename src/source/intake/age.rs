@@ -104,6 +104,7 @@ pub(super) fn check_age(
                 all: (now - oldest).num_hours(),
             },
             most,
+            newer: None,
         });
     }
     Ok(())

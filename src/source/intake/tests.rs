@@ -246,7 +246,7 @@ fn a_file_older_than_the_last_is_an_error_and_the_last_itself_is_taken_again() {
     let older = [file("roster_20261122.csv", 5)];
     let error = chosen(&older, &dated(), Some(&last)).unwrap_err();
     assert!(
-        error.contains("older than the one taken last (roster_20261123.csv)"),
+        error.contains("its name bears an earlier date than roster_20261123.csv"),
         "{error}"
     );
     let all = [
@@ -274,7 +274,7 @@ fn an_empty_folder_is_an_error_only_where_nothing_was_taken_before() {
     .unwrap_err();
     assert!(
         error.starts_with(
-            "No file in /srv/drop matches roster_*.csv: it holds 2 other files, 1 of them"
+            "No file in /srv/drop matches roster_*.csv: it holds 2 other files (1 with a name"
         ),
         "{error}"
     );
@@ -360,4 +360,29 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_signed_file_under_another_name_is_no_other_delivery() {
+    let at = |name: &str, day: u32, signed: Option<&str>| Taken {
+        signed: signed.map(|time| time.parse().unwrap()),
+        dated: chrono::NaiveDate::from_ymd_opt(2026, 11, day)
+            .and_then(|day| day.and_hms_opt(0, 0, 0)),
+        ..Taken::new(
+            &Entry {
+                name: name.to_owned(),
+                size: 1,
+                modified: DateTime::UNIX_EPOCH,
+            },
+            None,
+            "sha".to_owned(),
+        )
+    };
+    let signed = Some("2026-11-20T05:00:00Z");
+    let first = at("roster_20261120.csv.gpg", 20, signed).counts_as();
+    assert_eq!(at("roster_20261121.csv.gpg", 21, signed).counts_as(), first);
+    let anew = Some("2026-11-21T05:00:00Z");
+    assert_ne!(at("roster_20261121.csv.gpg", 21, anew).counts_as(), first);
+    let clear = at("roster_20261120.csv", 20, None).counts_as();
+    assert_ne!(at("roster_20261121.csv", 21, None).counts_as(), clear);
 }

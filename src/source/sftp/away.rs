@@ -16,6 +16,8 @@ use crate::digest::sha256;
 use crate::source::file::Away;
 use crate::source::intake::{Entry, Taken};
 
+/// How the names of files end that are about to be deleted.
+const USED: &str = ".used";
 /// So many names are tried for a file.
 const MOST_NAMES: usize = 20;
 
@@ -53,10 +55,10 @@ impl Session {
             // What it is shows when something is moved into it.
             other => other.map(|_| ()),
         };
-        made.map_err(|source| SftpError::MakeFolder {
+        made.map_err(|cause| SftpError::MakeFolder {
             folder: folder.display().to_string(),
             server: self.name.clone(),
-            source,
+            cause,
         })
     }
 
@@ -94,7 +96,7 @@ impl Session {
         self.check_same(&from, file).await?;
         // Under a name that nobody writes to, so that no newer file goes in its place.
         let random = uuid::Uuid::new_v4().simple().to_string();
-        let name = format!("jobticket-sync.{}.used", &random[..8]);
+        let name = format!("jobticket-sync.{}{USED}", &random[..8]);
         let to = joined(&source.folder, name.as_bytes());
         self.rename(&file.name, &from, &to).await?;
         self.check_moved(file, &from, &to).await?;
@@ -184,7 +186,12 @@ impl Session {
         let renamed = self.wire.rename(from, to).await;
         renamed.map_err(|cause| {
             let to = String::from_utf8_lossy(to);
-            self.cannot(name, format!("moving it to {to}"), cause)
+            let what = if to.ends_with(USED) {
+                format!("giving it another name ({to}) before it is deleted")
+            } else {
+                format!("moving it to {to}")
+            };
+            self.cannot(name, what, cause)
         })
     }
 

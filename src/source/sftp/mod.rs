@@ -128,11 +128,13 @@ pub enum SftpError {
         "The file {name} of {server} has control characters in its name; have it renamed, or make the pattern leave it out"
     )]
     ControlCharacters { server: String, name: String },
-    #[error("The file {name} of {server} cannot be read")]
+    #[error(
+        "The file {name} of {server} cannot be read ({cause}); have its operator look at the rights of the file"
+    )]
     Read {
         name: String,
         server: String,
-        source: WireError,
+        cause: WireError,
     },
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -144,11 +146,13 @@ pub enum SftpError {
     Total { server: String, seconds: u64 },
     #[error("The service is stopping, so {server} was left")]
     Stopped { server: String },
-    #[error("The folder {folder} of {server} is not there and cannot be made")]
+    #[error(
+        "The folder {folder} of {server} is not there and cannot be made ({cause}); have it made there, with the right to move files into it. A name without / in front begins where the login ends"
+    )]
     MakeFolder {
         folder: String,
         server: String,
-        source: WireError,
+        cause: WireError,
     },
     #[error(
         "The file {name} of {server} changed after it was read and stays; it is read by the next run"

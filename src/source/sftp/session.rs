@@ -263,11 +263,11 @@ impl Session {
         Ok(on_the_way.is_empty())
     }
 
-    fn cannot_read(&self, name: &str, source: WireError) -> SftpError {
+    fn cannot_read(&self, name: &str, cause: WireError) -> SftpError {
         SftpError::Read {
             name: name.to_owned(),
             server: self.name.clone(),
-            source,
+            cause,
         }
     }
 }
