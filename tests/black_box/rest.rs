@@ -322,10 +322,10 @@ const BROTLI: &str = "GwYDgJwFdltaSuLbrzJGsmfmfvvUr7rBv6xkm9hcGMhDMIoJFEaYQmzDAa
 
 #[test]
 fn an_answer_that_is_packed_with_brotli_is_read() {
+    use base64::Engine as _;
     let keys = "        request: {get: /people}\n        paging: none\n        records: $\n";
     takes_five(keys, 1, |asked| {
         assert!(asked.header("accept-encoding").contains("br"));
-        use base64::Engine as _;
         let packed = base64::engine::general_purpose::STANDARD.decode(BROTLI);
         let header = ("content-encoding", "br".to_owned());
         Reply::Full(200, vec![header], packed.unwrap())
