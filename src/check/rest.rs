@@ -45,7 +45,7 @@ pub(super) async fn look(
     }
     if record.is_none() {
         found.facts.push(
-            "a run now: not told, for a list is not read to its end here; see --run-now --dry-run"
+            "a run now: not told, for a list is not read to its end here, and its exit code may be another; see --run-now --dry-run"
                 .to_owned(),
         );
     }
@@ -119,7 +119,8 @@ fn tell(one: &Source, sample: &Sample, found: &mut Checked) {
     let all = match (sample.total, sample.goes_on) {
         (Some(total), _) => format!(" of {total}"),
         (None, true) => ", and more pages follow".to_owned(),
-        (None, false) => ", which are all".to_owned(),
+        (None, false) if sample.incomplete.is_some() => String::new(),
+        (None, false) => ", and no more follow".to_owned(),
     };
     found.facts.push(format!(
         "source {name}: {request}, first page: {records} records{all}; {selected} of the page are selected"
@@ -134,13 +135,40 @@ fn tell(one: &Source, sample: &Sample, found: &mut Checked) {
         );
         return;
     }
-    let no_proof = one
-        .rest
-        .as_ref()
-        .is_some_and(|rest| matches!(rest.paging.way, Way::None) && rest.paging.total.is_none());
-    if no_proof && *records >= 10 && (records % 50 == 0 || matches!(records, 10 | 20 | 25 | 30)) {
+    for (list, records, matched) in &sample.joined {
+        let line = format!(
+            "source {name}: list {list}: {records} records on its first page, which belong to {matched} of this page's people"
+        );
+        if *matched == 0 {
+            found.warnings.push(format!(
+                "{line}; correct on, if that stays so for the whole list"
+            ));
+        } else {
+            found.facts.push(line);
+        }
+    }
+    let ends_unproven = one.rest.as_ref().is_some_and(|rest| {
+        let is_believed = matches!(
+            rest.paging.way,
+            Way::None
+                | Way::Cursor {
+                    absent_is_end: true,
+                    ..
+                }
+                | Way::Next {
+                    absent_is_end: true,
+                    ..
+                }
+                | Way::Link {
+                    absent_is_end: true,
+                    ..
+                }
+        );
+        is_believed && rest.paging.total.is_none() && rest.min_rows <= 1
+    });
+    if ends_unproven && !sample.goes_on && sample.incomplete.is_none() {
         found.warnings.push(format!(
-            "source {name}: exactly {records} records in one answer may be the first page of several; make sure that the system gives all at once, or configure its paging"
+            "source {name}: nothing in the answer proves that these {records} are all; compare with the HR system, and write min_rows a little below that, or configure its paging or a total"
         ));
     }
     if *selected == 0 {
@@ -216,6 +244,14 @@ fn show(one: &Source, sample: &Sample, number: u64, found: &mut Checked) {
         sample.request
     ));
     for (path, value) in record {
+        found
+            .facts
+            .push(format!("  {path}: {}", masked(path, value)));
+    }
+    found.facts.push(format!(
+        "source {name}: what the answer has beside its records, for paging:"
+    ));
+    for (path, value) in &sample.around {
         found
             .facts
             .push(format!("  {path}: {}", masked(path, value)));

@@ -18,6 +18,9 @@ pub(super) enum Kind {
     Word,
 }
 
+/// What stands in the place of a last day where somebody has several contracts and one of them is open: it is none, and no other column is asked for one.
+pub(super) const OPEN: &str = "(open)";
+
 /// Configured values as cells are compared with them.
 fn normals(values: &Texts) -> Vec<String> {
     values
@@ -38,10 +41,15 @@ fn date_mapping<E>(
         empty,
     } = date;
     let columns = from.0.iter().map(|name| column(name, kind));
+    let columns = columns.collect::<Result<_, E>>()?;
+    let mut empty = normals(empty);
+    if kind == Kind::LastDay {
+        empty.push(OPEN.to_owned());
+    }
     Ok(DateMapping {
-        columns: columns.collect::<Result<_, E>>()?,
+        columns,
         formats: format.clone(),
-        empty: normals(empty),
+        empty,
     })
 }
 

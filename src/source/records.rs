@@ -17,7 +17,7 @@ pub enum RecordsError {
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(
-        "Row {row} of {file}: the column {column} has no hrId that can be read, so nobody can tell whose row it is; correct the export"
+        "Row {row} of {file}: the column {column} has no hrId that can be read, so nobody can tell whose row it is; have HR enter it, or leave such rows out with exclude: [{{column: {column}, in: [\"\"]}}]"
     )]
     Keyless {
         file: String,

@@ -67,6 +67,7 @@ impl Run<'_> {
             sources: Vec::new(),
         };
         let mut any = false;
+        let store = self.context.store;
         for (source, state, task) in tasks {
             let (seen, pulled) = match task {
                 Err((error, seen)) => (seen, Err(error)),
@@ -86,6 +87,10 @@ impl Run<'_> {
                 },
             };
             report.notes.extend(warn_of_unmatched(source, &pulled));
+            if let Ok(Pulled::Read { delivery, .. }) = &pulled {
+                let filled = off(|| store.filled_fields(&self.target, &source.name))?;
+                report.notes.extend(warn_of_ends(source, delivery, &filled));
+            }
             let (report_of_one, rows, mut one) = self.one(source, state, pulled)?;
             one.seen = seen;
             any |= rows.is_some();
@@ -385,6 +390,22 @@ fn warn_of_unmatched(source: &Source, pulled: &Result<Pulled, String>) -> Option
     };
     let (name, folder) = (&source.name, source.folder.display());
     let warning = format!("source {name}: no file in {folder} {found}");
+    tracing::warn!(source.name = name, "{warning}");
+    Some(format!("Warning: {warning}"))
+}
+
+/// Nobody may well have a last day. But if somebody had one, the right to read it may be gone, and those who left look like staff.
+fn warn_of_ends(source: &Source, delivery: &Delivery, filled: &HashSet<Field>) -> Option<String> {
+    let had = filled.contains(&Field::TerminationDate);
+    let mut rows = delivery.rows.iter();
+    let has = rows.any(|row| row.employee.termination_date.is_some());
+    if !had || has || source.fields.termination_date.is_none() {
+        return None;
+    }
+    let name = &source.name;
+    let warning = format!(
+        "source {name}: nobody has a last day (terminationDate) any more, and somebody had at the last push; look whether the column and the right to read it are still there, for people who have left look like staff without it"
+    );
     tracing::warn!(source.name = name, "{warning}");
     Some(format!("Warning: {warning}"))
 }

@@ -26,8 +26,12 @@ pub(super) fn tell(report: &RunReport) {
             integration.name = name,
             run.id = run,
             people = report.waiting.len(),
-            "Held: people wait for a decision in hold {}",
-            holds.join(", ")
+            "Held: people wait for a decision{}",
+            if holds.is_empty() {
+                String::new()
+            } else {
+                format!(" in hold {}", holds.join(", "))
+            }
         );
     }
     let Counts {

@@ -26,12 +26,12 @@ fn check_asks_for_one_page_and_tells_masked_what_it_has() {
 }
 
 #[test]
-fn check_names_a_field_that_no_record_has_and_a_suspiciously_round_list() {
+fn check_names_a_field_that_no_record_has_and_a_list_whose_end_nothing_proves() {
     let hris = Hris::start(|_| Reply::Json(slice(0, 100, 100).into()));
     let keys = "        request: {get: /people}\n        paging: none\n        records: $\n";
     let mut company = company(&hris, keys);
     let ran = company.run(&["check"]).exits(0);
-    ran.says("exactly 100 records in one answer may be the first page of several");
+    ran.says("nothing in the answer proves that these 100 are all");
     company.edits.push((
         "dateOfBirth: born".to_owned(),
         "dateOfBirth: birthday".to_owned(),
@@ -296,4 +296,62 @@ fn check_warns_where_nobody_of_a_page_has_a_last_day() {
     let ran = company.run(&["check"]).exits(0);
     ran.says("WARNING: source headquarters: terminationDate is filled in 0 of 2")
         .says("people who have left look like staff");
+}
+
+#[test]
+fn check_shows_what_an_answer_has_beside_its_records_and_what_belongs_to_whom() {
+    let hris = Hris::start(|asked| {
+        if asked.path == "/contracts" {
+            return Reply::Json(json!({ "data": [{ "of": 1, "begins": "2022-03-01" }] }));
+        }
+        Reply::Json(json!({ "meta": { "all": 2, "next": null }, "data": slice(0, 2, 2) }))
+    });
+    let keys = "        request: {get: /people}
+        paging: none
+        records: data
+        join:
+          - name: contracts
+            request: {get: /contracts}
+            paging: none
+            records: data
+            on: {here: id, there: of}
+        fields:
+          hrId: id
+          firstName: first
+          lastName: last
+          email: email
+          startDate: '@contracts.begins'
+";
+    let company = company(&hris, keys);
+    let ran = company.run(&["check", "--show-record", "1"]).exits(0);
+    ran.says("what the answer has beside its records")
+        .says("meta.all: a number, 1 character")
+        .says("meta.next: empty")
+        .says("data: a list");
+    let ran = company.run(&["check"]).exits(0);
+    ran.says(
+        "list contracts: 1 records on its first page, which belong to 1 of this page's people",
+    )
+    .says("nothing in the answer proves that these 2 are all")
+    .says("2 records, and no more follow");
+}
+
+#[test]
+fn a_last_day_that_nobody_has_any_more_is_warned_of() {
+    let gone = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_gone = std::sync::Arc::clone(&gone);
+    let hris = Hris::start(move |_| {
+        let mut all = slice(0, 3, 3);
+        if !is_gone.load(std::sync::atomic::Ordering::Relaxed) {
+            all[1]["end"] = "2027-01-31".into();
+        }
+        Reply::Json(all.into())
+    });
+    let keys = "        request: {get: /people}\n        paging: none\n        records: $\n";
+    let company = company(&hris, keys);
+    let ran = company.run_now().exits(0);
+    assert!(!ran.stdout.contains("last day"), "{}", ran.stdout);
+    gone.store(true, std::sync::atomic::Ordering::Relaxed);
+    let ran = company.run_now();
+    ran.says("Warning: source headquarters: nobody has a last day (terminationDate) any more");
 }

@@ -321,6 +321,27 @@ fn a_contract_that_ended_does_not_end_the_next_one() {
             assert_eq!(ends(word, &all), "2027-06-30", "{word}");
         }
     }
+    // A last day that stands elsewhere does not end the open one.
+    for word in ["first", "last"] {
+        let hris = Hris::start(move |asked| {
+            if asked.path == "/people" {
+                let mut one = slice(0, 1, 1).remove(0);
+                one["end"] = "2026-11-22".into();
+                return Reply::Json(json!({ "data": [one] }));
+            }
+            let all = [old, ("2026-11-23", None)];
+            let all: Vec<Value> = all
+                .iter()
+                .map(|(begins, ends)| json!({ "person": { "id": 1 }, "begins": begins, "ends": ends }))
+                .collect();
+            contracts(asked, &all, 0)
+        });
+        let jobticket = JobTicket::start();
+        let keys = CONTRACTS.replace("record_id: no", &format!("if_several: {word}"));
+        let company = company_at(&jobticket, &hris, &keys);
+        company.run_now().exits(0);
+        assert_eq!(jobticket.arrived()[0]["terminationDate"], Value::Null);
+    }
     // The same within a record.
     for (contracts, end) in [
         (json!([{"end": "2026-11-22"}, {"end": null}]), Value::Null),

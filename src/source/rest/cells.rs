@@ -10,7 +10,7 @@ use super::error::RestError;
 use super::json::{Json, walk};
 use super::list::Record;
 use crate::config::{JsonPath, PathStep};
-use crate::source::columns::Kind;
+use crate::source::columns::{Kind, OPEN};
 
 /// Every path that is read, each once for a kind.
 #[derive(Debug, Default)]
@@ -187,15 +187,17 @@ fn last_day(
     Ok(())
 }
 
-/// The latest of several last days; none, where one of them is none. `None` where they cannot be compared as they are written.
+/// The latest of several last days; open, where one of several is none. `None` where they cannot be compared as they are written.
 fn later(mut ends: Vec<String>) -> Option<String> {
     ends.dedup();
-    if ends.len() > 1 && !ends.iter().any(String::is_empty) {
+    if ends.len() > 1 {
+        if ends.iter().any(|end| end.is_empty() || end == OPEN) {
+            return Some(OPEN.to_owned());
+        }
         let is_iso = |end: &String| end.parse::<chrono::NaiveDate>().is_ok() && end.len() == 10;
         return ends.iter().all(is_iso).then(|| ends.into_iter().max())?;
     }
-    let none = ends.iter().position(String::is_empty).unwrap_or(0);
-    Some(ends.into_iter().nth(none).unwrap_or_default())
+    Some(ends.pop().unwrap_or_default())
 }
 
 fn no_text(record: &Record<'_>, path: &JsonPath, why: &impl ToString) -> RestError {
@@ -226,8 +228,10 @@ mod tests {
             (&["2026-11-27"], Some("2026-11-27")),
             (&["2026-11-27", "2026-12-31"], Some("2026-12-31")),
             (&["2026-12-31", "2026-11-27"], Some("2026-12-31")),
-            (&["2026-11-27", ""], Some("")),
-            (&["", "2026-11-27"], Some("")),
+            (&["2026-11-27", ""], Some(OPEN)),
+            (&["", "2026-11-27"], Some(OPEN)),
+            (&[OPEN, "2026-11-27"], Some(OPEN)),
+            (&["", ""], Some("")),
             (&["31.12.2026", "31.12.2026"], Some("31.12.2026")),
             (&["31.12.2026", "27.11.2026"], None),
         ] {

@@ -55,7 +55,9 @@ pub enum RestError {
         status: u16,
         to: String,
     },
-    #[error("{what} could not be reached ({cause}); tried {tries} times")]
+    #[error(
+        "{what} could not be reached ({cause}); tried {tries} times. Check base_url and whether the system is up, and ca_file if its certificate is by an authority of your own"
+    )]
     Connect {
         what: String,
         cause: String,

@@ -14,6 +14,7 @@ use super::error::RestError;
 use super::json::{Json, first, walk};
 use super::link;
 use super::pager::{Facts, Incomplete, Look, Pager, Told, Turn};
+use super::sample::{SampleValue, around};
 use super::token::at;
 use crate::config::{
     JsonPath, OtherOrigin, Paging, PathStep, Request, Texts, Way, Where, fill_json,
@@ -88,6 +89,8 @@ pub(super) struct Done {
     pub(super) total: Option<u64>,
     /// Whether more pages would follow.
     pub(super) goes_on: bool,
+    /// What the first answer has beside its records, for a look at it.
+    pub(super) around: Vec<(String, SampleValue)>,
     /// Why it is not taken for complete. Only a look at it goes so far; otherwise that is its error.
     pub(super) incomplete: Option<RestError>,
 }
@@ -110,6 +113,7 @@ impl Client<'_> {
         let (mut sha, mut bytes) = (Sha256::new(), 0);
         let mut tally = Tally::default();
         let mut incomplete = None;
+        let mut beside = Vec::new();
         let body = list.request.json.as_ref();
         let body = body.map(|body| fill_json(body, &self.secrets));
         let total_after = loop {
@@ -131,6 +135,10 @@ impl Client<'_> {
             if pager.repeats(hash) {
                 let why = Incomplete::RepeatedPage;
                 return Err(RestError::Incomplete { what, why });
+            }
+            if most_pages.is_some() && page == 1 {
+                let answer = parsed(&got, &what)?;
+                around(&answer, String::new(), &mut beside);
             }
             let facts = shown(list, &got, page, hash, &mut tally, &what, see)?;
             let judged = match pager.after(&facts) {
@@ -164,6 +172,7 @@ impl Client<'_> {
             sha256: hex(&sha.finalize()),
             total: pager.total(),
             goes_on: total_after,
+            around: beside,
             incomplete,
         })
     }

@@ -24,6 +24,10 @@ pub struct Sample {
     pub selected: usize,
     /// The fields, in their order.
     pub fields: Vec<SampleField>,
+    /// The joined lists: name, records of the first page, and to how many people of this page they belong.
+    pub joined: Vec<(String, u64, u64)>,
+    /// What the answer has beside its records, where a record was asked for.
+    pub around: Vec<(String, SampleValue)>,
     /// The paths and values of the record that was asked for.
     pub record: Option<Vec<(String, SampleValue)>>,
 }
@@ -128,12 +132,17 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
         let mut done = client
             .list(&list, Some(1), &mut |record| see(&joined, record))
             .await?;
+        let lists = paths.lists.iter().zip(&joined.tables).zip(&joined.done);
+        let lists = lists.map(|(((name, _), table), (_, done))| {
+            (name.clone(), done.records, table.matched.get())
+        });
+        let lists: Vec<_> = lists.collect();
         let mut of_joined = joined.done.into_iter();
         let incomplete = done.incomplete.take();
         let incomplete = incomplete.or_else(|| of_joined.find_map(|(_, done)| done.incomplete));
-        Ok((done, incomplete))
+        Ok((done, incomplete, lists))
     })?;
-    let (done, incomplete) = done;
+    let (mut done, incomplete, joined) = done;
     Ok(Sample {
         request: rest.request.name(),
         records: done.records,
@@ -142,6 +151,8 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
         incomplete,
         selected,
         fields,
+        joined,
+        around: std::mem::take(&mut done.around),
         record: shown,
     })
 }
@@ -161,18 +172,40 @@ fn value(employee: &Employee, field: Field) -> Option<String> {
     }
 }
 
+/// What an answer has beside lists of records, with the paths that lead to it.
+pub(super) fn around(node: &Json<'_>, path: String, all: &mut Vec<(String, SampleValue)>) {
+    match node {
+        Json::Map(map) if map.len() <= MOST_AROUND => {
+            for (key, value) in map {
+                around(value, below(&path, key), all);
+            }
+        }
+        Json::Map(_) => all.push((path, SampleValue::Other("an object with many keys"))),
+        Json::List(_) => all.push((path, SampleValue::Other("a list"))),
+        leaf => leaves(leaf, path, all),
+    }
+}
+
+/// An object with more keys is one of records by their keys, which may be names.
+const MOST_AROUND: usize = 12;
+
+/// A path, one key further.
+fn below(path: &str, key: &str) -> String {
+    let key = if is_plain_key(key) {
+        key.to_owned()
+    } else {
+        format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))
+    };
+    let dot = if path.is_empty() { "" } else { "." };
+    format!("{path}{dot}{key}")
+}
+
 /// Every value of a record with the path that leads to it.
 fn leaves(node: &Json<'_>, path: String, all: &mut Vec<(String, SampleValue)>) {
     match node {
         Json::Map(map) if !map.is_empty() => {
             for (key, value) in map {
-                let key = if is_plain_key(key) {
-                    key.to_string()
-                } else {
-                    format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))
-                };
-                let dot = if path.is_empty() { "" } else { "." };
-                leaves(value, format!("{path}{dot}{key}"), all);
+                leaves(value, below(&path, key), all);
             }
         }
         Json::List(list) if !list.is_empty() => {
