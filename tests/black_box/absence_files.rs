@@ -248,10 +248,11 @@ fn rows_of_people_who_are_not_there_are_ignored_and_told_where_they_are_many() {
     scene
         .company
         .deliver("absences_20261121.csv", file(&strangers));
+    let told =
+        "2 of 3 rows of absences_20261121.csv are of people who are not in roster_20261120.csv";
+    scene.company.run(&["check"]).exits(0).says(told);
     let ran = scene.company.run_now().exits(0).says("Nothing changed");
-    ran.says(
-        "2 of 3 rows of absences_20261121.csv are of people who are not in roster_20261120.csv",
-    );
+    ran.says(told);
 }
 
 #[test]
