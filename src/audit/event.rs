@@ -7,6 +7,16 @@ use crate::drift::Difference;
 use crate::guard::{Cause, Grounds, Trip};
 use crate::plan::{Change, Counts};
 
+/// A file of absences that a source delivered.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields say what they are")]
+pub struct AbsencesPulled {
+    pub file: String,
+    pub sha256: String,
+    pub bytes: u64,
+    pub modified: String,
+}
+
 /// One event. None of these holds a personal value; those stand apart, in [`Values`].
 #[derive(Debug, Clone, Serialize)]
 #[serde(
@@ -65,6 +75,9 @@ pub enum Event {
         rows: usize,
         selected: usize,
         status: String,
+        /// The file of absences that was read with it, where the source has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        absences: Option<AbsencesPulled>,
     },
     /// A source failed; nothing of it is used.
     SourceFailed {

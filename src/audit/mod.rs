@@ -9,7 +9,7 @@ mod file;
 mod line;
 mod mask;
 
-pub use event::{Event, Values};
+pub use event::{AbsencesPulled, Event, Values};
 pub use file::{AuditFile, Gap, Locked};
 pub use line::{Head, Line, compose};
 pub use mask::{mask, mask_text, parts};

@@ -70,6 +70,9 @@ fn sources(report: &RunReport, found: &mut Checked) {
             // Nothing was read.
             None => format!("source {name}: {status}, {selected} selected. {note}"),
         });
+        if source.file.is_some() && !note.is_empty() {
+            found.warnings.push(format!("source {name}: {note}"));
+        }
         for RuleCount { rule, rows } in &source.rules {
             let line = format!("source {name}: {rule} matches {rows} rows");
             if *rows == 0 {

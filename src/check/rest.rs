@@ -90,9 +90,17 @@ fn files(
     let (name, schedule) = (&one.name, config.schedule(integration));
     let look = || source::look(one, None, clock.now(), config.timezone, schedule.as_ref());
     match tokio::task::block_in_place(look) {
-        Ok(Some(file)) => found
-            .facts
-            .push(format!("source {name}: {} is there to be read", file.name)),
+        Ok(Some(files)) => {
+            let verb = if files.absences.is_some() {
+                "are"
+            } else {
+                "is"
+            };
+            let names = files.names();
+            found
+                .facts
+                .push(format!("source {name}: {names} {verb} there to be read"));
+        }
         Ok(None) if one.kind == SourceType::Sftp => {
             found
                 .facts

@@ -3,6 +3,7 @@
 //! The tree below is what the program works with; `load` reads it, `check` finds what the types alone cannot. Every key
 //! is explained in `config.example.yaml`. Relative paths are relative to the file they stand in.
 
+mod absences;
 mod changes;
 mod decrypt;
 mod http;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 use deserr::Deserr;
 use serde::Serialize;
 
+pub use absences::AbsenceFile;
 pub use changes::{KeyChange, changes, flatten};
 pub use decrypt::Decrypt;
 pub use http::HttpConfig;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use deserr::Deserr;
 use serde::Serialize;
 
+use super::absences::AbsenceFile;
 use super::decrypt::Decrypt;
 use super::limit::Limit;
 use super::problem::Problems;
@@ -235,6 +236,10 @@ pub struct AbsenceColumns {
     #[deserr(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub list: Option<String>,
+    /// The second file whose rows are absences, for sources of files.
+    #[deserr(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<AbsenceFile>,
     /// The column that holds the kind of absence.
     pub kind: Texts,
     /// Only these kinds are sent; all others, illness above all, stay in the HR system.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use deserr::{IntoValue, Value, ValuePointerRef};
 
+use super::absences;
 use super::location::{Pointer, Step, pointer};
 use super::problem::{Problem, Problems};
 use super::values::BaseUrl;
@@ -145,6 +146,7 @@ pub(super) fn integration(
             let twin = integration.sources[..index].iter().find(|other| {
                 other.is_beside(source)
                     && (other.pattern == source.pattern
+                        || absences::meet(other, source)
                         || other.after != After::Keep
                         || source.after != After::Keep)
             });

@@ -1,7 +1,10 @@
 //! What the types of a source cannot say; see `validate` for how checks are hung on blocks.
 
+use std::fmt::Write as _;
+
 use deserr::ValuePointerRef;
 
+use super::absences;
 use super::location::Step;
 use super::problem::Problems;
 use super::server::server;
@@ -15,19 +18,13 @@ pub(super) fn source(source: Source, at: ValuePointerRef<'_>) -> Result<Source, 
     judged(source, at, |source, findings| {
         every_source(source, findings);
         files(findings, source);
+        absences::file(findings, source);
         server(findings, source);
         if !source.table.header {
-            let numbered = |columns: &Texts| {
-                let mut columns = columns.0.iter();
-                columns.all(|column| {
-                    column
-                        .trim()
-                        .parse::<usize>()
-                        .is_ok_and(|number| number > 0)
-                })
-            };
+            // Those of a file of their own are of another table.
+            let is_elsewhere = |key| key == "absences" && source.absence_file().is_some();
             for (key, columns) in columns_of(&source.fields) {
-                if !numbered(columns) {
+                if !is_elsewhere(key) && !is_numbered(columns) {
                     findings.at.push(Step::Key("fields".to_owned()));
                     findings.say(
                         key,
@@ -37,6 +34,17 @@ pub(super) fn source(source: Source, at: ValuePointerRef<'_>) -> Result<Source, 
                 }
             }
         }
+    })
+}
+
+/// Whether columns are called by number.
+pub(super) fn is_numbered(columns: &Texts) -> bool {
+    let mut columns = columns.0.iter();
+    columns.all(|column| {
+        column
+            .trim()
+            .parse::<usize>()
+            .is_ok_and(|number| number > 0)
     })
 }
 
@@ -64,41 +72,7 @@ pub(super) fn every_source(source: &Source, findings: &mut Findings) {
 }
 
 fn files(findings: &mut Findings, source: &Source) {
-    if source.pattern.contains('/') {
-        findings.say(
-            "pattern",
-            "A pattern names files of the folder itself; put the folder into `folder`",
-        );
-    }
-    match globset::Glob::new(&source.pattern) {
-        Err(error) => findings.say(
-            "pattern",
-            format!(
-                "This is not a file name pattern ({}); write such as roster_*.csv",
-                error.kind()
-            ),
-        ),
-        Ok(_) if source.pattern.is_empty() => findings.say("pattern", "Write such as roster_*.csv"),
-        Ok(_) => {}
-    }
-    if let NewestBy::NameDate(format) = &source.newest_by {
-        let sample = chrono::NaiveDate::from_ymd_opt(2026, 11, 23)
-            .and_then(|day| day.and_hms_opt(5, 15, 0))
-            .map(|time| time.format(format).to_string());
-        let matches = sample.is_some_and(|name| {
-            globset::Glob::new(&source.pattern)
-                .is_ok_and(|glob| glob.compile_matcher().is_match(name))
-        });
-        if !matches {
-            findings.say(
-                "newest_by",
-                format!(
-                    "A name made by this does not match the pattern {}; make the two agree",
-                    source.pattern
-                ),
-            );
-        }
-    }
+    names(findings, &source.pattern, &source.newest_by);
     if let After::Archive(path) = &source.after
         && *path == source.folder
     {
@@ -106,6 +80,49 @@ fn files(findings: &mut Findings, source: &Source) {
             "after",
             "The archive is the drop folder itself; name another folder",
         );
+    }
+}
+
+/// A name that this format makes.
+pub(super) fn dated_example(format: &str) -> Option<String> {
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 11, 23)?;
+    let mut name = String::new();
+    // A format that makes none is one that no name fits.
+    write!(name, "{}", day.and_hms_opt(5, 15, 0)?.format(format)).ok()?;
+    Some(name)
+}
+
+/// What a file is called.
+pub(super) fn names(findings: &mut Findings, pattern: &str, newest_by: &NewestBy) {
+    if pattern.contains('/') {
+        findings.say(
+            "pattern",
+            "A pattern names files of the folder itself; put the folder into `folder`",
+        );
+    }
+    match globset::Glob::new(pattern) {
+        Err(error) => findings.say(
+            "pattern",
+            format!(
+                "This is not a file name pattern ({}); write such as roster_*.csv",
+                error.kind()
+            ),
+        ),
+        Ok(_) if pattern.is_empty() => findings.say("pattern", "Write such as roster_*.csv"),
+        Ok(_) => {}
+    }
+    if let NewestBy::NameDate(format) = newest_by {
+        let matches = dated_example(format).is_some_and(|name| {
+            globset::Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(name))
+        });
+        if !matches {
+            findings.say(
+                "newest_by",
+                format!(
+                    "A name made by this does not match the pattern {pattern}; make the two agree"
+                ),
+            );
+        }
     }
 }
 

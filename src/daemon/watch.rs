@@ -22,7 +22,7 @@ use super::Loaded;
 use crate::clock::Clock;
 use crate::config::{Integration, Source};
 use crate::schedule::Schedule;
-use crate::source::{self, Entry, Taken, chain};
+use crate::source::{self, Seen, Taken, chain};
 use crate::store::{Fact, Store, StoreError, Target};
 use crate::sync::target_of;
 
@@ -40,7 +40,7 @@ pub(super) struct Found {
     /// The integration, by its place in the configuration.
     pub(super) place: usize,
     source: String,
-    entry: Entry,
+    files: Seen,
 }
 
 /// All watched folders of a configuration. Dropping it ends the watch.
@@ -109,17 +109,17 @@ pub(super) fn is_watched(integration: &Integration) -> bool {
 
 /// The files that wait for a run of an integration, by source.
 #[derive(Debug, Default)]
-pub(super) struct News(BTreeMap<String, Entry>);
+pub(super) struct News(BTreeMap<String, Seen>);
 
 impl News {
     pub(super) fn add(&mut self, found: Found) {
-        self.0.insert(found.source, found.entry);
+        self.0.insert(found.source, found.files);
     }
 
     /// Takes back what a run was started for and has not looked at. What has come since is newer.
     pub(super) fn restore(&mut self, files: Self) {
-        for (source, entry) in files.0 {
-            self.0.entry(source).or_insert(entry);
+        for (source, seen) in files.0 {
+            self.0.entry(source).or_insert(seen);
         }
     }
 
@@ -130,10 +130,10 @@ impl News {
         target: &Target,
     ) -> Result<Option<String>, StoreError> {
         let mut texts = Vec::new();
-        for (source, entry) in std::mem::take(&mut self.0) {
-            if !Known::of(store, target, &source)?.has(&entry) {
-                texts.push(format!("{source}: {}", entry.name));
-                self.0.insert(source, entry);
+        for (source, files) in std::mem::take(&mut self.0) {
+            if !Known::of(store, target, &source)?.has(&files) {
+                texts.push(format!("{source}: {}", files.names()));
+                self.0.insert(source, files);
             }
         }
         Ok((!texts.is_empty()).then(|| format!("watch {}", texts.join(", "))))
@@ -143,22 +143,25 @@ impl News {
 /// What the store knows of the files of a source.
 struct Known {
     taken: Option<Taken>,
-    tried: Option<Entry>,
+    tried: Option<Seen>,
 }
 
 impl Known {
     fn of(store: &Store, target: &Target, source: &str) -> Result<Self, StoreError> {
         let state = store.source(target, source)?;
-        let tried: Option<BTreeMap<String, Entry>> = store.fact(target, Fact::Tried)?;
+        let tried: Option<BTreeMap<String, Seen>> = store.fact(target, Fact::Tried)?;
         Ok(Self {
             taken: state.and_then(|state| Taken::from_text(&state.taken)),
             tried: tried.and_then(|mut tried| tried.remove(source)),
         })
     }
 
-    fn has(&self, entry: &Entry) -> bool {
-        let is_taken = self.taken.as_ref().is_some_and(|taken| taken.is(entry));
-        is_taken || self.tried.as_ref() == Some(entry)
+    fn has(&self, files: &Seen) -> bool {
+        let is_taken = self
+            .taken
+            .as_ref()
+            .is_some_and(|taken| taken.is_seen(files));
+        is_taken || self.tried.as_ref() == Some(files)
     }
 }
 
@@ -173,10 +176,10 @@ struct Watch {
     store: Weak<Store>,
     clock: Clock,
     found: mpsc::Sender<Found>,
-    /// A new file, and since when it looks as it does.
-    pending: Option<(Entry, Instant)>,
-    /// The file that was told last.
-    told: Option<Entry>,
+    /// New files, and since when they look as they do.
+    pending: Option<(Seen, Instant)>,
+    /// The files that were told last.
+    told: Option<Seen>,
     /// What is wrong and was said.
     said: Option<String>,
 }
@@ -231,9 +234,9 @@ impl Watch {
             self.schedule.as_ref(),
         );
         match source::look(&self.source, last, now, self.zone, schedule) {
-            Ok(Some(entry)) if !known.has(&entry) && self.told.as_ref() != Some(&entry) => {
+            Ok(Some(files)) if !known.has(&files) && self.told.as_ref() != Some(&files) => {
                 self.said = None;
-                self.settle(entry)
+                self.settle(files)
             }
             Ok(_) => self.nothing(None),
             Err(error) => {
@@ -261,25 +264,25 @@ impl Watch {
     }
 
     /// Tells of a new file that has looked the same for long enough.
-    fn settle(&mut self, entry: Entry) -> Duration {
+    fn settle(&mut self, files: Seen) -> Duration {
         match &self.pending {
-            Some((same, since)) if *same == entry => {
+            Some((same, since)) if *same == files => {
                 let left = SETTLE.saturating_sub(self.clock.instant() - *since);
                 if !left.is_zero() {
                     return left;
                 }
                 self.pending = None;
-                self.told = Some(entry.clone());
+                self.told = Some(files.clone());
                 // Nobody to tell: the watch is over.
                 let _ = self.found.blocking_send(Found {
                     place: self.place,
                     source: self.source.name.clone(),
-                    entry,
+                    files,
                 });
                 POLL
             }
             _ => {
-                self.pending = Some((entry, self.clock.instant()));
+                self.pending = Some((files, self.clock.instant()));
                 SETTLE
             }
         }

@@ -203,7 +203,7 @@ fn last_records(
         let rows = rows.collect();
         records.push(LastRecord {
             source: source.name.clone(),
-            file: taken.as_ref().map(|taken| taken.name.clone()),
+            file: taken.as_ref().map(Taken::names),
             modified: taken.as_ref().map(|taken| taken.modified),
             rows,
             unselected: delivery.unselected.remove(hr_id),

@@ -103,9 +103,11 @@ pub(super) fn mapping<E>(
         optional(&fields.start_date, Kind::Date)?,
         optional(&fields.termination_date, Kind::LastDay)?,
     );
-    // Those of a list of their own have a mapping of their own.
+    // Those of a list or a file of their own have a mapping of their own.
     let absences = match &fields.absences {
-        Some(absences) if absences.list.is_none() => Some(absence_mapping(absences, &mut column)?),
+        Some(absences) if absences.list.is_none() && absences.file.is_none() => {
+            Some(absence_mapping(absences, &mut column)?)
+        }
         _ => None,
     };
     let mut columns = |names: &Texts, kind: Kind| -> Result<Columns, E> {
@@ -183,5 +185,9 @@ pub(super) fn is_mapped(source: &Source, field: Field) -> bool {
 
 /// The columns that a field is read from, for messages.
 pub fn columns_of(source: &Source, field: Field) -> String {
-    names(source, field).join(" or ")
+    let names = names(source, field).join(" or ");
+    match source.absence_file() {
+        Some(file) if field == Field::Absences => format!("{names} of {}", file.pattern),
+        _ => names,
+    }
 }

@@ -1,4 +1,4 @@
-//! The intake of every source that reads files: which file, whether it is read, and what happens to it in the end.
+//! The intake of every source that reads files: which files, whether they are read, and what happens to them in the end.
 //!
 //! A [`Place`] is where files lie, a folder of this machine or one of a server. All it can do is list, read and put away; what is decided about files is decided
 //! here, once. The hazard is a second copy of that: two sources that differ in what they take for complete.
@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::intake::{
-    Choice, Entry, IntakeError, NotReady, Taken, Unmatched, choose, max_bytes, superseded,
-};
+use super::absences::Absences;
+use super::intake::{Entry, IntakeError, NotReady, Taken, Unmatched, max_bytes, superseded};
+use super::pair::{Chosen, Files, Seen, Wanted};
 use super::{Ask, FinishError, Pulled, SourceError, encoding, packed, records, table::Table};
 use crate::config::{After, Ready, Source};
 use crate::digest::sha256;
+use crate::roster::Field;
 use crate::schedule::Schedule;
 
 /// A file that was read twice and was the same is known by its looks where these two were so far apart: longer than the second in which its time may not have changed.
@@ -47,6 +48,9 @@ pub(super) trait Place {
         max_bytes: u64,
     ) -> Result<(Vec<u8>, Taken), Self::Error>;
 
+    /// All was read.
+    fn leave(&mut self) {}
+
     /// Puts away a file that was used, and then its marker, where that is configured.
     fn put_away(&mut self, file: &Taken, marker: Option<&str>)
     -> Result<Option<Away>, FinishError>;
@@ -73,14 +77,14 @@ impl fmt::Display for Away {
 /// What the rules of the source say of the files that are there.
 fn chosen(
     place: &mut impl Place,
-    source: &Source,
+    files: &Files<'_>,
     last: Option<&Taken>,
     now: DateTime<Utc>,
     zone: Tz,
     schedule: Option<&Schedule>,
-) -> Result<Choice, SourceError> {
+) -> Result<Chosen, SourceError> {
     let entries = place.list().map_err(Into::<SourceError>::into)?;
-    Ok(choose(&entries, source, last, now, zone, schedule)?)
+    Ok(files.choose(&entries, last, now, zone, schedule)?)
 }
 
 pub(super) fn look(
@@ -90,10 +94,13 @@ pub(super) fn look(
     now: DateTime<Utc>,
     zone: Tz,
     schedule: Option<&Schedule>,
-) -> Result<Option<Entry>, SourceError> {
-    match chosen(place, source, last, now, zone, schedule) {
-        Ok(Choice::Take { entry, .. }) => Ok(Some(entry)),
-        Ok(Choice::NoneNewer { .. } | Choice::NotYet { .. }) => Ok(None),
+) -> Result<Option<Seen>, SourceError> {
+    match chosen(place, &Files::of(source), last, now, zone, schedule) {
+        Ok(Chosen::Read { roster, absences }) => Ok(Some(Seen {
+            roster: roster.entry,
+            absences: absences.map(|wanted| wanted.entry),
+        })),
+        Ok(Chosen::NoneNewer { .. } | Chosen::NotYet { .. }) => Ok(None),
         // Nothing has come; a run says what that means.
         Err(SourceError::Intake(IntakeError::NoFile { .. } | IntakeError::Stale { .. })) => {
             Ok(None)
@@ -114,9 +121,10 @@ pub(super) fn pull<P: Place>(
         schedule,
         ..
     } = *ask;
+    let files = Files::of(source);
     let nothing_newer = |not_yet: Option<String>, there, unmatched: Option<Unmatched>| {
         if let Some(last) = last {
-            let aged = last.check_age(source, now, zone, schedule);
+            let aged = files.check_age(last, now, zone, schedule);
             aged.map_err(|error| beside(error, not_yet.as_deref(), unmatched.as_ref()))?;
         }
         Ok(Pulled::NothingNewer {
@@ -125,57 +133,82 @@ pub(super) fn pull<P: Place>(
             unmatched,
         })
     };
-    let (entry, dated) = match chosen(place, source, last, now, zone, schedule)? {
-        Choice::Take { entry, dated } => (entry, dated),
-        Choice::NotYet { name, why } if last.is_none() => {
-            return Err(SourceError::NotYet {
-                name,
-                why: why.to_string(),
-            });
-        }
-        Choice::NotYet { name, why } => {
-            return nothing_newer(Some(format!("{name}: {why}")), None, None);
-        }
-        Choice::NoneNewer { unmatched } => return nothing_newer(None, None, unmatched),
+    let not_yet = |name: String, why: String| match last {
+        None => Err(SourceError::NotYet { name, why }),
+        Some(_) => nothing_newer(Some(format!("{name}: {why}")), None, None),
     };
+    let (roster, absences) = match chosen(place, &files, last, now, zone, schedule)? {
+        Chosen::Read { roster, absences } => (roster, absences.zip(files.absences.as_ref())),
+        Chosen::NotYet { name, why } => return not_yet(name, why),
+        Chosen::NoneNewer { there, unmatched } => return nothing_newer(None, there, unmatched),
+    };
+    let last_absences = last.and_then(|last| last.absences.as_deref());
     let way = way_of(source);
+    let is_known = |last: Option<&Taken>, wanted: &Wanted| {
+        last.is_some_and(|last| last.is(&wanted.entry) && last.confirmed && last.way == way)
+    };
     if P::IS_REMOTE
         && ask.same_rules
-        && let Some(last) = last
-        && last.is(&entry)
-        && last.confirmed
-        && last.way == way
+        && is_known(last, &roster)
+        && absences
+            .as_ref()
+            .is_none_or(|(wanted, _)| is_known(last_absences, wanted))
     {
-        return nothing_newer(None, Some(last.clone()), None);
+        return nothing_newer(None, last.cloned(), None);
     }
-    if P::IS_REMOTE
-        && let Some(why) = unrest(place, source, &entry, ask)?
-    {
-        let name = entry.name;
-        return if last.is_some() {
-            nothing_newer(Some(format!("{name}: {why}")), None, None)
-        } else {
-            let why = why.to_string();
-            Err(SourceError::NotYet { name, why })
-        };
+    if P::IS_REMOTE {
+        let wanted = [&roster]
+            .into_iter()
+            .chain(absences.as_ref().map(|(wanted, _)| wanted));
+        if let Some((name, why)) = unrest(place, source, wanted, ask)? {
+            return not_yet(name, why.to_string());
+        }
     }
-    let (bytes, mut taken) = place
-        .read(&entry, dated, max_bytes(source))
-        .map_err(Into::<SourceError>::into)?;
-    let unpacked = packed::unpack(bytes, &taken.name, source, now)?;
-    (taken.signed, taken.way) = (unpacked.signed, way);
-    taken.check_signed(last)?;
-    taken.check_age(source, now, zone, schedule)?;
-    confirm(&mut taken, last, now);
-    let text = encoding::decode(&unpacked.bytes, &taken.name, source.table.encoding)?;
-    let table = Table::open(&text, &taken.name, &source.table)?;
+    let mut read = |wanted: &Wanted, source| {
+        place
+            .read(&wanted.entry, wanted.dated, max_bytes(source))
+            .map_err(Into::<SourceError>::into)
+    };
+    let delivered = read(&roster, source)?;
+    let absences = absences
+        .map(|(wanted, source)| Ok::<_, SourceError>((read(&wanted, source)?, source)))
+        .transpose()?;
+    // What comes after needs no server.
+    place.leave();
+    let (bytes, mut taken) = open(delivered, source, last, &way, ask)?;
     let today = now.with_timezone(&zone).date_naive();
-    let read = records::read(source, &table, &taken.name, ask.filled, today)?;
+    let mut absences = match absences {
+        None => None,
+        Some((delivered, source)) => {
+            let (bytes, of_absences) = open(delivered, source, last_absences, &way, ask)?;
+            let name = &of_absences.name;
+            let text = encoding::decode(&bytes, name, source.table.encoding)?;
+            let absences = Absences::read(source, &text, name, today)?;
+            taken.absences = Some(Box::new(of_absences));
+            Some(absences)
+        }
+    };
+    let text = encoding::decode(&bytes, &taken.name, source.table.encoding)?;
+    let table = Table::open(&text, &taken.name, &source.table)?;
+    let some = ask.filled.contains(&Field::Absences);
+    let read = records::read(
+        source,
+        &table,
+        &taken.name,
+        absences.as_mut(),
+        ask.filled,
+        today,
+    )?;
+    let note = match absences {
+        None => None,
+        Some(absences) => absences.end(&taken.name, some)?,
+    };
     Ok(Pulled::Read {
         taken,
         delivery: read.delivery,
         rows: read.rows,
         rules: read.rules,
+        note,
     })
 }
 
@@ -197,6 +230,22 @@ fn beside(error: IntakeError, not_yet: Option<&str>, unmatched: Option<&Unmatche
     }
 }
 
+/// Opens a file that was read, and judges what shows only then.
+fn open(
+    (bytes, mut taken): (Vec<u8>, Taken),
+    source: &Source,
+    last: Option<&Taken>,
+    way: &str,
+    ask: &Ask<'_>,
+) -> Result<(Vec<u8>, Taken), SourceError> {
+    let unpacked = packed::unpack(bytes, &taken.name, source, ask.now)?;
+    (taken.signed, taken.way) = (unpacked.signed, way.to_owned());
+    taken.check_signed(last)?;
+    taken.check_age(source, ask.now, ask.zone, ask.schedule)?;
+    confirm(&mut taken, last, ask.now);
+    Ok((unpacked.bytes, taken))
+}
+
 /// Identifies where a source's files are and how they are opened: a file that was taken in another way is taken anew.
 fn way_of(source: &Source) -> String {
     let server = source.server().map(|server| (server.host, server.port));
@@ -204,13 +253,13 @@ fn way_of(source: &Source) -> String {
     sha256(serde_json::to_vec(&way).expect("a configuration is plain values"))
 }
 
-/// Why a file of another machine is not at rest, where that is what makes it complete: its clock may be wrong, so the file is looked at twice by ours.
-fn unrest(
+/// Which file of another machine is not at rest, and why, where that is what makes it complete: its clock may be wrong, so the files are looked at twice by ours.
+fn unrest<'w>(
     place: &mut impl Place,
     source: &Source,
-    entry: &Entry,
+    mut wanted: impl Iterator<Item = &'w Wanted>,
     ask: &Ask<'_>,
-) -> Result<Option<NotReady>, SourceError> {
+) -> Result<Option<(String, NotReady)>, SourceError> {
     let Ready::QuietSeconds(seconds) = source.ready else {
         return Ok(None);
     };
@@ -219,8 +268,8 @@ fn unrest(
         std::thread::sleep(SLICE);
     }
     let entries = place.list().map_err(Into::<SourceError>::into)?;
-    let rests = entries.contains(entry);
-    Ok((!rests).then_some(NotReady::NotQuiet(seconds)))
+    let moving = wanted.find(|wanted| !entries.contains(&wanted.entry));
+    Ok(moving.map(|wanted| (wanted.entry.name.clone(), NotReady::NotQuiet(seconds))))
 }
 
 /// Whether the file was read before and is the same, some time later.
@@ -246,7 +295,7 @@ pub struct Finished {
     pub failed: Option<(String, FinishError)>,
 }
 
-/// Puts away the file that was used, and older ones, which nobody will ever read. What fails keeps none of the others.
+/// Puts away the files that were used, and older ones, which nobody will ever read. What fails keeps none of the others.
 pub(super) fn finish(
     place: &mut impl Place,
     source: &Source,
@@ -257,16 +306,35 @@ pub(super) fn finish(
     if source.after == After::Keep {
         return finished;
     }
-    let mut files = Vec::new();
+    let files = Files::of(source);
+    let mut parts = files.parts(taken);
+    let mut away = Vec::new();
     // What was never read is not deleted: it is moved, or stays.
-    if source.after != After::Delete {
-        match older(place, source, taken, now) {
-            Ok(older) => files = older,
-            Err(error) => finished.failed = Some((taken.name.clone(), error)),
+    let moves_older = source.after != After::Delete;
+    if moves_older || parts.len() > 1 {
+        match place.list() {
+            Ok(entries) => {
+                for (source, taken) in parts.iter().filter(|_| moves_older) {
+                    match superseded(&entries, source, taken, now) {
+                        Ok(older) => away.extend(
+                            older
+                                .into_iter()
+                                .take(MOST_OLD)
+                                .map(|entry| Taken::new(entry, None, String::new())),
+                        ),
+                        Err(error) => finished.failed = Some((taken.name.clone(), error.into())),
+                    }
+                }
+                // Of two, one may have gone before.
+                if parts.len() > 1 {
+                    parts.retain(|(_, taken)| entries.iter().any(|entry| entry.name == taken.name));
+                }
+            }
+            Err(error) => finished.failed = Some((taken.name.clone(), error.into())),
         }
     }
-    files.push(taken.clone());
-    for file in files {
+    away.extend(parts.into_iter().map(|(_, taken)| taken.clone()));
+    for file in away {
         let marker = match &source.ready {
             Ready::Marker(template) => Some(template.replace("{name}", &file.name)),
             Ready::Rename | Ready::QuietSeconds(_) => None,
@@ -278,18 +346,4 @@ pub(super) fn finish(
         }
     }
     finished
-}
-
-fn older(
-    place: &mut impl Place,
-    source: &Source,
-    taken: &Taken,
-    now: DateTime<Utc>,
-) -> Result<Vec<Taken>, FinishError> {
-    let entries = place.list().map_err(Into::<FinishError>::into)?;
-    let older = superseded(&entries, source, taken, now)?.into_iter();
-    let older = older.take(MOST_OLD);
-    Ok(older
-        .map(|entry| Taken::new(entry, None, String::new()))
-        .collect())
 }

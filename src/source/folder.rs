@@ -110,7 +110,7 @@ pub fn list(source: &Source) -> Result<Vec<Entry>, FolderError> {
         folder: folder.clone(),
         source,
     };
-    let names = Names::new(source);
+    let names = Names::all(source);
     let mut entries = Vec::new();
     for item in std::fs::read_dir(folder).map_err(failed)? {
         let item = item.map_err(failed)?;

@@ -54,6 +54,9 @@ pub struct Taken {
     /// Identifies where it was read and how it was opened.
     #[serde(default)]
     pub way: String,
+    /// The file of absences that was read with it, where the source has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absences: Option<Box<Self>>,
 }
 
 impl Taken {
@@ -69,6 +72,7 @@ impl Taken {
             read_at: None,
             confirmed: false,
             way: String::new(),
+            absences: None,
         }
     }
 }
@@ -180,6 +184,14 @@ pub enum IntakeError {
         name: String,
         signed: DateTime<Utc>,
         last: String,
+    },
+    #[error(
+        "The file {name} may be a roster or one of absences, for it matches {rosters} and {absences}; let no name match both"
+    )]
+    Either {
+        name: String,
+        rosters: String,
+        absences: String,
     },
     #[error("The file {name} is empty (0 bytes); deliver it again")]
     Empty { name: String },
@@ -366,6 +378,7 @@ impl Taken {
 
     /// What of a delivery counts where days are counted on which somebody was missing: a file that was only touched, or given another name where a signature tells its time, is no
     /// other one. A date in the name is the sender's word, and a new one is another delivery even if nothing has changed.
+    /// Absences do not count: a new file of them says nothing of who is missing.
     pub fn counts_as(&self) -> String {
         match (self.signed, self.dated) {
             (Some(signed), _) => format!("signed {} {}", signed.to_rfc3339(), self.sha256),
@@ -390,7 +403,7 @@ pub fn max_bytes(source: &Source) -> u64 {
     source.table.max_megabytes.saturating_mul(1_000_000)
 }
 
-fn names_of(source: &Source) -> Result<Names<'_>, IntakeError> {
+pub(super) fn names_of(source: &Source) -> Result<Names<'_>, IntakeError> {
     Names::new(source).ok_or_else(|| IntakeError::Pattern {
         pattern: source.pattern.clone(),
     })

@@ -1,9 +1,10 @@
 //! Where employees come from. One module an adapter (`csv_drop`, `sftp`, `rest`); what all file adapters share stands beside them.
 //!
-//! `file` drives a pull: a file goes through `intake` (which one), its adapter (found, read), `packed` (decrypted, unpacked), `encoding` (text), `table` (rows) and `records` (mapped). Whatever fails
+//! `file` drives a pull: a file goes through `intake` (which one; `pair`: with which absences, whose rows `absences` reads), its adapter (found, read), `packed` (decrypted, unpacked), `encoding` (text), `table` (rows) and `records` (mapped). Whatever fails
 //! on the way fails the file as a whole: who is missing from half a file would lose their ticket. Sources know nothing of the API or the store; what was
 //! taken last, and which fields were filled then, are parameters.
 
+mod absences;
 pub mod archive;
 mod columns;
 mod csv_drop;
@@ -13,6 +14,7 @@ pub mod folder;
 pub mod intake;
 pub mod names;
 pub mod packed;
+mod pair;
 mod records;
 pub mod rest;
 pub mod sftp;
@@ -25,9 +27,11 @@ use std::sync::atomic::AtomicBool;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+pub use absences::AbsencesError;
 pub use columns::columns_of;
 pub use file::{Away, Finished};
 pub use intake::{Entry, Taken};
+pub use pair::Seen;
 pub use records::{RuleCount, too_many_rejected};
 
 use crate::clock::Clock;
@@ -49,6 +53,8 @@ pub enum Pulled {
         rows: usize,
         /// How many rows each include and exclude rule matched.
         rules: Vec<RuleCount>,
+        /// What to know of rows that were of no use.
+        note: Option<String>,
     },
     /// Nothing newer than the file taken last, which is still young enough.
     NothingNewer {
@@ -77,6 +83,8 @@ pub enum SourceError {
     Packed(#[from] packed::PackedError),
     #[error(transparent)]
     Table(#[from] table::TableError),
+    #[error(transparent)]
+    Absences(#[from] AbsencesError),
     #[error(transparent)]
     Records(#[from] records::RecordsError),
     #[error(
@@ -108,9 +116,9 @@ pub struct Ask<'a> {
     pub clock: &'a Clock,
 }
 
-/// The file that a pull would read now; reads nothing of it. Blocks.
+/// The files that a pull would read now; reads nothing of them. Blocks.
 ///
-/// It may be the one taken last. `None`: none is there, the newest is not complete yet, or it is too old; or the source is on a server, which is asked by runs alone.
+/// They may be those taken last. `None`: one is not there, the newest is not complete yet, or it is too old; or the source is on a server, which is asked by runs alone.
 ///
 /// # Errors
 /// The folder cannot be listed, or the newest file of it can never be taken, such as an empty one.
@@ -120,7 +128,7 @@ pub fn look(
     now: DateTime<Utc>,
     zone: Tz,
     schedule: Option<&Schedule>,
-) -> Result<Option<Entry>, SourceError> {
+) -> Result<Option<Seen>, SourceError> {
     match source.kind {
         SourceType::CsvDrop => file::look(
             &mut csv_drop::Drop(source),

@@ -16,7 +16,7 @@ const IN_PROGRESS: [&str; 5] = [".tmp", ".part", ".partial", ".filepart", ".inco
 /// The names that one source is interested in.
 #[derive(Debug)]
 pub struct Names<'s> {
-    pattern: GlobMatcher,
+    patterns: Vec<GlobMatcher>,
     marker: Option<&'s str>,
 }
 
@@ -36,23 +36,32 @@ pub enum Kind<'n> {
 impl<'s> Names<'s> {
     /// `None` where the pattern is none.
     pub fn new(source: &'s Source) -> Option<Self> {
-        let pattern = GlobBuilder::new(&source.pattern)
-            .literal_separator(true)
-            .build()
-            .ok()?;
+        Self::of(source, &[&source.pattern])
+    }
+
+    /// Those of all files that the source reads, absences among them.
+    pub fn all(source: &'s Source) -> Option<Self> {
+        let mut patterns = vec![source.pattern.as_str()];
+        patterns.extend(source.absence_file().map(|file| file.pattern.as_str()));
+        Self::of(source, &patterns)
+    }
+
+    fn of(source: &'s Source, patterns: &[&str]) -> Option<Self> {
+        let matcher = |pattern: &&str| {
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            glob.ok().map(|glob| glob.compile_matcher())
+        };
+        let patterns = patterns.iter().map(matcher).collect::<Option<_>>()?;
         let marker = match &source.ready {
             Ready::Marker(template) => Some(template.as_str()),
             Ready::Rename | Ready::QuietSeconds(_) => None,
         };
-        Some(Self {
-            pattern: pattern.compile_matcher(),
-            marker,
-        })
+        Some(Self { patterns, marker })
     }
 
     /// What a name is.
     pub fn kind<'n>(&self, name: &'n str) -> Kind<'n> {
-        let matches = |name: &str| self.pattern.is_match(name);
+        let matches = |name: &str| self.patterns.iter().any(|one| one.is_match(name));
         if self
             .marker
             .and_then(|template| marked(template, name))
@@ -86,10 +95,12 @@ impl<'s> Names<'s> {
 
     /// Whether a name fits the pattern but for upper and lower case.
     pub(crate) fn is_other_case(&self, name: &str) -> bool {
-        let glob = GlobBuilder::new(self.pattern.glob().glob())
-            .case_insensitive(true)
-            .build();
-        glob.is_ok_and(|glob| glob.compile_matcher().is_match(name))
+        self.patterns.iter().any(|one| {
+            let glob = GlobBuilder::new(one.glob().glob())
+                .case_insensitive(true)
+                .build();
+            glob.is_ok_and(|glob| glob.compile_matcher().is_match(name))
+        })
     }
 }
 
@@ -133,7 +144,7 @@ mod tests {
             .build()
             .unwrap();
         Names {
-            pattern: pattern.compile_matcher(),
+            patterns: vec![pattern.compile_matcher()],
             marker,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use chrono::NaiveDate;
 
+use super::absences::Absences;
 use super::columns::{columns_of, is_mapped, mapping};
 use super::table::{Table, TableError};
 use crate::config::Source;
@@ -58,12 +59,25 @@ pub(super) fn read(
     source: &Source,
     table: &Table<'_>,
     file: &str,
+    mut absences: Option<&mut Absences>,
     filled: &HashSet<Field>,
     today: NaiveDate,
 ) -> Result<Read, RecordsError> {
     let mapping = mapping(source, |name, _| table.column(name))?;
+    let hr_id = mapping.hr_id.clone();
     let mut reader = Reader::new(source, mapping, file);
-    table.for_each_row(|row| reader.row(row.line, |column| row.cell(column), today))?;
+    if absences.is_some() {
+        // Whether their file can be believed, it knows itself.
+        reader.has_absences();
+    }
+    table.for_each_row(|row| {
+        if let Some(absences) = &mut absences {
+            let mut keys = hr_id.iter().map(|column| row.cell(*column));
+            let (found, wrong) = absences.of(keys.find(|key| !key.is_empty()).unwrap_or(""));
+            reader.absences(found, wrong);
+        }
+        reader.row(row.line, |column| row.cell(column), today);
+    })?;
     reader.end(filled)
 }
 

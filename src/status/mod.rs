@@ -204,7 +204,7 @@ fn one(
         sources.push(SourceStatus {
             name: source.name.clone(),
             file_modified: taken.as_ref().map(|taken| taken.modified),
-            file: taken.map(|taken| taken.name),
+            file: taken.map(|taken| taken.names()),
             in_order_at: state.map(|state| state.delivered_at),
         });
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Run, RunReport, SourceReport};
-use crate::audit::{Event, Values, mask};
+use crate::audit::{AbsencesPulled, Event, Values, mask};
 use crate::config::AuditValues;
 use crate::guard::Judgement;
 use crate::plan::{Counts, Plan, What};
@@ -141,6 +141,7 @@ pub(super) fn source_note(source: &SourceReport, taken: Option<&Taken>) -> Note 
         }
         .into();
     }
+    let absences = taken.and_then(|taken| taken.absences.as_ref());
     Event::SourcePulled {
         source: name,
         file: taken.map(|taken| taken.name.clone()).unwrap_or_default(),
@@ -152,6 +153,12 @@ pub(super) fn source_note(source: &SourceReport, taken: Option<&Taken>) -> Note 
         rows: source.rows,
         selected: source.selected,
         status: source.status.clone(),
+        absences: absences.map(|taken| AbsencesPulled {
+            file: taken.name.clone(),
+            sha256: taken.sha256.clone(),
+            bytes: taken.size,
+            modified: taken.modified.to_rfc3339(),
+        }),
     }
     .into()
 }

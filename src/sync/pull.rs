@@ -11,7 +11,7 @@ use super::notes::source_note;
 use super::{Run, RunReport, SourceReport, Stop, off};
 use crate::config::Source;
 use crate::roster::{Assembly, Delivery, Field, HrId};
-use crate::source::{self, Ask, Entry, Pulled, Taken};
+use crate::source::{self, Ask, Pulled, Seen, Taken};
 use crate::store::{Delivered, Fact, Note, SourceState, StoreError, pieces_of};
 
 /// What all sources delivered.
@@ -30,15 +30,15 @@ struct OneSource {
     /// New rows, in the form in which they are kept.
     keep: Option<Vec<Vec<u8>>>,
     failed: bool,
-    /// The file that was there to be read, where the source is watched.
-    seen: Option<Entry>,
+    /// The files that were there to be read, where the source is watched.
+    seen: Option<Seen>,
 }
 
-/// Why a source failed after it was read, and the file that was, by position.
-pub(super) type Failed = BTreeMap<usize, (String, Option<Entry>)>;
+/// Why a source failed after it was read, and the files that were, by position.
+pub(super) type Failed = BTreeMap<usize, (String, Option<Seen>)>;
 
-/// What a pull has come to, and the file that was there before it.
-type Attempt = (Option<Entry>, Result<Pulled, source::SourceError>);
+/// What a pull has come to, and the files that were there before it.
+type Attempt = (Option<Seen>, Result<Pulled, source::SourceError>);
 
 impl Run<'_> {
     /// Pulls every source; those in `failed` are not asked again. `None` where none has anything, nor anything that could stand in for it.
@@ -113,7 +113,7 @@ impl Run<'_> {
             return Ok(());
         }
         let store = self.context.store;
-        let old: BTreeMap<String, Entry> =
+        let old: BTreeMap<String, Seen> =
             off(|| store.fact(&self.target, Fact::Tried))?.unwrap_or_default();
         let mut tried = old.clone();
         for (source, one) in self.integration.sources.iter().zip(&deliveries.sources) {
@@ -171,15 +171,20 @@ impl Run<'_> {
                 delivery,
                 rows,
                 rules,
+                note,
             }) => {
                 let last = state.and_then(|state| Taken::from_text(&state.taken));
-                let same = same_mapping && last.is_some_and(|last| last.sha256 == taken.sha256);
+                let same = same_mapping && last.is_some_and(|last| last.says_the_same(&taken));
                 told.status = if same {
                     "unchanged".into()
                 } else {
                     "new".into()
                 };
-                told.file = Some(taken.name.clone());
+                told.file = Some(taken.names());
+                if let Some(note) = &note {
+                    tracing::warn!(source.name = source.name, "{note}");
+                }
+                told.note = note;
                 told.rows = rows;
                 told.rules = rules;
                 one.keep = (!same && !self.options.dry_run).then(|| pieces_of(&delivery));
@@ -206,7 +211,7 @@ impl Run<'_> {
                     None => "No newer file; the last roster is used again".to_owned(),
                     Some(there) => format!(
                         "No newer file than {}, which was read before; the last roster is used again",
-                        there.name
+                        there.names()
                     ),
                 });
                 // It may still have to be put away.

@@ -195,6 +195,28 @@ fn every_value_that_the_example_explains_is_accepted() {
 }
 
 #[test]
+fn the_file_of_absences_that_the_example_shows_is_valid() {
+    let example = example();
+    let lines: Vec<&str> = example.lines().collect();
+    let keys = commented_keys(&lines);
+    let absences = keys
+        .iter()
+        .find(|keys| lines[keys.start].ends_with("# absences:"));
+    let text = uncommented(&lines, absences.unwrap());
+    let on = text.replace("# file: {pattern", "file: {pattern");
+    assert_ne!(on, text, "the example shows no file of absences");
+    let company = shipped(&on);
+    let ran = run(&company, &["check", "--offline"]);
+    ran.exits(0).says("In order");
+    let file = company.path("examples/drop/absences_20260126.csv");
+    let text =
+        "Personalnummer;Abwesenheitsart;Abwesend von;Abwesend bis\n00001;Elternzeit;01.10.2026;\n";
+    fs::write(file, text).unwrap();
+    let ran = run(&company, &["--run-now"]).exits(0);
+    ran.says("absences_20260126.csv").says("Pushed");
+}
+
+#[test]
 fn the_source_on_a_server_that_the_example_shows_is_valid() {
     let example = example();
     let begin = example.find("      # - name: payroll").unwrap();

@@ -9,6 +9,7 @@
 )]
 #![expect(unreachable_pub, reason = "a test crate has no outside")]
 
+mod absence_files;
 mod api_connections;
 mod api_doubt;
 mod api_limit;
@@ -76,6 +77,7 @@ mod sealed;
 mod service;
 mod several_sources;
 mod sftp;
+mod sftp_absences;
 mod sftp_between;
 mod sftp_configuration;
 mod sftp_doubt;

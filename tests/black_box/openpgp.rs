@@ -15,6 +15,7 @@ use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::types::{CompressionAlgorithm, KeyDetails as _, Password};
 use rand::thread_rng;
 
+use crate::absence_files::{LEAVE, file, with_absences};
 use crate::sealed::{Sealed, roster};
 
 fn key() -> SignedSecretKey {
@@ -117,6 +118,21 @@ fn openpgp_files_wait_for_their_marker_and_go_to_the_archive_as_they_came() {
         let holds = content.windows(line.len()).any(|bytes| bytes == line);
         assert!(!holds, "{} holds the private key", path.display());
     }
+}
+
+#[test]
+fn openpgp_files_of_absences_are_opened_with_the_same_key_and_refused_in_the_clear() {
+    let key = key();
+    let mut sealed = company(&key, "", ".gpg");
+    with_absences(&mut sealed.company);
+    let roster = encrypted(&key, None, &roster(5));
+    let name = "roster_20261120.csv.gpg";
+    sealed.refuses(name, &roster, &["absences_20261120.csv is not encrypted"]);
+    let absences = encrypted(&key, None, &packed(file(&[LEAVE]).as_bytes()));
+    sealed.company.deliver("absences_20261120.csv", absences);
+    sealed.takes(name, &roster, 5);
+    let pulled = sealed.company.events("source_pulled").pop().unwrap();
+    assert_eq!(pulled["absences"]["file"], "absences_20261120.csv");
 }
 
 #[test]

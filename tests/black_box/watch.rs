@@ -9,6 +9,7 @@ use chrono::DateTime;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::absence_files::{LEAVE, file, with_absences};
 use crate::api_support::{fail_reads, status};
 use crate::daemon::{BEFORE, SCHEDULE};
 use crate::daemon_runs::Pause;
@@ -362,4 +363,35 @@ fn check_tells_what_is_watched_and_that_nothing_tries_again_without_a_schedule()
         .exits(2)
         .says("integrations[0].sources[0].watch")
         .says("Expected true or false");
+}
+
+#[test]
+fn a_new_roster_or_a_new_file_of_absences_starts_a_run_once_both_are_there() {
+    let jobticket = JobTicket::start();
+    let mut company = company(&jobticket);
+    with_absences(&mut company);
+    let mut service = Service::start(&company, &[]);
+    nothing_starts(&company);
+    company.deliver_people("20261120", &people(5));
+    service.runs_end(&company, 1);
+    company.deliver("absences_20261121.csv", file(&[LEAVE]));
+    service.runs_end(&company, 2);
+    // One that fails is tried once.
+    company.deliver("absences_20261122.csv", file(&[]));
+    service.runs_end(&company, 3);
+    nothing_starts(&company);
+    company.deliver_people("20261122", &people(5));
+    service.runs_end(&company, 4);
+    nothing_starts(&company);
+    service.stops();
+    assert_eq!(
+        triggers(&company),
+        [
+            "watch headquarters: roster_20261120.csv and absences_20261120.csv",
+            "watch headquarters: roster_20261120.csv and absences_20261121.csv",
+            "watch headquarters: roster_20261120.csv and absences_20261122.csv",
+            "watch headquarters: roster_20261122.csv and absences_20261122.csv",
+        ]
+    );
+    assert_eq!(company.events("source_failed").len(), 2);
 }

@@ -101,6 +101,7 @@ impl From<RestFields> for Fields {
             auto_sync_employee: fields.auto_sync_employee.map(|RestFlag(column)| column),
             absences: fields.absences.map(|absences| AbsenceColumns {
                 list: absences.list,
+                file: None,
                 kind: absences.kind,
                 only: absences.only,
                 texts: absences.texts,

@@ -102,6 +102,7 @@ pub(super) fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError
         delivery: read.delivery,
         rows: read.rows,
         rules: read.rules,
+        note: None,
     })
 }
 

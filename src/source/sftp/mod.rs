@@ -309,13 +309,21 @@ impl Place for Remote<'_> {
         let bytes = self.wait(async |session| {
             let mut file = private::file(private).map_err(SftpError::Private)?;
             session.read(&source.folder, entry, &file).await?;
-            session.leave().await;
             private::content(&mut file, entry.size).map_err(SftpError::Private)
         })?;
-        // It is left, and what comes after needs no server.
-        self.session = None;
         let taken = Taken::new(entry, dated, crate::digest::sha256(&bytes));
         Ok((bytes, taken))
+    }
+
+    fn leave(&mut self) {
+        if self.session.is_some() {
+            // One that says nothing any more is left all the same.
+            let _ = self.wait(async |session| {
+                session.leave().await;
+                Ok(())
+            });
+            self.session = None;
+        }
     }
 
     fn put_away(

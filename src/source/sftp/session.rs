@@ -96,7 +96,7 @@ impl Session {
             server: server.clone(),
             cause,
         };
-        let names = Names::new(source);
+        let names = Names::all(source);
         let path = source.folder.as_os_str().as_bytes();
         let handle = self.wire.open_folder(path).await.map_err(failed)?;
         let mut entries = Vec::new();

@@ -192,9 +192,7 @@ impl<'a> Table<'a> {
     /// Cuts blank lines and the trailer off the end of the body.
     fn find_end(&mut self, template: Option<&str>, line_end: char) -> Result<(), TableError> {
         let Some(last) = self.last_line(line_end) else {
-            return Err(TableError::NoRows {
-                file: self.file.clone(),
-            });
+            return self.has_none();
         };
         let content = &self.text[last.clone()];
         let row = || Lines::new(self.text).number_at(last.start);
@@ -227,13 +225,21 @@ impl<'a> Table<'a> {
                 }
                 self.body.end = last.start;
                 if self.last_line(line_end).is_none() {
-                    return Err(TableError::NoRows {
-                        file: self.file.clone(),
-                    });
+                    return self.has_none();
                 }
             }
         }
         Ok(())
+    }
+
+    /// There is no row, which is right where none has to be.
+    fn has_none(&self) -> Result<(), TableError> {
+        if self.promised.least == 0 {
+            return Ok(());
+        }
+        Err(TableError::NoRows {
+            file: self.file.clone(),
+        })
     }
 
     /// Moves the end of the body before the blank lines that it ends with, and gives the line that is then the last.

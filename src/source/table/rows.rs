@@ -139,7 +139,7 @@ impl Table<'_> {
                 told,
                 found,
             }),
-            _ if found == 0 => Err(TableError::NoRows { file: file() }),
+            _ if found == 0 => self.has_none(),
             _ if found < least => Err(TableError::FewRows {
                 file: file(),
                 found,
