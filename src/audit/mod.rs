@@ -1,15 +1,20 @@
 //! The audit log: who was offboarded, when, why, on whose word.
 //!
 //! `event` says what is recorded, `line` how it becomes one line of JSON that carries the hash of the line before, `mask` how much of a personal
-//! value is shown, `file` how lines reach the disk exactly once. Events are written to the store's outbox in the transaction of the change that they
+//! value is shown, `file` how lines reach the disk exactly once, `files` of which files the log consists, `read` how it is read back. Events are written to the store's outbox in the transaction of the change that they
 //! tell of, and only then appended here: the file never tells of what did not happen, and a crash loses nothing.
 
+mod blocks;
 mod event;
 mod file;
+mod files;
 mod line;
 mod mask;
+mod read;
 
 pub use event::{Event, Values};
 pub use file::{AuditFile, Gap, Locked};
+pub use files::{Look, Rotated};
 pub use line::{Head, Line, compose};
 pub use mask::{mask, mask_text, parts};
+pub use read::{Entries, Entry, Span};
