@@ -230,6 +230,7 @@ impl Called<'_> {
             Command::Check { .. }
             | Command::Recipes { .. }
             | Command::Sandbox(_)
+            | Command::Audit(_)
             | Command::Backup { .. }
             | Command::Restore { .. }
             | Command::Explain { .. }

@@ -3,7 +3,7 @@
 mod logging;
 
 use std::fs::File;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, BufWriter, IsTerminal as _, Write as _};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use clap::Parser as _;
 use jobticket_sync::audit::AuditFile;
 use jobticket_sync::backup::{self, Restore};
 use jobticket_sync::check;
-use jobticket_sync::cli::{Cli, Command, DEFAULT_CONFIG, Output, SandboxArgs};
+use jobticket_sync::cli::{AuditArgs, Cli, Command, DEFAULT_CONFIG, Output, SandboxArgs};
 use jobticket_sync::clock::Clock;
 use jobticket_sync::commands::{self, Called};
 use jobticket_sync::config::{self, Config, Integration};
@@ -22,6 +22,7 @@ use jobticket_sync::control::{ControlError, ask_service, is_for_service};
 use jobticket_sync::daemon::{self, DaemonError, Wish};
 use jobticket_sync::decisions::{self, Answer, Said};
 use jobticket_sync::exit::Exit;
+use jobticket_sync::review::Review;
 use jobticket_sync::sandbox::{SandboxConfig, SandboxError, serve_until};
 use jobticket_sync::source::chain;
 use jobticket_sync::store::Store;
@@ -144,6 +145,9 @@ async fn dispatch(cli: Cli) -> Exit {
             &format!("Root could not become the owner of {folder} ({error}); run as that user"),
         );
     }
+    if let Some(Command::Audit(arguments)) = &cli.command {
+        return audit(&cli, arguments, &config, &clock);
+    }
     let chosen = match commands::chosen(&cli, &config) {
         Ok(chosen) => chosen,
         Err((exit, message)) => return say(exit, &message),
@@ -208,6 +212,26 @@ async fn by_service(cli: &Cli, config: &Config, user: &str, progress: &Progress)
         }
         Ok(Some((exit, Err(message)))) => Some(say_as(cli.output, exit, &message)),
         Err(error) => Some(say_as(cli.output, Exit::Unexpected, &chain(&error))),
+    }
+}
+
+/// Reads the audit log, for as long as somebody reads the result.
+fn audit(cli: &Cli, arguments: &AuditArgs, config: &Config, clock: &Clock) -> Exit {
+    let review = Review {
+        config,
+        clock,
+        integration: cli.integration.as_deref(),
+        output: cli.output,
+    };
+    let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    match tokio::task::block_in_place(|| review.run(arguments, &mut out)) {
+        Ok(exit) => exit,
+        Err(error) if error.exit() == Exit::Done => Exit::Done,
+        Err(error) => {
+            let _ = out.flush();
+            drop(out);
+            say_as(cli.output, error.exit(), &chain(&error))
+        }
     }
 }
 

@@ -5,16 +5,28 @@
 //! tell of, and only then appended here: the file never tells of what did not happen, and a crash loses nothing.
 
 mod blocks;
+mod breaks;
+mod chain;
 mod event;
 mod file;
 mod files;
+mod follow;
 mod line;
 mod mask;
+mod person;
 mod read;
+mod sift;
+mod verify;
+mod words;
 
-pub use event::{Event, Values};
+pub use breaks::{Break, Kind};
+pub use event::{EVENTS, Event, Values};
 pub use file::{AuditFile, Gap, Locked};
 pub use files::{Look, Rotated};
+pub use follow::Follow;
 pub use line::{Head, Line, compose};
 pub use mask::{mask, mask_text, parts};
+pub use person::{named, names};
 pub use read::{Entries, Entry, Span};
+pub use verify::{Against, Removed, Verified, verify};
+pub use words::in_words;

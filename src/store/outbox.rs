@@ -132,6 +132,32 @@ impl Store {
         head(&self.lock())
     }
 
+    /// Where the file of the log may end: behind what was appended surely, behind each line that waits, or behind the last of them. Oldest first, never empty.
+    pub fn audit_ends(&self) -> Result<Vec<Head>, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Before {
+            prev: String,
+        }
+        let mut connection = self.lock();
+        let view = connection.transaction()?;
+        let mut ends = Vec::new();
+        {
+            let mut select = view.prepare("SELECT seq, line FROM audit_outbox ORDER BY seq")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let (seq, line): (u64, String) = (row.get(0)?, row.get(1)?);
+                let before: Before = serde_json::from_str(&line)
+                    .map_err(|_| StoreError::Unreadable("a line of the audit log"))?;
+                ends.push(Head {
+                    seq: seq - 1,
+                    hash: before.prev,
+                });
+            }
+        }
+        ends.push(head(&view)?);
+        Ok(ends)
+    }
+
     fn pending(&self, most: u32) -> Result<Vec<Line>, StoreError> {
         let connection = self.lock();
         let mut select = connection
