@@ -251,7 +251,7 @@ async fn looked_or_decided(
         config,
         chosen: chosen.iter().map(|(_, integration)| *integration).collect(),
         store: &store,
-        audit: &AuditFile::new(config.audit_file()),
+        audit: &AuditFile::of(config),
         clock,
         user,
         program: &decisions::program(&cli.config, Path::new(DEFAULT_CONFIG)),
@@ -413,7 +413,7 @@ async fn run(
         Ok(store) => store,
         Err(error) => return say(Exit::Unexpected, &chain(&error)),
     };
-    let audit = AuditFile::new(config.audit_file());
+    let audit = AuditFile::of(config);
     let stage = |what: &str| {
         tracing::debug!("Now {what}");
         progress.stage(what);

@@ -285,6 +285,23 @@ pub enum Event {
     TornLineSealed { bytes: u64, sha256: String },
     /// This file already ended with a later line than the store knows of: the store was replaced by an older or a new one.
     StoreIsBehind { expected: u64, found: u64 },
+    /// Whole files of this log were old enough to be removed. `lastHash` is what the rest of the chain was built on.
+    OldLinesRemoved {
+        file: String,
+        first: u64,
+        last: u64,
+        lines: u64,
+        last_hash: String,
+        keep_months: u32,
+    },
+    /// The values of these people were removed from the state, and are removed from this log; their hrIds stay.
+    Forgotten {
+        user: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_behalf_of: Option<String>,
+        reason: String,
+        hr_ids: Vec<String>,
+    },
     /// Lines are missing from this file that were once written.
     LinesMissing { expected: u64, found: u64 },
 }
@@ -293,7 +310,7 @@ pub enum Event {
 pub type Values = Vec<(String, String)>;
 
 /// The names of all events, as lines have them.
-pub const EVENTS: [&str; 41] = [
+pub const EVENTS: [&str; 43] = [
     "run_started",
     "run_never_ended",
     "run_panicked",
@@ -334,6 +351,8 @@ pub const EVENTS: [&str; 41] = [
     "restored",
     "torn_line_sealed",
     "store_is_behind",
+    "old_lines_removed",
+    "forgotten",
     "lines_missing",
 ];
 

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::file::AuditFile;
+use super::blocks::Blocks;
+use super::file::{AuditFile, End, end_of};
+use super::read::seq_of;
 
 /// What the name of a packed file ends with.
 pub(super) const PACKED: &str = ".gz";
@@ -38,7 +40,7 @@ impl Rotated {
     }
 
     /// Reads the part of a name that follows the current file's.
-    pub(super) fn of_suffix(suffix: &str, path: PathBuf) -> Option<Self> {
+    pub(crate) fn of_suffix(suffix: &str, path: PathBuf) -> Option<Self> {
         let (suffix, packed) = match suffix.strip_suffix(PACKED) {
             Some(suffix) => (suffix, true),
             None => (suffix, false),
@@ -74,6 +76,26 @@ impl Rotated {
         })
     }
 
+    /// How it ends, with its lines from number `from` on.
+    pub(super) fn end(&self, from: u64) -> io::Result<End> {
+        let (file, packed) = self.open_as_it_is()?;
+        if !packed {
+            return end_of(&file, from);
+        }
+        let mut blocks = Blocks::new(self.open()?);
+        let mut end = End::default();
+        while blocks.advance()? {
+            for line in blocks.block().split(|byte| *byte == b'\n') {
+                let Some(seq) = seq_of(line) else { continue };
+                end.last = Some(seq);
+                if seq >= from {
+                    end.written.push(line.to_vec());
+                }
+            }
+        }
+        Ok(end)
+    }
+
     /// The file itself, and whether it is packed.
     pub(super) fn open_as_it_is(&self) -> io::Result<(File, bool)> {
         match File::open(&self.path) {
@@ -84,6 +106,16 @@ impl Rotated {
             }
             file => Ok((file?, self.packed)),
         }
+    }
+
+    /// Whether a file may be called so, behind the name of the current one.
+    pub(crate) fn is_suffix(suffix: &str) -> bool {
+        Self::of_suffix(suffix, PathBuf::new()).is_some()
+    }
+
+    /// How many lines it holds, as its name says.
+    pub(crate) fn lines(&self) -> u64 {
+        (self.last + 1).saturating_sub(self.first)
     }
 
     /// Its name, without the folder.
@@ -174,8 +206,34 @@ impl AuditFile {
         Ok(self.look_and(|| ())?.0)
     }
 
-    /// The rotated files, oldest first. One that a crash left both packed and not counts once.
+    /// The rotated files, oldest first. One that a crash left both packed and not counts once, packed.
     pub(super) fn rotated(&self) -> io::Result<Vec<Rotated>> {
+        let mut rotated = self.rotated_as_they_are()?;
+        // Of the same lines the packed file comes first and stays.
+        rotated.dedup_by(|b, a| (a.first, a.last, &a.month) == (b.first, b.last, &b.month));
+        Ok(rotated)
+    }
+
+    /// The rotated files, oldest first, opened: what follows the name of the current file in theirs, and the file as it is.
+    pub(crate) fn open_rotated(&self) -> io::Result<Vec<(String, File)>> {
+        let mut opened = Vec::new();
+        for rotated in self.rotated()? {
+            let (file, packed) = match rotated.open_as_it_is() {
+                // Removed by age just now, as the log tells.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            let mut suffix = Rotated::suffix(&rotated.month, rotated.first, rotated.last);
+            if packed {
+                suffix.push_str(PACKED);
+            }
+            opened.push((suffix, file));
+        }
+        Ok(opened)
+    }
+
+    /// The rotated files, oldest first; of the same lines the packed one first.
+    pub(crate) fn rotated_as_they_are(&self) -> io::Result<Vec<Rotated>> {
         let name = name_of(self.path());
         let entries = match fs::read_dir(folder_of(self.path())) {
             Ok(entries) => entries,
@@ -191,11 +249,9 @@ impl AuditFile {
             };
             rotated.extend(Rotated::of_suffix(suffix, entry.path()));
         }
-        // Of the same lines the packed file comes first and stays.
         rotated.sort_by(|a, b| {
             (a.first, a.last, &a.month, !a.packed).cmp(&(b.first, b.last, &b.month, !b.packed))
         });
-        rotated.dedup_by(|b, a| (a.first, a.last, &a.month) == (b.first, b.last, &b.month));
         Ok(rotated)
     }
 }

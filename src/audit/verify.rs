@@ -8,11 +8,10 @@ use std::io;
 use std::sync::Mutex;
 use std::sync::mpsc;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::blocks::Blocks;
-use super::breaks::{Break, Kind};
+use super::breaks::{Break, Kind, Removed, Verified};
 use super::chain::{Hash, of_hex, to_hex};
 use super::file::AuditFile;
 use super::files::{Look, Rotated, name_of};
@@ -21,48 +20,6 @@ use super::sift::{Mark, Odd, Sifted, follows, sift};
 
 /// More breaks than this are counted only.
 const MOST: usize = 50;
-
-/// Lines that were removed by age.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Removed {
-    /// When.
-    pub time: String,
-    /// From which line.
-    pub first: u64,
-    /// To which.
-    pub last: u64,
-    /// The hash of the last.
-    pub last_hash: String,
-}
-
-/// What became of the check.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Verified {
-    /// How many files there are.
-    pub files: usize,
-    /// How many lines.
-    pub lines: u64,
-    /// The number of the first.
-    pub first: u64,
-    /// The number of the last.
-    pub last: u64,
-    /// Its hash.
-    pub hash: String,
-    /// What was removed by age, oldest first, as far as the log still tells.
-    pub removed: Vec<Removed>,
-    /// Lines whose values were removed because somebody was to be forgotten.
-    pub redacted: u64,
-    /// Lines that a crash had torn, and that the log tells of.
-    pub torn: u64,
-    /// Whether the end was compared with the store's.
-    pub compared: bool,
-    /// Where it is not what was written; none where all is well.
-    pub breaks: Vec<Break>,
-    /// Further breaks.
-    pub more: usize,
-}
 
 /// With what the end of the log is compared.
 #[derive(Debug, Default)]
@@ -486,3 +443,7 @@ impl AuditFile {
         verify(look, &Against { ends, heads }).map(Ok)
     }
 }
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

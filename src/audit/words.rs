@@ -270,6 +270,19 @@ pub fn in_words(line: &Value) -> String {
             number("found"),
             number("expected")
         ),
+        "old_lines_removed" => format!(
+            "lines {} to {} removed by age ({} months): {}",
+            number("first"),
+            number("last"),
+            number("keepMonths"),
+            text("file")
+        ),
+        "forgotten" => format!(
+            "forgotten by {}: {}: {}",
+            text("user"),
+            text("reason"),
+            people("hrIds")
+        ),
         other => other.replace('_', " "),
     }
 }

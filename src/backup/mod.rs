@@ -28,8 +28,8 @@ use crate::exit::Exit;
 use crate::store::{Holding, LockTaken, StoreError};
 use crate::sync::target_of;
 
-/// The version of the archive's form.
-const FORMAT: u32 = 1;
+/// The version of the archive's form; 1 has no rotated files of the log.
+const FORMAT: u32 = 2;
 const MANIFEST: &str = "manifest.json";
 const STORE: &str = "state.db";
 const LOG: &str = "audit.jsonl";

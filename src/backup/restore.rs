@@ -15,7 +15,7 @@ use super::archive::read;
 use super::part::{Part, folder_of};
 use super::write::lock;
 use super::{BackupError, CONFIGURATION, Context, Done, LOG, Manifest, Report, STORE};
-use crate::audit::{AuditFile, Event};
+use crate::audit::{AuditFile, Event, Rotated};
 use crate::store::{Alone, Holding, Notes, RunLock, Store, StoreError, version_of};
 use crate::sync::target_of;
 
@@ -69,7 +69,9 @@ fn put(context: &Context<'_>, task: &Restore<'_>) -> Result<Report, BackupError>
     };
     let alone = Alone::take(state)?.ok_or_else(in_use)?;
     let failed = |cause| BackupError::Unpack { cause };
-    let log_there = fs::metadata(&audit).is_ok_and(|log| log.len() > 0);
+    let rotated_there = AuditFile::new(audit.clone()).rotated_as_they_are();
+    let log_there = fs::metadata(&audit).is_ok_and(|log| log.len() > 0)
+        || !rotated_there.map_err(failed)?.is_empty();
     let occupied = Store::is_in(state).map_err(failed)? || log_there;
     if occupied && !task.force {
         return Err(BackupError::Occupied {
@@ -83,7 +85,9 @@ fn put(context: &Context<'_>, task: &Restore<'_>) -> Result<Report, BackupError>
         alone: &alone,
         keep: false,
     };
+    staged.clear_logs().map_err(failed)?;
     let manifest = staged.unpack(task)?;
+    let rotated: Vec<String> = manifest.rotated().map(str::to_owned).collect();
     crate::crash::point("restore_unpacked");
     let holds = staged.mark(context, task, &manifest, aside.as_deref())?;
     crate::crash::point("restore_marked");
@@ -92,7 +96,7 @@ fn put(context: &Context<'_>, task: &Restore<'_>) -> Result<Report, BackupError>
     }
     let audit = std::path::absolute(audit).map_err(failed)?;
     let folder = aside.clone().unwrap_or_else(|| free_name(context));
-    alone.decide(&folder, &audit)?;
+    alone.decide(&folder, &audit, rotated)?;
     staged.keep = true;
     alone.carry_out().map_err(BackupError::Unfinished)?;
     drop(staged);
@@ -125,6 +129,17 @@ fn free_name(context: &Context<'_>) -> String {
         .expect("the numbers have no end")
 }
 
+impl Manifest {
+    /// The rotated files of the log: what follows the log's name in theirs.
+    fn rotated(&self) -> impl Iterator<Item = &str> {
+        let names = self
+            .members
+            .iter()
+            .filter_map(|member| member.name.strip_prefix(LOG));
+        names.filter(|suffix| !suffix.is_empty())
+    }
+}
+
 /// What is unpacked and has no final name yet. Dropped, it is removed, unless it is needed.
 struct Staged<'a> {
     folder: PathBuf,
@@ -137,12 +152,37 @@ impl Drop for Staged<'_> {
     fn drop(&mut self) {
         if !self.keep {
             let _ = self.alone.clear();
-            let _ = fs::remove_file(&self.log);
+            let _ = self.clear_logs();
         }
     }
 }
 
 impl Staged<'_> {
+    /// Where a rotated file of the log waits.
+    fn rotated(&self, suffix: &str) -> PathBuf {
+        let mut name = self.log.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    }
+
+    /// Removes what waits of the log, also what an earlier attempt left.
+    fn clear_logs(&self) -> io::Result<()> {
+        let name = super::file_name(&self.log);
+        let folder = folder_of(&self.log);
+        if !folder.try_exists()? {
+            return Ok(());
+        }
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let file = entry.file_name();
+            let suffix = file.to_str().and_then(|file| file.strip_prefix(&name));
+            if suffix.is_some_and(|suffix| suffix.is_empty() || Rotated::is_suffix(suffix)) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     fn unpack(&self, task: &Restore<'_>) -> Result<Manifest, BackupError> {
         let failed = |cause| BackupError::Unpack { cause };
         fs::DirBuilder::new()
@@ -154,7 +194,8 @@ impl Staged<'_> {
             let path = match name {
                 STORE => self.folder.join(STORE),
                 LOG => self.log.clone(),
-                _ => return Ok(Box::new(io::sink())),
+                CONFIGURATION => return Ok(Box::new(io::sink())),
+                rotated => self.rotated(rotated.strip_prefix(LOG).unwrap_or_default()),
             };
             let file = OpenOptions::new()
                 .write(true)
@@ -209,6 +250,9 @@ impl Staged<'_> {
         let on_disk = || {
             File::open(&path)?.sync_all()?;
             File::open(&self.log)?.sync_all()?;
+            for suffix in manifest.rotated() {
+                File::open(self.rotated(suffix))?.sync_all()?;
+            }
             File::open(&self.folder)?.sync_all()?;
             File::open(folder_of(&self.log))?.sync_all()
         };

@@ -11,8 +11,8 @@ use super::location::{Pointer, Step, pointer};
 use super::problem::{Problem, Problems};
 use super::values::BaseUrl;
 use super::{
-    After, Config, Cost, Environment, Integration, JobTicket, Limits, ReadBack, Select, SourceType,
-    Timeouts, is_loopback,
+    After, AuditConfig, Config, Cost, Environment, Integration, JobTicket, Limits, ReadBack,
+    Select, SourceType, Timeouts, is_loopback,
 };
 
 /// What is wrong with the block at one place.
@@ -255,6 +255,21 @@ pub(super) fn select(select: Select, at: ValuePointerRef<'_>) -> Result<Select, 
             if days > 3660 {
                 findings.say(key, "Write at most 3660 days");
             }
+        }
+    })
+}
+
+/// The audit log.
+pub(super) fn audit(audit: AuditConfig, at: ValuePointerRef<'_>) -> Result<AuditConfig, Problems> {
+    judged(audit, at, |audit, findings| {
+        if !(1..=4096).contains(&audit.rotate_megabytes) {
+            findings.say("rotate_megabytes", "Write 1 to 4096 megabytes");
+        }
+        if audit
+            .keep_months
+            .is_some_and(|months| !(1..=1200).contains(&months))
+        {
+            findings.say("keep_months", "Write 1 to 1200 months, or null for ever");
         }
     })
 }

@@ -202,8 +202,7 @@ fn moment(
 /// The first instant of a day, which need not be midnight.
 fn begin(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let mut hours = (0..24).filter_map(|hour| day.and_hms_opt(hour, 0, 0));
-    let first = hours
-        .find_map(|time| zone.from_local_datetime(&time).earliest());
+    let first = hours.find_map(|time| zone.from_local_datetime(&time).earliest());
     first.map_or_else(
         || day.and_time(chrono::NaiveTime::MIN).and_utc(),
         |first| first.with_timezone(&Utc),

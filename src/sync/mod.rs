@@ -12,6 +12,7 @@ mod decide;
 mod drift;
 mod failures;
 mod holds;
+mod housekeep;
 mod hrid_map;
 mod judge;
 mod logins;
@@ -198,6 +199,9 @@ pub async fn run(
             }
             if let Some(link) = run.link.take() {
                 link.close().await;
+            }
+            if !options.dry_run {
+                off(|| housekeep::housekeep(context));
             }
             drop(lock);
         }
