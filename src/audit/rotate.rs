@@ -313,8 +313,11 @@ mod tests {
         let mut first = log.lock().unwrap();
         first.append(&[line(1, 10)]).unwrap();
         let other = log.clone();
-        let waiting =
-            std::thread::spawn(move || other.lock().unwrap().append(&[line(3, 10)]).unwrap());
+        // What waits in the outbox is the same for both.
+        let waiting = std::thread::spawn(move || {
+            let lines = [line(2, 10), line(3, 10)];
+            other.lock().unwrap().append(&lines).unwrap()
+        });
         first.append(&[line(2, 10)]).unwrap();
         drop(first);
         assert!(waiting.join().unwrap().is_empty());

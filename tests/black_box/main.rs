@@ -16,6 +16,8 @@ mod api_secrets;
 mod api_statuses;
 mod api_support;
 mod archive;
+mod audit;
+mod audit_files;
 mod backup;
 mod backup_support;
 mod bad_deliveries;
