@@ -1,6 +1,7 @@
 //! The command `check`: is everything in order? It reaches the sources and the API, and changes nothing but the request ledger.
 
 mod keys;
+mod privacy;
 mod rest;
 mod scheduled;
 
@@ -8,6 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use privacy::privacy;
 pub use scheduled::Scheduled;
 
 use crate::audit::AuditFile;

@@ -162,9 +162,16 @@ async fn dispatch(cli: Cli) -> Exit {
         return back_up_or_restore(&cli, &context, file).await;
     }
     match &cli.command {
+        Some(Command::Check { privacy: true, .. }) => {
+            let integrations: Vec<&Integration> = chosen.iter().map(|(_, one)| *one).collect();
+            let (text, json) = check::privacy(&config, &integrations);
+            print(output, &json, || text);
+            Exit::Done
+        }
         Some(Command::Check {
             offline,
             show_record,
+            privacy: false,
         }) => {
             let how = check::How {
                 offline: *offline,

@@ -283,6 +283,12 @@ pub fn in_words(line: &Value) -> String {
             text("reason"),
             people("hrIds")
         ),
+        "archived_file_removed" => format!(
+            "{}: {} removed from the archive after {} days",
+            text("source"),
+            text("file"),
+            number("keepDays")
+        ),
         other => other.replace('_', " "),
     }
 }

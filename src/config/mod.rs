@@ -76,6 +76,9 @@ pub struct Config {
     /// The endpoint for health and metrics; none where absent.
     #[deserr(default)]
     pub http: Option<HttpConfig>,
+    /// Whose values are removed from state and audit log so many days after they left; never where absent.
+    #[deserr(default)]
+    pub leavers_keep_days: Option<u32>,
     /// What is kept in step with what.
     pub integrations: Vec<Integration>,
     /// The file it was read from.

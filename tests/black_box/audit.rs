@@ -13,7 +13,10 @@ use crate::support::{Company, people};
 fn story() -> Scene {
     let scene = Scene::of(
         30,
-        |company| company.asks += ", leavers: {count: 1}",
+        |company| {
+            company.integration =
+                "    limits: {leavers: {percent: 1, count: 1, at_least: 1}}\n".to_owned();
+        },
         crate::scene::plain,
     );
     let mut staff = people(30);

@@ -24,7 +24,7 @@ const POINTS: [&str; 12] = [
 ];
 
 /// Crash points that need a run of another kind, or a command.
-const OTHERS: [&str; 23] = [
+const OTHERS: [&str; 26] = [
     "held",
     "decided",
     "migrating",
@@ -48,6 +48,9 @@ const OTHERS: [&str; 23] = [
     "rotate_done",
     "expire_told",
     "expire_removed",
+    "forget_told",
+    "redact_written",
+    "redact_named",
 ];
 
 fn killed_at(company: &mut Company, point: &str) -> Ran {

@@ -37,6 +37,7 @@ mod decisions;
 mod drift;
 mod explain;
 mod first_steps;
+mod forget;
 mod good_files;
 mod good_tables;
 mod gpg_support;
