@@ -156,7 +156,8 @@ impl Store {
         let connection = self.lock();
         let mut select = connection.prepare_cached(
             "SELECT l.hr_id FROM leaver l LEFT JOIN forgotten f ON f.target = l.target AND f.hr_id = l.hr_id
-             WHERE l.target = ?1 GROUP BY l.hr_id HAVING max(l.left_at) < ?2 AND coalesce(max(f.at), '') < max(l.left_at)",
+             WHERE l.target = ?1 AND NOT EXISTS (SELECT 1 FROM snapshot_employee e WHERE e.target = l.target AND e.hr_id = l.hr_id)
+             GROUP BY l.hr_id HAVING max(l.left_at) < ?2 AND coalesce(max(f.at), '') < max(l.left_at)",
         )?;
         let people = select.query_map([target.as_str(), &before.to_rfc3339()], |row| {
             row.get::<_, String>(0)
@@ -168,7 +169,13 @@ impl Store {
     pub(crate) fn leave_nothing_behind(&self) -> Result<(), StoreError> {
         let connection = self.lock();
         connection.execute_batch("VACUUM")?;
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        let busy: bool =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy {
+            // Somebody reads the old pages, which still stand in the file.
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(rusqlite::Error::SqliteFailure(busy, None).into());
+        }
         Ok(())
     }
 }
@@ -251,7 +258,7 @@ fn active(
         .query_row(
             "SELECT p.sync_id FROM push p JOIN push_rows r ON r.sync_id = p.sync_id, json_each(CAST(r.content AS TEXT)) e
              WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt', 'perhaps_in_part')
-               AND (e.value ->> '$.employee.hrId' = ?2 OR e.value ->> '$.hrId' = ?2) LIMIT 1",
+               AND e.value ->> '$.employee.hrId' = ?2 LIMIT 1",
             by,
             |row| row.get(0),
         )

@@ -35,11 +35,8 @@ pub(crate) fn active(
     integration: &Integration,
     hr_id: &HrId,
 ) -> Result<Option<Active>, StoreError> {
-    Ok(
-        all_active(context, integration, std::slice::from_ref(hr_id))?
-            .pop()
-            .map(|(_, why)| why),
-    )
+    let found = all_active(context, integration, std::slice::from_ref(hr_id))?;
+    Ok(found.into_iter().next().map(|(_, why)| why))
 }
 
 fn all_active(

@@ -153,6 +153,20 @@ fn somebody_in_an_open_hold_or_in_a_good_roster_is_not_forgotten() {
 }
 
 #[test]
+fn somebody_in_a_push_whose_end_nobody_knows_is_not_forgotten() {
+    let mut scene = Scene::new();
+    scene.company.deliver_people("20261121", &people(6));
+    killed_in(&mut scene.company, "attempted", &["--run-now"]);
+    let ran = scene
+        .company
+        .run(&["forget", "00006", "--yes", "--reason", "asked"])
+        .exits(2);
+    ran.says("which JobTicket may have taken");
+    scene.company.run_now().exits(0);
+    assert_eq!(scene.jobticket.active().len(), 6);
+}
+
+#[test]
 fn killed_anywhere_the_next_run_forgets_the_rest() {
     for point in [
         "forget_told",
