@@ -54,7 +54,14 @@ impl Locked {
             return Ok(false);
         }
         crash::point("rotate_due");
-        fs::rename(self.log.path(), &to)?;
+        if let Err(error) = fs::rename(self.log.path(), &to) {
+            // Where only the file is ours and not its folder, one file is better than no run.
+            tracing::warn!(
+                "The audit log {} cannot be rotated ({error}) and goes on to grow; its folder has to be writable",
+                self.log.path().display()
+            );
+            return Ok(false);
+        }
         crash::point("rotate_renamed");
         sync(folder_of(self.log.path()))?;
         self.file = self.log.open_locked()?;

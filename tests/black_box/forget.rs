@@ -18,10 +18,10 @@ fn after_one_left() -> Scene {
     staff[4].last = "Beispiel00005neu".to_owned();
     scene.company.deliver_people("20261121", &staff);
     scene.company.run_now().exits(0);
-    staff[4].end = "20.11.2026".to_owned();
-    scene.company.deliver_people("20261122", &staff);
-    scene.company.run_now().exits(0).says("leavers: 1");
     scene.days_pass(10);
+    staff[4].end = "01.12.2026".to_owned();
+    scene.company.deliver_people("20261203", &staff);
+    scene.company.run_now().exits(0).says("leavers: 1");
     scene.company.run(&["--run-now", "--resync"]).exits(0);
     assert!(has_values(&scene.company));
     scene
@@ -230,7 +230,7 @@ fn leavers_are_forgotten_by_age_and_nobody_else_is() {
     scene.company.top = "audit: {values: full}\nleavers_keep_days: 30\n".to_owned();
     scene.company.run(&["--run-now", "--resync"]).exits(0);
     assert!(has_values(&scene.company), "not yet");
-    scene.days_pass(25);
+    scene.days_pass(31);
     scene.company.run(&["--run-now", "--resync"]).exits(0);
     is_forgotten(&scene.company, "by age");
     let told = scene.company.events("forgotten");
