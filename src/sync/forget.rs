@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use super::{Context, numbers, selection_of, target_of};
-use crate::audit::{Event, Redaction};
+use crate::audit::{Event, Redaction, Span, names};
 use crate::config::Integration;
 use crate::roster::{HrId, Row, has_ended};
 use crate::store::{Active, Decision, Forgotten, Gone, Notes, StoreError};
@@ -78,6 +78,17 @@ pub(crate) fn forget(
     people: &[HrId],
     by: &Decision<'_>,
 ) -> Result<Went, StoreError> {
+    remove(context, integration, people, by, false)
+}
+
+/// `told` says that the log tells of it already.
+fn remove(
+    context: &Context<'_>,
+    integration: &Integration,
+    people: &[HrId],
+    by: &Decision<'_>,
+    told: bool,
+) -> Result<Went, StoreError> {
     let Context { store, audit, .. } = context;
     let target = target_of(integration);
     let stay = all_active(context, integration, people)?;
@@ -100,18 +111,16 @@ pub(crate) fn forget(
         (wanted.contains(hr_id) || wanted.contains(map.get(hr_id)))
             && is_over(context, integration, row)
     };
+    let event = |went: &[HrId]| Event::Forgotten {
+        user: by.user.to_owned(),
+        on_behalf_of: by.on_behalf_of.map(str::to_owned),
+        reason: by.reason.to_owned(),
+        hr_ids: went.iter().map(ToString::to_string).collect(),
+    };
     let notes = |went: &[HrId]| Notes {
         integration: Some(integration.name.clone()),
         run: None,
-        notes: vec![
-            Event::Forgotten {
-                user: by.user.to_owned(),
-                on_behalf_of: by.on_behalf_of.map(str::to_owned),
-                reason: by.reason.to_owned(),
-                hr_ids: went.iter().map(ToString::to_string).collect(),
-            }
-            .into(),
-        ],
+        notes: (!told).then(|| event(went).into()).into_iter().collect(),
     };
     let (went, gone) = store.forget(&target, &integration.name, &people, by, goes, notes)?;
     store.flush(audit)?;
@@ -169,9 +178,32 @@ pub(crate) fn forget_again(
             on_behalf_of: on_behalf_of.as_deref(),
             reason: &reason,
         };
-        forget(context, integration, &[hr_id], &by)?;
+        // In the log of an older backup it does not stand.
+        let told = is_told(context, integration, &hr_id)?;
+        remove(context, integration, &[hr_id], &by, told)?;
     }
     Ok(())
+}
+
+/// Whether the log tells that somebody was to be forgotten.
+fn is_told(
+    context: &Context<'_>,
+    integration: &Integration,
+    hr_id: &HrId,
+) -> Result<bool, StoreError> {
+    let failed = |cause| StoreError::Audit {
+        path: context.audit.path().to_owned(),
+        cause,
+    };
+    let entries = context.audit.read(Span::default()).map_err(failed)?;
+    for entry in entries.containing(["\"event\":\"forgotten\""]) {
+        let entry = entry.map_err(failed)?;
+        let here = entry.integration.as_deref() == Some(&integration.name);
+        if here && entry.event == "forgotten" && names(&entry.line, hr_id.as_str()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Forgets who left longer ago than the configuration keeps leavers.

@@ -184,6 +184,7 @@ fn killed_anywhere_the_next_run_forgets_the_rest() {
         scene.company.run(&["audit", "verify"]).exits(0);
         scene.company.run(&["--run-now", "--resync"]).exits(0);
         is_forgotten(&scene.company, point);
+        assert_eq!(scene.company.events("forgotten").len(), 1, "{point}");
         assert_eq!(scene.jobticket.active().len(), 4, "{point}");
     }
 }
