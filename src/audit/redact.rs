@@ -145,3 +145,94 @@ fn replace(new: &File, part: &Path, path: &Path) -> io::Result<()> {
     crate::crash::point("redact_named");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::audit::{Against, Event, Head, Span, compose, verify};
+
+    /// A log with a value of somebody of each integration, all with one number, and one of somebody else whose number has it as a part.
+    fn log(folder: &Path, integrations: &[&str]) -> (AuditFile, Head) {
+        let mut head = Head {
+            seq: 0,
+            hash: String::new(),
+        };
+        let mut text = String::new();
+        let people = integrations.iter().map(|name| (*name, "123"));
+        for (integration, hr_id) in people.chain([("acme", "0123")]) {
+            let event = Event::RowIncomplete {
+                source: "hr".to_owned(),
+                row: 7,
+                hr_id: hr_id.to_owned(),
+                field: "email".to_owned(),
+            };
+            let values = vec![(
+                "lastName.new".to_owned(),
+                format!("Of {integration} {hr_id}"),
+            )];
+            let line = compose(
+                &mut head,
+                DateTime::UNIX_EPOCH,
+                Some(integration),
+                None,
+                &event,
+                &values,
+                [7; 16],
+            );
+            text += &(line.text + "\n");
+        }
+        let log = AuditFile::new(folder.join("audit.jsonl"));
+        fs::write(log.path(), text).unwrap();
+        (log, head)
+    }
+
+    fn values(log: &AuditFile) -> Vec<String> {
+        let entries = log.read(Span::default()).unwrap().map(Result::unwrap);
+        let values = entries
+            .filter_map(|entry| Some(entry.line["values"]["lastName.new"].as_str()?.to_owned()));
+        values.collect()
+    }
+
+    #[test]
+    fn the_same_number_of_another_integration_keeps_its_values_and_one_that_was_renamed_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, head) = log(folder.path(), &["acme", "other", "acme-before"]);
+        let redaction = Redaction {
+            people: vec!["123"],
+            integration: "acme",
+            known: vec!["acme", "other"],
+        };
+        let keeping = log.keep().unwrap();
+        assert_eq!(log.redact(&keeping, &redaction).unwrap(), 2);
+        assert_eq!(values(&log), ["Of other 123", "Of acme 0123"]);
+        assert_eq!(log.redact(&keeping, &redaction).unwrap(), 0);
+        let against = Against {
+            ends: vec![head],
+            heads: Vec::new(),
+        };
+        let checked = verify(log.look().unwrap(), &against).unwrap();
+        assert_eq!(checked.redacted, 2);
+        assert_eq!(checked.breaks.len(), 1, "nothing in this log tells of it");
+    }
+
+    #[test]
+    fn a_line_that_is_torn_or_forged_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, _) = log(folder.path(), &["acme"]);
+        let text = fs::read_to_string(log.path()).unwrap();
+        let torn = text.replace("\"prev\":\"\",", "\"prev\":\"x\",");
+        let torn = torn.trim_end();
+        fs::write(log.path(), torn).unwrap();
+        let redaction = Redaction {
+            people: vec!["123", "0123"],
+            integration: "acme",
+            known: vec!["acme"],
+        };
+        assert_eq!(log.redact(&log.keep().unwrap(), &redaction).unwrap(), 1);
+        let after = fs::read_to_string(log.path()).unwrap();
+        assert_eq!(after.lines().next(), torn.lines().next());
+        assert!(!after.ends_with('\n') && !after.contains("Of acme 0123"));
+    }
+}

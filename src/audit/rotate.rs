@@ -335,19 +335,23 @@ mod tests {
     fn concurrent_appenders_lose_and_repeat_nothing_over_many_rotations() {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path(), 200);
-        let next = std::sync::Mutex::new(1);
+        let told = std::sync::Mutex::new(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    for _ in 0..50 {
-                        // As the outbox does: what is to be written is found out while the file is locked.
+                    loop {
+                        // As the outbox does: what waits is looked up while the file is locked, and taken away afterwards.
                         let mut locked = log.lock().unwrap();
-                        let mut next = next.lock().unwrap();
+                        let last = *told.lock().unwrap();
+                        if last >= 400 {
+                            return;
+                        }
                         let lines: Vec<Line> =
-                            (*next..*next + 2).map(|seq| line(seq, 10)).collect();
+                            (last + 1..=last + 2).map(|seq| line(seq, 10)).collect();
                         assert!(locked.append(&lines).unwrap().is_empty());
-                        *next += 2;
-                        drop((locked, next));
+                        let mut told = told.lock().unwrap();
+                        *told = (*told).max(last + 2);
+                        drop((told, locked));
                         if let Some(keeping) = log.try_keep().unwrap() {
                             log.pack(&keeping).unwrap();
                         }

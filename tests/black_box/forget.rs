@@ -6,6 +6,7 @@ use crate::backup_support::command;
 use crate::crash::killed_in;
 use crate::deciding::{as_json, decided, without_last};
 use crate::scene::Scene;
+use crate::service::Service;
 use crate::support::{Company, people};
 
 /// Five people in the log with all of their values; one has left, and is still in the file. The log has two files.
@@ -102,6 +103,30 @@ fn somebody_who_left_is_forgotten_in_the_state_and_in_every_file_of_the_log() {
         .says("leavers: 0");
     assert_eq!(scene.jobticket.active().len(), 4);
     is_forgotten(company, "after another run");
+}
+
+#[test]
+fn a_running_service_forgets_for_whoever_may_decide_and_somebody_who_comes_back_is_new() {
+    let mut scene = after_one_left();
+    let never = "    schedule: {cron: [\"15 5 1 1 *\"]}\n";
+    scene.company.integration = never.to_owned();
+    let service = Service::start(&scene.company, &[]);
+    decided(&scene.company, &["forget", "00005", "--yes"]).says("is forgotten");
+    is_forgotten(&scene.company, "by the service");
+    service.stops();
+    let mut staff = people(5);
+    staff[4].end = "31.12.9999".to_owned();
+    scene.company.deliver_people("20261204", &staff);
+    scene.company.run_now().exits(0).says("joiners: 1");
+    assert_eq!(scene.jobticket.active().len(), 5);
+    scene.company.run_now().exits(0);
+    assert_eq!(scene.company.events("forgotten").len(), 1);
+    scene.company.run(&["audit", "verify"]).exits(0);
+    let ran = scene
+        .company
+        .run(&["forget", "00005", "--yes", "--reason", "asked"]);
+    ran.exits(2)
+        .says("in the roster that JobTicket acknowledged last");
 }
 
 #[test]
