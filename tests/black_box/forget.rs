@@ -112,8 +112,8 @@ fn a_running_service_forgets_for_whoever_may_decide_and_somebody_who_comes_back_
     scene.company.integration = never.to_owned();
     let service = Service::start(&scene.company, &[]);
     decided(&scene.company, &["forget", "00005", "--yes"]).says("is forgotten");
-    is_forgotten(&scene.company, "by the service");
     service.stops();
+    is_forgotten(&scene.company, "by the service");
     let mut staff = people(5);
     staff[4].end = "31.12.9999".to_owned();
     scene.company.deliver_people("20261204", &staff);
