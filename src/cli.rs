@@ -350,11 +350,11 @@ pub struct FilterArgs {
 /// How lines of the audit log are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AuditFormat {
-    /// For people, without any personal value.
+    /// For people; no personal value but last days of employment.
     Text,
     /// The lines as they are, one JSON document each, with the values that the log holds.
     Jsonl,
-    /// A table for spreadsheets, without any personal value.
+    /// A table for spreadsheets; no personal value but last days of employment.
     Csv,
 }
 

@@ -184,7 +184,7 @@ fn of_all(config: &Config, rows: &mut Vec<Goes>) {
     row(
         rows,
         "store, leavers",
-        "hrId, when and why they left",
+        "hrId, when and why they left, the last day of employment where that is why",
         "400 days",
     );
     row(

@@ -22,7 +22,7 @@ const OUT_OF_REACH: &str = "Not reached, and to be removed by hand where that is
   - backups written before now; a restore of one on this machine removes the values again, on another machine it knows nothing of this
   - folders replaced-<time> in the state folder, reports, tables and mails that were made, the journal of systemd
   - JobTicket itself
-What stays on purpose: the hrId, that and why they left, and decisions with their reasons, in the audit log and in the state
+What stays on purpose: the hrId, when and why they left (a last day of employment, where that was the reason), and decisions with their reasons, in the audit log and in the state
 ";
 
 /// Forgets somebody.
