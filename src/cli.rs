@@ -99,6 +99,10 @@ pub enum Command {
         /// Show the paths and the masked values of one record of the first page, for sources of type rest; the first record is 1
         #[arg(long, value_name = "N", conflicts_with = "offline", value_parser = clap::value_parser!(u64).range(1..))]
         show_record: Option<u64>,
+
+        /// Only tell which fields of people go where, and for how long, as a table for the works council
+        #[arg(long, conflicts_with_all = ["offline", "show_record"])]
+        privacy: bool,
     },
     /// List the recipes for HR systems that a source of type rest may name; with `show`, all that one of them says
     Recipes {
@@ -203,6 +207,20 @@ pub enum Command {
         #[command(flatten)]
         words: WordsArgs,
     },
+    /// Remove the values of somebody who left from the state and from the audit log, whose chain still holds; the hrId stays
+    Forget {
+        /// Who
+        #[arg(value_name = "HRID")]
+        hr_id: String,
+
+        /// Why, and for whom
+        #[command(flatten)]
+        words: WordsArgs,
+
+        /// Ask nobody, as in scripts
+        #[arg(long)]
+        yes: bool,
+    },
     /// Tell everything that is known about one person, and what a run would do now; changes nothing
     Explain {
         /// Who
@@ -211,6 +229,10 @@ pub enum Command {
     },
     /// Compare JobTicket's employees with the snapshot; changes nothing but the request ledger and the audit log
     Drift,
+    /// Read the audit log: what happened, to whom, why and on whose word; `verify` says whether the log was changed
+    #[command(args_conflicts_with_subcommands = true)]
+    #[serde(skip)]
+    Audit(AuditArgs),
     /// Write the store, the audit log and the configuration to one file, also while a run is in progress; it holds personal data
     Backup {
         /// The file to write (a gzip-compressed tar archive), for its owner alone
@@ -275,6 +297,94 @@ pub struct WordsArgs {
     /// For whom, where that is somebody else; the login user is recorded in any case
     #[arg(long, value_name = "NAME")]
     pub on_behalf_of: Option<String>,
+}
+
+/// What to read of the audit log.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Which lines
+    #[command(flatten)]
+    pub filter: FilterArgs,
+
+    /// How the lines are written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: AuditFormat,
+
+    /// What else to do with the log
+    #[command(subcommand)]
+    pub command: Option<AuditCommand>,
+}
+
+/// Which lines of the audit log; all that is given has to hold.
+#[derive(Debug, Default, Clone, Args)]
+pub struct FilterArgs {
+    /// Not before: a day YYYY-MM-DD, a month YYYY-MM, or a time in RFC 3339
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+
+    /// Not after; a day or month counts to its end
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+
+    /// Of this run
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+
+    /// That name this person
+    #[arg(long, value_name = "HRID")]
+    pub hrid: Option<String>,
+
+    /// Of this kind: an event such as decision or guard; joins, leaves or changes of any plan; offboarded or onboarded for what JobTicket acknowledged
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+
+    /// Of this user, or on behalf of whom somebody decided
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
+
+    /// About this hold: who waited, who decided, which push it let through
+    #[arg(long, value_name = "HOLD")]
+    pub hold: Option<u64>,
+}
+
+/// How lines of the audit log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuditFormat {
+    /// For people; no personal value but last days of employment.
+    Text,
+    /// The lines as they are, one JSON document each, with the values that the log holds.
+    Jsonl,
+    /// A table for spreadsheets; no personal value but last days of employment.
+    Csv,
+}
+
+/// What else to do with the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check the chain over all files, and its end against the store; exit code 1 where the log was changed
+    Verify {
+        /// Also against a head that was kept elsewhere, as `status` shows it; may be repeated
+        #[arg(long, value_name = "NUMBER:HASH")]
+        head: Vec<String>,
+    },
+    /// Show the last lines
+    Tail {
+        /// How many
+        #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 20)]
+        lines: usize,
+
+        /// Go on with those that come, until it is stopped
+        #[arg(long, short)]
+        follow: bool,
+
+        /// Which lines
+        #[command(flatten)]
+        filter: FilterArgs,
+
+        /// How the lines are written
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: AuditFormat,
+    },
 }
 
 /// Options of the sandbox.
@@ -343,6 +453,10 @@ Examples:
       Let them go, one of them aside. `reject` keeps them; `keep 00123 --until 2026-12-31` keeps one by name.
   jobticket-sync --config config.yaml explain 00123
       Everything that is known about one person.
+  jobticket-sync --config config.yaml audit --kind offboarded --since 2026-10 --until 2026-10
+      Who was offboarded in October, and why. `audit --hrid 00123` tells everything that happened to one person.
+  jobticket-sync --config config.yaml audit verify
+      Was the audit log changed?
   jobticket-sync --config config.yaml backup /var/backups/jobticket-sync.tar.gz --force
       A consistent copy of store, audit log and configuration, while runs go on. It holds personal data.
   jobticket-sync --config config.yaml restore /var/backups/jobticket-sync.tar.gz

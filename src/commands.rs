@@ -224,12 +224,17 @@ impl Called<'_> {
             Command::Resume { name, words } => {
                 off(&|| decisions::resume(&desk, name, words_of(words)))
             }
+            Command::Forget { hr_id, words, yes } => {
+                let stage = self.stage;
+                decisions::forget(&desk, stage, hr_id, *yes, words_of(words)).await
+            }
             Command::Adopt { name, words, yes } => {
                 decisions::adopt(&desk, name, *yes, words_of(words)).await
             }
             Command::Check { .. }
             | Command::Recipes { .. }
             | Command::Sandbox(_)
+            | Command::Audit(_)
             | Command::Backup { .. }
             | Command::Restore { .. }
             | Command::Explain { .. }

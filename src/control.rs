@@ -112,6 +112,7 @@ pub fn is_for_service(cli: &Cli) -> bool {
             Command::Check { .. }
             | Command::Recipes { .. }
             | Command::Sandbox(_)
+            | Command::Audit(_)
             | Command::Backup { .. }
             | Command::Restore { .. },
         ) => false,

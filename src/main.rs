@@ -3,7 +3,7 @@
 mod logging;
 
 use std::fs::File;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, BufWriter, IsTerminal as _, Write as _};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use clap::Parser as _;
 use jobticket_sync::audit::AuditFile;
 use jobticket_sync::backup::{self, Restore};
 use jobticket_sync::check;
-use jobticket_sync::cli::{Cli, Command, DEFAULT_CONFIG, Output, SandboxArgs};
+use jobticket_sync::cli::{AuditArgs, Cli, Command, DEFAULT_CONFIG, Output, SandboxArgs};
 use jobticket_sync::clock::Clock;
 use jobticket_sync::commands::{self, Called};
 use jobticket_sync::config::{self, Config, Integration};
@@ -22,6 +22,7 @@ use jobticket_sync::control::{ControlError, ask_service, is_for_service};
 use jobticket_sync::daemon::{self, DaemonError, Wish};
 use jobticket_sync::decisions::{self, Answer, Said};
 use jobticket_sync::exit::Exit;
+use jobticket_sync::review::Review;
 use jobticket_sync::sandbox::{SandboxConfig, SandboxError, serve_until};
 use jobticket_sync::source::chain;
 use jobticket_sync::store::Store;
@@ -144,6 +145,9 @@ async fn dispatch(cli: Cli) -> Exit {
             &format!("Root could not become the owner of {folder} ({error}); run as that user"),
         );
     }
+    if let Some(Command::Audit(arguments)) = &cli.command {
+        return audit(&cli, arguments, &config, &clock);
+    }
     let chosen = match commands::chosen(&cli, &config) {
         Ok(chosen) => chosen,
         Err((exit, message)) => return say(exit, &message),
@@ -158,9 +162,16 @@ async fn dispatch(cli: Cli) -> Exit {
         return back_up_or_restore(&cli, &context, file).await;
     }
     match &cli.command {
+        Some(Command::Check { privacy: true, .. }) => {
+            let integrations: Vec<&Integration> = chosen.iter().map(|(_, one)| *one).collect();
+            let (text, json) = check::privacy(&config, &integrations);
+            print(output, &json, || text);
+            Exit::Done
+        }
         Some(Command::Check {
             offline,
             show_record,
+            privacy: false,
         }) => {
             let how = check::How {
                 offline: *offline,
@@ -211,6 +222,26 @@ async fn by_service(cli: &Cli, config: &Config, user: &str, progress: &Progress)
     }
 }
 
+/// Reads the audit log, for as long as somebody reads the result.
+fn audit(cli: &Cli, arguments: &AuditArgs, config: &Config, clock: &Clock) -> Exit {
+    let review = Review {
+        config,
+        clock,
+        integration: cli.integration.as_deref(),
+        output: cli.output,
+    };
+    let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    match tokio::task::block_in_place(|| review.run(arguments, &mut out)) {
+        Ok(exit) => exit,
+        Err(error) if error.exit() == Exit::Done => Exit::Done,
+        Err(error) => {
+            let _ = out.flush();
+            drop(out);
+            say_as(cli.output, error.exit(), &chain(&error))
+        }
+    }
+}
+
 /// A command that looks or decides, on the state itself.
 async fn looked_or_decided(
     cli: &Cli,
@@ -227,7 +258,7 @@ async fn looked_or_decided(
         config,
         chosen: chosen.iter().map(|(_, integration)| *integration).collect(),
         store: &store,
-        audit: &AuditFile::new(config.audit_file()),
+        audit: &AuditFile::of(config),
         clock,
         user,
         program: &decisions::program(&cli.config, Path::new(DEFAULT_CONFIG)),
@@ -389,7 +420,7 @@ async fn run(
         Ok(store) => store,
         Err(error) => return say(Exit::Unexpected, &chain(&error)),
     };
-    let audit = AuditFile::new(config.audit_file());
+    let audit = AuditFile::of(config);
     let stage = |what: &str| {
         tracing::debug!("Now {what}");
         progress.stage(what);

@@ -271,6 +271,12 @@ pub enum Event {
         file: String,
         to: String,
     },
+    /// A file that was archived was old enough to be removed from there.
+    ArchivedFileRemoved {
+        source: String,
+        file: String,
+        keep_days: u32,
+    },
     /// A file could not be moved; it stays, and nothing is pushed again for it.
     ArchiveFailed {
         source: String,
@@ -298,9 +304,111 @@ pub enum Event {
     TornLineSealed { bytes: u64, sha256: String },
     /// This file already ended with a later line than the store knows of: the store was replaced by an older or a new one.
     StoreIsBehind { expected: u64, found: u64 },
+    /// Whole files of this log were old enough to be removed. `lastHash` is what the rest of the chain was built on.
+    OldLinesRemoved {
+        file: String,
+        first: u64,
+        last: u64,
+        lines: u64,
+        last_hash: String,
+        keep_months: u32,
+    },
+    /// The values of these people were removed from the state, and are removed from this log; their hrIds stay.
+    Forgotten {
+        user: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_behalf_of: Option<String>,
+        reason: String,
+        hr_ids: Vec<String>,
+    },
     /// Lines are missing from this file that were once written.
     LinesMissing { expected: u64, found: u64 },
 }
 
 /// Personal values of one line, kept apart so that they can be redacted later: key, then text.
 pub type Values = Vec<(String, String)>;
+
+/// The names of all events, as lines have them.
+pub const EVENTS: [&str; 44] = [
+    "run_started",
+    "run_never_ended",
+    "run_panicked",
+    "schedule_missed",
+    "run_ended",
+    "configuration_changed",
+    "source_pulled",
+    "source_failed",
+    "row_rejected",
+    "row_incomplete",
+    "collision",
+    "kept_while_frozen",
+    "plan",
+    "change",
+    "guard",
+    "hold_opened",
+    "held",
+    "hold_over",
+    "approval_void",
+    "decision",
+    "drift_checked",
+    "read_before",
+    "push_amended",
+    "drift",
+    "tickets_lost",
+    "credential_refused",
+    "recovered",
+    "push_intent",
+    "push_attempt",
+    "push_acknowledged",
+    "push_refused",
+    "push_in_doubt",
+    "push_unsettled",
+    "read_back",
+    "file_archived",
+    "archived_file_removed",
+    "archive_failed",
+    "backup_written",
+    "restored",
+    "torn_line_sealed",
+    "store_is_behind",
+    "old_lines_removed",
+    "forgotten",
+    "lines_missing",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_is_listed_by_its_name() {
+        let source = include_str!("event.rs");
+        let body = source
+            .split("pub enum Event {")
+            .nth(1)
+            .unwrap()
+            .split("\n}")
+            .next()
+            .unwrap();
+        let variants = body.lines().filter_map(|line| {
+            line.strip_prefix("    ")?.strip_suffix(" {").or(line
+                .strip_prefix("    ")?
+                .split_once(" { ")
+                .map(|(name, _)| name))
+        });
+        let names: Vec<String> = variants
+            .filter(|name| name.starts_with(char::is_uppercase))
+            .map(|name| {
+                let snake = name.chars().flat_map(|c| {
+                    c.is_uppercase()
+                        .then_some('_')
+                        .into_iter()
+                        .chain(c.to_lowercase())
+                });
+                snake.collect::<String>().trim_start_matches('_').to_owned()
+            })
+            .collect();
+        assert!(names.len() > 30, "{names:?}");
+        assert_eq!(names, EVENTS);
+    }
+}

@@ -1,22 +1,26 @@
 //! Appends lines to the audit log: in sequence, each exactly once, on disk before the call returns.
 //!
-//! The file's own lock keeps processes apart. What was written before is found out from the last line of the file itself, so that a crash between the append and the
-//! emptying of the outbox repeats nothing. A line torn by a crash is ended and left to be seen.
+//! The current file's own lock keeps processes apart. A process may have waited for a file that was rotated away meanwhile, so whoever gets the lock looks whether the name still means that file.
+//! What was written before is found out from the last lines themselves, in the file before this one too, so that a crash between the append and the emptying of the outbox, or
+//! within a rotation, repeats nothing and loses nothing. A line torn by a crash is ended and left to be seen.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
+use super::files::{folder_of, is_named};
 use super::line::Line;
+use super::read::seq_of;
+use crate::config::Config;
 use crate::digest::sha256;
 
-/// The audit log's file.
+/// The audit log's current file, and when another is begun.
 #[derive(Debug, Clone)]
 pub struct AuditFile {
     path: PathBuf,
+    /// From so many bytes on; never where `None`.
+    pub(super) rotate_bytes: Option<u64>,
 }
 
 /// Something that is wrong with the file as it was found; told in the log itself.
@@ -41,13 +45,27 @@ pub enum Gap {
 /// The file, opened and locked for one append.
 #[derive(Debug)]
 pub struct Locked {
-    file: File,
+    pub(super) file: File,
+    pub(super) log: AuditFile,
+    /// Whether it began another file.
+    pub(super) rotated: bool,
 }
 
 impl AuditFile {
-    /// Names the file; it is made when the first line comes.
+    /// Names the file, for reading; it is never rotated.
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self {
+            path,
+            rotate_bytes: None,
+        }
+    }
+
+    /// The log of a configuration, which is rotated as that says. The file is made when the first line comes.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            path: config.audit_file(),
+            rotate_bytes: Some(u64::from(config.audit.rotate_megabytes) << 20),
+        }
     }
 
     /// Where it is.
@@ -57,73 +75,97 @@ impl AuditFile {
 
     /// Opens and locks the file; waits for another process that appends.
     pub fn lock(&self) -> io::Result<Locked> {
-        if let Some(folder) = self.path.parent() {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)?;
+        Ok(Locked {
+            file: self.open_locked()?,
+            log: self.clone(),
+            rotated: false,
+        })
+    }
+
+    /// The file that the name means, locked.
+    pub(super) fn open_locked(&self) -> io::Result<File> {
+        let folder = folder_of(&self.path);
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        loop {
+            let new = !self.path.exists();
+            let file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(&self.path)?;
+            file.lock()?;
+            // It may have been rotated away while this process waited.
+            if !is_named(&self.path, &file)? {
+                continue;
+            }
+            if new {
+                // The name of a new file is on disk only once its folder is.
+                File::open(folder)?.sync_all()?;
+            }
+            return Ok(file);
         }
-        let new = !self.path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&self.path)?;
-        file.lock()?;
-        if new && let Some(folder) = self.path.parent() {
-            // The name of a new file is on disk only once its folder is.
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(Locked { file })
     }
 }
 
 impl Locked {
     /// Appends the lines that are not there yet, and puts them on disk. `lines` are in sequence, without gaps. Tells what was wrong with the file.
     pub fn append(&mut self, lines: &[Line]) -> io::Result<Vec<Gap>> {
-        let Some(first) = lines.first() else {
+        let (Some(first), Some(last_of_all)) = (lines.first(), lines.last().map(|line| line.seq))
+        else {
             return Ok(Vec::new());
         };
         let mut gaps = Vec::new();
-        let End {
-            last,
-            written,
-            torn,
-        } = self.end(first.seq)?;
-        let mut found = last.unwrap_or(0);
-        let mut there: Vec<&[u8]> = written.iter().map(Vec::as_slice).collect();
-        if let Some(torn) = &torn {
-            self.file.write_all(b"\n")?;
-            if lines.iter().any(|line| line.text.as_bytes() == torn) {
-                // Only its line end was missing.
-                there.push(torn);
-                found += 1;
-            } else {
-                let bytes = torn.len() as u64;
-                gaps.push(Gap::Torn {
-                    bytes,
-                    sha256: sha256(torn),
-                });
+        loop {
+            let End {
+                last,
+                written,
+                torn,
+                ..
+            } = self.end(first.seq, last_of_all)?;
+            let mut found = last.unwrap_or(0);
+            let mut there: Vec<&[u8]> = written.iter().map(Vec::as_slice).collect();
+            if let Some(torn) = &torn {
+                self.file.write_all(b"\n")?;
+                if lines.iter().any(|line| line.text.as_bytes() == torn) {
+                    // Only its line end was missing.
+                    there.push(torn);
+                    found += 1;
+                } else {
+                    let bytes = torn.len() as u64;
+                    gaps.push(Gap::Torn {
+                        bytes,
+                        sha256: sha256(torn),
+                    });
+                }
             }
+            // What was appended before a crash, and not yet taken from the outbox, stands there to the letter.
+            let missing: Vec<&Line> = lines
+                .iter()
+                .filter(|line| !there.contains(&line.text.as_bytes()))
+                .collect();
+            // In another file the last lines are looked for again: another process may have begun it before this one had its lock.
+            if let Some(line) = missing.first()
+                && self.rotate_before(line)?
+            {
+                continue;
+            }
+            let expected = missing.first().map_or(found, |line| line.seq - 1);
+            if found != expected {
+                gaps.push(Gap::Missing { expected, found });
+            }
+            let mut text = String::new();
+            for line in missing {
+                text.push_str(&line.text);
+                text.push('\n');
+            }
+            self.file.write_all(text.as_bytes())?;
+            self.file.sync_data()?;
+            return Ok(gaps);
         }
-        // What was appended before a crash, and not yet taken from the outbox, stands there to the letter.
-        let missing: Vec<&Line> = lines
-            .iter()
-            .filter(|line| !there.contains(&line.text.as_bytes()))
-            .collect();
-        let expected = missing.first().map_or(found, |line| line.seq - 1);
-        if found != expected {
-            gaps.push(Gap::Missing { expected, found });
-        }
-        let mut text = String::new();
-        for line in missing {
-            text.push_str(&line.text);
-            text.push('\n');
-        }
-        self.file.write_all(text.as_bytes())?;
-        self.file.sync_data()?;
-        Ok(gaps)
     }
 
     /// Lets the next process append, and hands the file out for reading, with its length until now: whatever comes later stands behind that.
@@ -134,40 +176,52 @@ impl Locked {
         Ok((self.file, length))
     }
 
-    /// How the file ends, with all of its lines that may be those from number `from` on.
-    fn end(&mut self, from: u64) -> io::Result<End> {
-        let length = self.file.seek(SeekFrom::End(0))?;
-        let mut want = 64 * 1024;
-        loop {
-            let start = length.saturating_sub(want);
-            self.file.seek(SeekFrom::Start(start))?;
-            let mut tail = Vec::new();
-            (&self.file).take(length - start).read_to_end(&mut tail)?;
-            let whole = tail
-                .iter()
-                .rposition(|byte| *byte == b'\n')
-                .map_or(0, |at| at + 1);
-            let lines = tail[..whole].split(|byte| *byte == b'\n');
-            // The first piece may begin in the middle of a line.
-            let lines = lines
-                .skip(usize::from(start > 0))
-                .filter(|line| !line.is_empty());
-            let seqs: Vec<(Option<u64>, &[u8])> = lines.map(|line| (seq_of(line), line)).collect();
-            let reaches_back = seqs
-                .iter()
-                .any(|(seq, _)| seq.is_some_and(|seq| seq < from));
-            if start == 0 || reaches_back || want >= MOST_TAIL {
-                let last = seqs.iter().rev().find_map(|(seq, _)| *seq);
-                let written = seqs.iter().map(|(_, line)| line.to_vec()).collect();
-                let torn = (whole < tail.len()).then(|| tail[whole..].to_vec());
-                return Ok(End {
-                    last,
-                    written,
-                    torn,
-                });
-            }
-            want *= 4;
+    /// How the log ends, with all of its lines that may be those from number `from` to number `to`.
+    fn end(&mut self, from: u64, to: u64) -> io::Result<End> {
+        let mut end = end_of(&self.file, from)?;
+        if end.reaches_back {
+            return Ok(end);
         }
+        // Rotations may have come between, several of them where this process had to wait.
+        let rotated = self.log.rotated()?;
+        end.last = end.last.or(rotated.last().map(|rotated| rotated.last));
+        for rotated in &rotated {
+            if rotated.last >= from && rotated.first <= to {
+                end.written.extend(rotated.end(from)?.written);
+            }
+        }
+        Ok(end)
+    }
+}
+
+/// How a file ends that is not packed.
+pub(super) fn end_of(mut file: &File, from: u64) -> io::Result<End> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut want = 64 * 1024;
+    loop {
+        let start = length.saturating_sub(want);
+        file.seek(SeekFrom::Start(start))?;
+        let mut tail = Vec::new();
+        file.take(length - start).read_to_end(&mut tail)?;
+        let whole = memchr::memrchr(b'\n', &tail).map_or(0, |at| at + 1);
+        let lines = tail[..whole].split(|byte| *byte == b'\n');
+        // The first piece may begin in the middle of a line.
+        let lines = lines
+            .skip(usize::from(start > 0))
+            .filter(|line| !line.is_empty());
+        let seqs: Vec<(Option<u64>, &[u8])> = lines.map(|line| (seq_of(line), line)).collect();
+        let reaches_back = seqs
+            .iter()
+            .any(|(seq, _)| seq.is_some_and(|seq| seq < from));
+        if start == 0 || reaches_back || want >= MOST_TAIL {
+            return Ok(End {
+                last: seqs.iter().rev().find_map(|(seq, _)| *seq),
+                written: seqs.iter().map(|(_, line)| line.to_vec()).collect(),
+                torn: (whole < tail.len()).then(|| tail[whole..].to_vec()),
+                reaches_back,
+            });
+        }
+        want *= 4;
     }
 }
 
@@ -175,24 +229,16 @@ impl Locked {
 const MOST_TAIL: u64 = 64 << 20;
 
 /// How a file ends.
-struct End {
+#[derive(Debug, Default)]
+pub(super) struct End {
     /// The number of the last line that has one.
-    last: Option<u64>,
+    pub(super) last: Option<u64>,
     /// The lines at the end.
-    written: Vec<Vec<u8>>,
+    pub(super) written: Vec<Vec<u8>>,
     /// What stands behind the last line end.
-    torn: Option<Vec<u8>>,
-}
-
-/// The one member that is looked at; the others are only known to be JSON.
-#[derive(Deserialize)]
-struct Numbered {
-    seq: u64,
-}
-
-fn seq_of(line: &[u8]) -> Option<u64> {
-    let line: Numbered = serde_json::from_slice(line).ok()?;
-    Some(line.seq)
+    pub(super) torn: Option<Vec<u8>>,
+    /// Whether a line is among them that comes before those that were asked for.
+    pub(super) reaches_back: bool,
 }
 
 #[cfg(test)]

@@ -21,6 +21,28 @@ pub struct Head {
     pub hash: String,
 }
 
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+impl std::str::FromStr for Head {
+    type Err = String;
+
+    /// Reads what [`Display`](std::fmt::Display) writes, and what people copy from it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.trim().split_once(':').and_then(|(seq, hash)| {
+            let (seq, hash) = (seq.trim().parse().ok()?, hash.trim().to_lowercase());
+            let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+            is_hash.then_some(Self { seq, hash })
+        });
+        parsed.ok_or_else(|| {
+            "a head is NUMBER:HASH, with the 64 hexadecimal digits that `status` shows".to_owned()
+        })
+    }
+}
+
 /// A line, ready to be appended.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Line {

@@ -11,10 +11,11 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{BackupError, CONFIGURATION, FORMAT, LOG, MANIFEST, Manifest, Member, STORE};
+use crate::audit::Rotated;
 use crate::digest::hex;
 
 /// No manifest is longer.
-const LONGEST_MANIFEST: u64 = 64 * 1024;
+const LONGEST_MANIFEST: u64 = 1 << 20;
 
 /// What went through [`copy`].
 pub(super) struct Passed {
@@ -171,7 +172,13 @@ pub(super) fn read<W: Write>(
         .iter()
         .map(|member| &*member.name)
         .collect();
-    if names != [STORE, LOG, CONFIGURATION] {
+    let is_rotated = |name: &&str| name.strip_prefix(LOG).is_some_and(Rotated::is_suffix);
+    let (begin, rotated) = names.split_at(names.len().min(3));
+    let twice = names
+        .iter()
+        .enumerate()
+        .any(|(at, name)| names[..at].contains(name));
+    if begin != [STORE, LOG, CONFIGURATION] || !rotated.iter().all(is_rotated) || twice {
         return Err(damaged("its manifest names other members"));
     }
     for member in &manifest.members {

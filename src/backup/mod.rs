@@ -28,8 +28,8 @@ use crate::exit::Exit;
 use crate::store::{Holding, LockTaken, StoreError};
 use crate::sync::target_of;
 
-/// The version of the archive's form.
-const FORMAT: u32 = 1;
+/// The version of the archive's form; 1 has no rotated files of the log.
+const FORMAT: u32 = 2;
 const MANIFEST: &str = "manifest.json";
 const STORE: &str = "state.db";
 const LOG: &str = "audit.jsonl";
@@ -107,6 +107,10 @@ pub enum Done {
     },
     /// It was put in place.
     Restored {
+        /// Whether the store that was here could say who was forgotten since the backup was made.
+        forgotten_known: bool,
+        /// Whoever is to be forgotten and is active in the backup: a run forgets them once they are not.
+        forgotten_later: Vec<String>,
         /// Where what was there before is now.
         #[serde(skip_serializing_if = "Option::is_none")]
         replaced: Option<PathBuf>,

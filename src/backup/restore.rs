@@ -15,9 +15,11 @@ use super::archive::read;
 use super::part::{Part, folder_of};
 use super::write::lock;
 use super::{BackupError, CONFIGURATION, Context, Done, LOG, Manifest, Report, STORE};
-use crate::audit::{AuditFile, Event};
-use crate::store::{Alone, Holding, Notes, RunLock, Store, StoreError, version_of};
-use crate::sync::target_of;
+use crate::audit::{AuditFile, Event, Rotated};
+use crate::store::{
+    Alone, Forgotten, Holding, Notes, RunLock, Store, StoreError, forgotten_in, version_of,
+};
+use crate::sync::{self, target_of};
 
 /// What is to be restored, and how.
 #[derive(Debug)]
@@ -69,7 +71,9 @@ fn put(context: &Context<'_>, task: &Restore<'_>) -> Result<Report, BackupError>
     };
     let alone = Alone::take(state)?.ok_or_else(in_use)?;
     let failed = |cause| BackupError::Unpack { cause };
-    let log_there = fs::metadata(&audit).is_ok_and(|log| log.len() > 0);
+    let rotated_there = AuditFile::new(audit.clone()).rotated_as_they_are();
+    let log_there = fs::metadata(&audit).is_ok_and(|log| log.len() > 0)
+        || !rotated_there.map_err(failed)?.is_empty();
     let occupied = Store::is_in(state).map_err(failed)? || log_there;
     if occupied && !task.force {
         return Err(BackupError::Occupied {
@@ -83,25 +87,47 @@ fn put(context: &Context<'_>, task: &Restore<'_>) -> Result<Report, BackupError>
         alone: &alone,
         keep: false,
     };
+    staged.clear_logs().map_err(failed)?;
     let manifest = staged.unpack(task)?;
+    let rotated: Vec<String> = manifest.rotated().map(str::to_owned).collect();
     crate::crash::point("restore_unpacked");
-    let holds = staged.mark(context, task, &manifest, aside.as_deref())?;
+    // Who was forgotten since the backup was made is forgotten in it too.
+    let forgotten = forgotten_in(state, &staged.folder);
+    let forgotten_known = forgotten.is_some();
+    let forgotten = forgotten.unwrap_or_default();
+    let holds = staged.mark(context, task, &manifest, aside.as_deref(), &forgotten)?;
     crate::crash::point("restore_marked");
     if let Some(to) = &task.configuration {
         write_configuration(task, to)?;
     }
     let audit = std::path::absolute(audit).map_err(failed)?;
     let folder = aside.clone().unwrap_or_else(|| free_name(context));
-    alone.decide(&folder, &audit)?;
+    alone.decide(&folder, &audit, rotated)?;
     staged.keep = true;
     alone.carry_out().map_err(BackupError::Unfinished)?;
     drop(staged);
     drop(alone);
     // The line that tells of it is in the store's outbox; should this fail, the next run appends it.
-    Store::open(state, context.clock.clone())
-        .and_then(|store| store.flush(&AuditFile::new(audit)))
-        .map_err(BackupError::Unfinished)?;
+    let log = AuditFile::of(context.config);
+    let store = Store::open(state, context.clock.clone()).map_err(BackupError::Unfinished)?;
+    store.flush(&log).map_err(BackupError::Unfinished)?;
+    let again = sync::Context {
+        config: context.config,
+        store: &store,
+        audit: &log,
+        clock: context.clock,
+        user: context.user,
+        stage: &|_| {},
+    };
+    let mut forgotten_later = Vec::new();
+    for integration in &context.config.integrations {
+        sync::forget_again(&again, integration).map_err(BackupError::Unfinished)?;
+        let left = store.to_forget(&target_of(integration))?;
+        forgotten_later.extend(left.into_iter().map(|one| one.hr_id.to_string()));
+    }
     let done = Done::Restored {
+        forgotten_known,
+        forgotten_later,
         replaced: aside.map(|aside| state.join(aside)),
         configuration: task.configuration.clone(),
     };
@@ -125,6 +151,17 @@ fn free_name(context: &Context<'_>) -> String {
         .expect("the numbers have no end")
 }
 
+impl Manifest {
+    /// The rotated files of the log: what follows the log's name in theirs.
+    fn rotated(&self) -> impl Iterator<Item = &str> {
+        let names = self
+            .members
+            .iter()
+            .filter_map(|member| member.name.strip_prefix(LOG));
+        names.filter(|suffix| !suffix.is_empty())
+    }
+}
+
 /// What is unpacked and has no final name yet. Dropped, it is removed, unless it is needed.
 struct Staged<'a> {
     folder: PathBuf,
@@ -137,12 +174,37 @@ impl Drop for Staged<'_> {
     fn drop(&mut self) {
         if !self.keep {
             let _ = self.alone.clear();
-            let _ = fs::remove_file(&self.log);
+            let _ = self.clear_logs();
         }
     }
 }
 
 impl Staged<'_> {
+    /// Where a rotated file of the log waits.
+    fn rotated(&self, suffix: &str) -> PathBuf {
+        let mut name = self.log.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    }
+
+    /// Removes what waits of the log, also what an earlier attempt left.
+    fn clear_logs(&self) -> io::Result<()> {
+        let name = super::file_name(&self.log);
+        let folder = folder_of(&self.log);
+        if !folder.try_exists()? {
+            return Ok(());
+        }
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let file = entry.file_name();
+            let suffix = file.to_str().and_then(|file| file.strip_prefix(&name));
+            if suffix.is_some_and(|suffix| suffix.is_empty() || Rotated::is_suffix(suffix)) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     fn unpack(&self, task: &Restore<'_>) -> Result<Manifest, BackupError> {
         let failed = |cause| BackupError::Unpack { cause };
         fs::DirBuilder::new()
@@ -154,7 +216,8 @@ impl Staged<'_> {
             let path = match name {
                 STORE => self.folder.join(STORE),
                 LOG => self.log.clone(),
-                _ => return Ok(Box::new(io::sink())),
+                CONFIGURATION => return Ok(Box::new(io::sink())),
+                rotated => self.rotated(rotated.strip_prefix(LOG).unwrap_or_default()),
             };
             let file = OpenOptions::new()
                 .write(true)
@@ -174,6 +237,7 @@ impl Staged<'_> {
         task: &Restore<'_>,
         manifest: &Manifest,
         aside: Option<&str>,
+        forgotten: &[Forgotten],
     ) -> Result<Vec<Holding>, BackupError> {
         let path = self.folder.join(STORE);
         let unusable = |error| match error {
@@ -204,11 +268,15 @@ impl Staged<'_> {
         };
         let store = Store::open(&self.folder, context.clock.clone()).map_err(unusable)?;
         store.mark_restored(&notes)?;
+        store.remember_forgotten(forgotten)?;
         let holds = store.holdings()?;
         store.close_as_one_file()?;
         let on_disk = || {
             File::open(&path)?.sync_all()?;
             File::open(&self.log)?.sync_all()?;
+            for suffix in manifest.rotated() {
+                File::open(self.rotated(suffix))?.sync_all()?;
+            }
             File::open(&self.folder)?.sync_all()?;
             File::open(folder_of(&self.log))?.sync_all()
         };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::archive::{Failed, Passed, Writer, copy};
 use super::part::Part;
 use super::{BackupError, CONFIGURATION, Context, Done, FORMAT, LOG, Manifest, Report, STORE};
-use crate::audit::{AuditFile, Event};
+use crate::audit::{AuditFile, Event, Rotated};
 use crate::store::{Copied, Notes, Store, version_of};
 
 /// The copy of the store in the state folder, while it is needed.
@@ -49,31 +49,34 @@ pub fn write(
     let part = Part::begin(path).map_err(failed)?;
     let part = part.ok_or_else(|| BackupError::Twice { path: at() })?;
     let store = Store::open(state, context.clock.clone())?;
-    let audit = AuditFile::new(context.config.audit_file());
+    let audit = AuditFile::of(context.config);
     let temporary = Temporary::in_folder(state)?;
     let time = context.clock.now();
     let copied = store.copy_to(&temporary.0, &audit)?;
     crate::crash::point("backup_copied");
     let holds = copied.holds.clone();
+    let rotated_lines: u64 = copied
+        .rotated
+        .iter()
+        .filter_map(|(suffix, _)| Rotated::of_suffix(suffix, PathBuf::new()))
+        .map(|rotated| rotated.lines())
+        .sum();
     let mut members = members(copied, &temporary.0, &audit, configuration)?;
     let manifest = Manifest {
-        format: FORMAT,
+        // A program that does not know rotated files would restore a log without its beginning.
+        format: if members.len() == 3 { 1 } else { FORMAT },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         time,
         schema: version_of(&temporary.0)?,
-        lines: members[1].passed.lines,
+        lines: members[1].passed.lines + rotated_lines,
         members: members.iter().map(Ingredient::as_member).collect(),
     };
     let mut archive = Writer::new(BufWriter::new(part.file()));
     archive.manifest(&manifest).map_err(failed)?;
     for member in &mut members {
+        let name = member.name.clone();
         let sha256 = archive
-            .append(
-                member.name,
-                &manifest,
-                member.passed.bytes,
-                member.content()?,
-            )
+            .append(&name, &manifest, member.passed.bytes, member.content()?)
             .map_err(failed)?;
         if sha256 != member.passed.sha256 {
             return Err(BackupError::Changed {
@@ -131,7 +134,7 @@ fn reading(path: &Path) -> impl Fn(io::Error) -> BackupError {
 
 /// A file that goes into the backup.
 struct Ingredient {
-    name: &'static str,
+    name: String,
     path: PathBuf,
     file: File,
     /// What it was when it was measured; so much of it goes in.
@@ -139,12 +142,7 @@ struct Ingredient {
 }
 
 impl Ingredient {
-    fn measure(
-        name: &'static str,
-        path: &Path,
-        file: File,
-        most: u64,
-    ) -> Result<Self, BackupError> {
+    fn measure(name: String, path: &Path, file: File, most: u64) -> Result<Self, BackupError> {
         let passed = copy((&file).take(most), io::sink()).map_err(|failed| match failed {
             Failed::Reading(cause) | Failed::Writing(cause) => reading(path)(cause),
         })?;
@@ -157,7 +155,7 @@ impl Ingredient {
     }
 
     fn as_member(&self) -> super::Member {
-        self.passed.as_member(self.name)
+        self.passed.as_member(&self.name)
     }
 
     fn content(&mut self) -> Result<impl Read, BackupError> {
@@ -166,20 +164,31 @@ impl Ingredient {
     }
 }
 
-/// The members in the order of the archive.
+/// The members in the order of the archive: the rotated files of the log come last, which one that never rotated has none of.
 fn members(
     copied: Copied,
     store: &Path,
     audit: &AuditFile,
     configuration: File,
-) -> Result<[Ingredient; 3], BackupError> {
+) -> Result<Vec<Ingredient>, BackupError> {
     let file = File::open(store).map_err(reading(store))?;
     let named = Path::new(CONFIGURATION);
-    Ok([
-        Ingredient::measure(STORE, store, file, u64::MAX)?,
-        Ingredient::measure(LOG, audit.path(), copied.log, copied.log_bytes)?,
-        Ingredient::measure(CONFIGURATION, named, configuration, u64::MAX)?,
-    ])
+    let mut members = vec![
+        Ingredient::measure(STORE.to_owned(), store, file, u64::MAX)?,
+        Ingredient::measure(LOG.to_owned(), audit.path(), copied.log, copied.log_bytes)?,
+        Ingredient::measure(CONFIGURATION.to_owned(), named, configuration, u64::MAX)?,
+    ];
+    for (suffix, file) in copied.rotated {
+        let mut path = audit.path().as_os_str().to_owned();
+        path.push(&suffix);
+        members.push(Ingredient::measure(
+            format!("{LOG}{suffix}"),
+            Path::new(&path),
+            file,
+            u64::MAX,
+        )?);
+    }
+    Ok(members)
 }
 
 /// The copy of the store, which does not outlive the command. What an earlier one left is removed.

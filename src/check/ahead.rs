@@ -20,7 +20,7 @@ pub(super) async fn ahead(
     clock: &Clock,
     found: &mut Checked,
 ) {
-    let audit = AuditFile::new(config.audit_file());
+    let audit = AuditFile::of(config);
     let context = Context {
         config,
         store,

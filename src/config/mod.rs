@@ -78,6 +78,9 @@ pub struct Config {
     /// The endpoint for health and metrics; none where absent.
     #[deserr(default)]
     pub http: Option<HttpConfig>,
+    /// Whose values are removed from state and audit log so many days after they left; never where absent.
+    #[deserr(default)]
+    pub leavers_keep_days: Option<u32>,
     /// What is kept in step with what.
     pub integrations: Vec<Integration>,
     /// The file it was read from.
@@ -99,8 +102,8 @@ fn as_text<T: std::fmt::Display, S: serde::Serializer>(
 }
 
 /// The audit log.
-#[derive(Debug, Clone, Default, Serialize, Deserr)]
-#[deserr(error = Problems, deny_unknown_fields)]
+#[derive(Debug, Clone, Serialize, Deserr)]
+#[deserr(error = Problems, deny_unknown_fields, validate = validate::audit -> Problems)]
 pub struct AuditConfig {
     /// Its file; `audit.jsonl` in `state_dir` where absent.
     #[deserr(default)]
@@ -108,6 +111,26 @@ pub struct AuditConfig {
     /// How much of personal values it holds.
     #[deserr(default)]
     pub values: AuditValues,
+    /// From this size on another file is begun, megabytes; a new month begins one too.
+    #[deserr(default = ROTATE_MEGABYTES)]
+    pub rotate_megabytes: u32,
+    /// Files of which every line is older than so many months are removed; never where null.
+    #[deserr(default = KEEP_MONTHS)]
+    pub keep_months: Option<u32>,
+}
+
+const ROTATE_MEGABYTES: u32 = 64;
+const KEEP_MONTHS: Option<u32> = Some(36);
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self {
+            path: None,
+            values: AuditValues::default(),
+            rotate_megabytes: ROTATE_MEGABYTES,
+            keep_months: KEEP_MONTHS,
+        }
+    }
 }
 
 /// How much of personal values the audit log holds.

@@ -12,8 +12,8 @@ use super::location::{Pointer, Step, pointer};
 use super::problem::{Problem, Problems};
 use super::values::BaseUrl;
 use super::{
-    After, Config, Cost, Environment, Integration, JobTicket, Limits, ReadBack, Select, SourceType,
-    Timeouts, is_loopback,
+    After, AuditConfig, Config, Cost, Environment, Integration, JobTicket, Limits, ReadBack,
+    Select, SourceType, Timeouts, is_loopback,
 };
 
 /// What is wrong with the block at one place.
@@ -57,6 +57,15 @@ pub(super) fn whole(config: Config, at: ValuePointerRef<'_>) -> Result<Config, P
             findings.say(
                 "integrations",
                 "There is no integration; describe at least one",
+            );
+        }
+        if config
+            .leavers_keep_days
+            .is_some_and(|days| !(1..=399).contains(&days))
+        {
+            findings.say(
+                "leavers_keep_days",
+                "Write 1 to 399 days: who left longer ago is not known any more",
             );
         }
         let mut names = HashSet::new();
@@ -257,6 +266,21 @@ pub(super) fn select(select: Select, at: ValuePointerRef<'_>) -> Result<Select, 
             if days > 3660 {
                 findings.say(key, "Write at most 3660 days");
             }
+        }
+    })
+}
+
+/// The audit log.
+pub(super) fn audit(audit: AuditConfig, at: ValuePointerRef<'_>) -> Result<AuditConfig, Problems> {
+    judged(audit, at, |audit, findings| {
+        if !(1..=4096).contains(&audit.rotate_megabytes) {
+            findings.say("rotate_megabytes", "Write 1 to 4096 megabytes");
+        }
+        if audit
+            .keep_months
+            .is_some_and(|months| !(1..=1200).contains(&months))
+        {
+            findings.say("keep_months", "Write 1 to 1200 months, or null for ever");
         }
     })
 }

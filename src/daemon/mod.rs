@@ -106,7 +106,7 @@ impl Loaded {
     fn new(config: Config) -> Result<Self, ConfigError> {
         let all: Vec<_> = config.integrations.iter().collect();
         let secrets = Secrets::read_all(&config, &all)?;
-        let audit = AuditFile::new(config.audit_file());
+        let audit = AuditFile::of(&config);
         Ok(Self {
             config,
             secrets,

@@ -2,14 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::audit::AuditFile;
-use crate::plan::Change;
+use crate::audit::{AuditFile, Span, in_words as told, names};
 use crate::roster::HrId;
 use crate::store::StoreError;
 
@@ -41,39 +38,19 @@ pub(super) fn read(
         path: audit.path().to_owned(),
         cause,
     };
-    let file = match File::open(audit.path()) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
     let named = serde_json::to_string(hr_id).expect("an hrId is text");
     let mut found = Vec::new();
     let mut pushed = HashSet::new();
-    let mut reader = BufReader::new(file);
-    let mut bytes = Vec::new();
-    loop {
-        bytes.clear();
-        if reader.read_until(b'\n', &mut bytes).map_err(failed)? == 0 {
-            break;
-        }
-        // A torn line is no text, and tells nothing.
-        let Ok(text) = std::str::from_utf8(&bytes) else {
-            continue;
-        };
-        let acknowledged = text.contains("\"push_acknowledged\"");
-        if !acknowledged && !text.contains(&named) {
+    let entries = audit.read(Span::default()).map_err(failed)?;
+    for entry in entries.containing(["\"push_acknowledged\"", named.as_str()]) {
+        let entry = entry.map_err(failed)?;
+        if entry.integration.as_deref() != Some(integration) {
             continue;
         }
-        let Ok(line) = serde_json::from_str::<Value>(text) else {
-            continue;
-        };
-        if line["integration"] != integration {
-            continue;
-        }
-        if acknowledged {
-            pushed.extend(line["run"].as_str().map(str::to_owned));
-        } else if names(&line, hr_id.as_str()) {
-            found.extend(happened(&line, hr_id));
+        if entry.event == "push_acknowledged" {
+            pushed.extend(entry.run);
+        } else if names(&entry.line, hr_id.as_str()) {
+            found.extend(happened(&entry.line, hr_id));
         }
     }
     for one in &mut found {
@@ -82,35 +59,6 @@ pub(super) fn read(
         }
     }
     Ok(found)
-}
-
-/// Keys under which a line names people. Values stand apart and are not looked at.
-const PEOPLE: [&str; 9] = [
-    "hrId",
-    "other",
-    "kept",
-    "hrIds",
-    "except",
-    "waits",
-    "counting",
-    "carriedForward",
-    "leftOut",
-];
-
-/// Whether a line, or something in it, names somebody.
-fn names(value: &Value, hr_id: &str) -> bool {
-    match value {
-        Value::Object(members) => members.iter().any(|(key, value)| match value {
-            Value::String(text) => PEOPLE.contains(&key.as_str()) && text == hr_id,
-            Value::Array(items) if PEOPLE.contains(&key.as_str()) => {
-                items.iter().any(|item| item == hr_id)
-            }
-            _ if key == "values" || key == "commitments" => false,
-            value => names(value, hr_id),
-        }),
-        Value::Array(items) => items.iter().any(|item| names(item, hr_id)),
-        _ => false,
-    }
 }
 
 fn happened(line: &Value, hr_id: &HrId) -> Option<Happened> {
@@ -131,16 +79,6 @@ fn in_words(event: &str, line: &Value, hr_id: &str) -> String {
         list.is_some_and(|list| list.iter().any(|item| item == hr_id))
     };
     match event {
-        "change" => {
-            let change: Option<Change> = serde_json::from_value(line.clone()).ok();
-            let change = change.map_or_else(String::new, |change| change.to_string());
-            match text("grounds") {
-                "approved" => format!("{change}; approved by hold {}", line["hold"]),
-                "missing" => format!("{change}; missing on {} days", line["days"]),
-                "" => change,
-                grounds => format!("{change}; {grounds}"),
-            }
-        }
         "guard" => {
             let mut parts = vec![format!("the guard: {}", text("verdict"))];
             for (key, what) in [
@@ -204,33 +142,6 @@ fn in_words(event: &str, line: &Value, hr_id: &str) -> String {
             text("outcome")
         ),
         "drift" | "drift_checked" => "differs at JobTicket".to_owned(),
-        other => other.replace('_', " "),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_line_names_somebody_where_it_names_people_and_nowhere_else() {
-        for line in [
-            json!({ "hrId": "7" }),
-            json!({ "waits": ["1", "7"] }),
-            json!({ "trips": [{ "hrIds": ["7"] }] }),
-            json!({ "cause": "new_number", "other": "7" }),
-            json!({ "differences": [{ "hrId": "7", "drift": "not_linked" }] }),
-        ] {
-            assert!(names(&line, "7"), "{line}");
-        }
-        for line in [
-            json!({ "hrId": "07" }),
-            json!({ "source": "7", "hold": 7 }),
-            json!({ "values": { "hrId": "7" } }),
-            json!({ "fields": ["7"] }),
-        ] {
-            assert!(!names(&line, "7"), "{line}");
-        }
+        _ => told(line),
     }
 }

@@ -28,6 +28,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 pub use absences::AbsencesError;
+pub use archive::{Put, remove_archived};
 pub use columns::columns_of;
 pub use file::{Away, Finished};
 pub use intake::{Entry, Taken};

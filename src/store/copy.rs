@@ -25,6 +25,8 @@ pub(crate) struct Copied {
     pub(crate) log: File,
     /// How much of it belongs to the copy.
     pub(crate) log_bytes: u64,
+    /// The files before it, oldest first: what follows the name of the log in theirs, and the file.
+    pub(crate) rotated: Vec<(String, File)>,
     /// What the copy holds.
     pub(crate) holds: Vec<Holding>,
 }
@@ -53,6 +55,8 @@ impl Store {
         let view = connection.unchecked_transaction()?;
         // The first read fixes the view.
         let holds = holds(&view)?;
+        // Nothing is rotated while the log is locked.
+        let rotated = audit.open_rotated().map_err(failed)?;
         let (log, log_bytes) = locked.release().map_err(failed)?;
         let mut copy = open_private(path)?;
         Backup::new(&view, &mut copy)?.run_to_completion(c_int::MAX, PAUSE, None)?;
@@ -61,6 +65,7 @@ impl Store {
         Ok(Copied {
             log,
             log_bytes,
+            rotated,
             holds,
         })
     }

@@ -42,6 +42,7 @@ pub struct Notes {
 }
 
 const HEAD: &str = "audit_head";
+const REMOVED: &str = "audit_removed";
 
 impl Store {
     /// Records events that go with no other change.
@@ -91,7 +92,13 @@ impl Store {
         if self.pending(1)?.is_empty() {
             return Ok(());
         }
-        self.flush_locked(&mut file.lock().map_err(failed)?, file)
+        let mut locked = file.lock().map_err(failed)?;
+        self.flush_locked(&mut locked, file)?;
+        if locked.has_rotated() {
+            drop(locked);
+            pack(file);
+        }
+        Ok(())
     }
 
     /// The same, where the caller has locked the file already.
@@ -132,6 +139,55 @@ impl Store {
         head(&self.lock())
     }
 
+    /// Up to which line the log was removed by age.
+    pub(crate) fn audit_removed(&self) -> Result<Option<u64>, StoreError> {
+        let text: Option<String> = self
+            .lock()
+            .query_row("SELECT value FROM fact WHERE name = ?1", [REMOVED], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let number = |text: String| {
+            text.parse()
+                .map_err(|_| StoreError::Unreadable("the number of a line"))
+        };
+        text.map(number).transpose()
+    }
+
+    /// Remembers up to which line the log is to be removed, with the lines that tell of it.
+    pub(crate) fn tell_removed(&self, last: u64, notes: &Notes) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            super::runs::set_fact(transaction, REMOVED, &last.to_string())?;
+            self.note(transaction, notes)
+        })
+    }
+
+    /// Where the file of the log may end: behind what was appended surely, behind each line that waits, or behind the last of them. Oldest first, never empty.
+    pub fn audit_ends(&self) -> Result<Vec<Head>, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Before {
+            prev: String,
+        }
+        let mut connection = self.lock();
+        let view = connection.transaction()?;
+        let mut ends = Vec::new();
+        {
+            let mut select = view.prepare("SELECT seq, line FROM audit_outbox ORDER BY seq")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let (seq, line): (u64, String) = (row.get(0)?, row.get(1)?);
+                let before: Before = serde_json::from_str(&line)
+                    .map_err(|_| StoreError::Unreadable("a line of the audit log"))?;
+                ends.push(Head {
+                    seq: seq - 1,
+                    hash: before.prev,
+                });
+            }
+        }
+        ends.push(head(&view)?);
+        Ok(ends)
+    }
+
     fn pending(&self, most: u32) -> Result<Vec<Line>, StoreError> {
         let connection = self.lock();
         let mut select = connection
@@ -143,6 +199,16 @@ impl Store {
             })
         })?;
         Ok(lines.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Packs what was rotated. Where that fails, nothing is lost and the next rotation tries again, so it is no reason to stop.
+fn pack(file: &AuditFile) {
+    let packed = file
+        .try_keep()
+        .and_then(|keeping| keeping.map_or(Ok(()), |keeping| file.pack(&keeping)));
+    if let Err(error) = packed {
+        tracing::warn!("A rotated file of the audit log could not be packed yet: {error}");
     }
 }
 

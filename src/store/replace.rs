@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{FILE, StoreError, make_folder};
+use crate::audit::AuditFile;
 
 /// How long the store's next user waits for a restore to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,6 +34,9 @@ struct Intent {
     aside: String,
     /// The audit log.
     audit: PathBuf,
+    /// The rotated files of the new one: what follows the log's name in theirs.
+    #[serde(default)]
+    rotated: Vec<String>,
 }
 
 /// The proof that no other process has this store open, nor can open it.
@@ -114,10 +118,16 @@ impl Alone {
 
     /// Decides that the staged store, and the audit log that stands at [`staged_audit`](Self::staged_audit), count from now on; the old ones will go to the folder
     /// `aside` in the state folder. An error decides nothing.
-    pub(crate) fn decide(&self, aside: &str, audit: &Path) -> Result<(), StoreError> {
+    pub(crate) fn decide(
+        &self,
+        aside: &str,
+        audit: &Path,
+        rotated: Vec<String>,
+    ) -> Result<(), StoreError> {
         let intent = Intent {
             aside: aside.to_owned(),
             audit: audit.to_owned(),
+            rotated,
         };
         let written = self.write(&intent);
         if written.is_err() {
@@ -162,12 +172,16 @@ fn finish(folder: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(in_folder(folder)(error)),
     };
-    let Intent { aside, audit } = serde_json::from_slice(&text)
+    let Intent {
+        aside,
+        audit,
+        rotated,
+    } = serde_json::from_slice(&text)
         .map_err(|_| StoreError::Unreadable("the intent of a restore"))?;
     let aside = folder.join(aside);
     put_store(folder, &aside).map_err(in_folder(folder))?;
     crate::crash::point("restore_store");
-    put_audit(&audit, &aside).map_err(|cause| StoreError::Audit {
+    put_audit(&audit, &rotated, &aside).map_err(|cause| StoreError::Audit {
         path: audit.clone(),
         cause,
     })?;
@@ -197,10 +211,37 @@ fn put_store(folder: &Path, aside: &Path) -> io::Result<()> {
     sync(folder)
 }
 
-fn put_audit(audit: &Path, aside: &Path) -> io::Result<()> {
+fn put_audit(audit: &Path, rotated: &[String], aside: &Path) -> io::Result<()> {
     let staged = Alone::staged_audit(audit);
+    // The current file comes last: once it has gone from here all are in place.
     if !staged.try_exists()? {
         return Ok(());
+    }
+    let with = |path: &Path, suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    for old in AuditFile::new(audit.to_owned()).rotated_as_they_are()? {
+        let placed = rotated
+            .iter()
+            .find(|suffix| with(audit, suffix) == old.path);
+        // One of the new ones that is in place already does not wait any more.
+        let is_placed = match placed {
+            Some(suffix) => !with(&staged, suffix).try_exists()?,
+            None => false,
+        };
+        if !is_placed {
+            move_aside(&old.path, aside, &old.name())?;
+            crate::crash::point("restore_aside");
+        }
+    }
+    for suffix in rotated {
+        let from = with(&staged, suffix);
+        if from.try_exists()? {
+            fs::rename(from, with(audit, suffix))?;
+            crate::crash::point("restore_rotated");
+        }
     }
     let name = audit.file_name().unwrap_or_default().to_string_lossy();
     move_aside(audit, aside, &name)?;

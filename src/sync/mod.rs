@@ -11,7 +11,9 @@ mod connect;
 mod decide;
 mod drift;
 mod failures;
+mod forget;
 mod holds;
+mod housekeep;
 mod hrid_map;
 mod judge;
 mod logins;
@@ -141,6 +143,8 @@ pub fn note_configuration(context: &Context<'_>) -> Result<(), StoreError> {
     })
 }
 
+pub(crate) use forget::{Went, active, forget, forget_again};
+
 /// Steps off the async threads for something that blocks.
 pub(crate) fn off<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
@@ -198,6 +202,9 @@ pub async fn run(
             }
             if let Some(link) = run.link.take() {
                 link.close().await;
+            }
+            if !options.dry_run {
+                off(|| housekeep::housekeep(context, integration));
             }
             drop(lock);
         }

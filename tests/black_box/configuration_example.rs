@@ -137,6 +137,7 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
         [
             "ledger_dir",
             "path",
+            "leavers_keep_days",
             "control",
             "http",
             "base_url",

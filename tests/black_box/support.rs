@@ -250,9 +250,34 @@ impl Company {
         self.run(&["--run-now"])
     }
 
+    /// The text of the audit log over all of its files.
+    pub fn audit_text(&self) -> String {
+        use std::io::Read as _;
+        let files = std::fs::read_dir(self.path("state")).into_iter().flatten();
+        let mut rotated: Vec<PathBuf> = files
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| {
+                let name = path.file_name().unwrap().to_string_lossy();
+                name.starts_with("audit.jsonl.2") && !name.ends_with(".part")
+            })
+            .collect();
+        rotated.sort();
+        let mut text = String::new();
+        for path in rotated {
+            let bytes = std::fs::read(&path).unwrap();
+            if path.extension().is_some_and(|end| end == "gz") {
+                let mut packed = flate2::read::MultiGzDecoder::new(&bytes[..]);
+                packed.read_to_string(&mut text).unwrap();
+            } else {
+                text += std::str::from_utf8(&bytes).unwrap();
+            }
+        }
+        text + &std::fs::read_to_string(self.path("state/audit.jsonl")).unwrap_or_default()
+    }
+
     /// The lines of the audit log.
     pub fn audit(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path("state/audit.jsonl")).unwrap_or_default();
+        let text = self.audit_text();
         text.lines()
             .map(|line| serde_json::from_str(line).expect("a line of the audit log is JSON"))
             .collect()
