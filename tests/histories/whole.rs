@@ -135,15 +135,17 @@ impl Whole {
 
     /// Reads what is new in the audit log: whole lines, in sequence, chained.
     pub(crate) fn read_audit(&mut self) -> Result<(), String> {
-        let path = self.state.join("audit.jsonl");
-        if !path.exists() {
-            return Ok(());
+        let mut news = self.rotated()?;
+        if !news.is_empty() {
+            // Another file was begun.
+            self.read = 0;
         }
-        let mut file = std::fs::File::open(path).map_err(text)?;
-        file.seek(SeekFrom::Start(self.read)).map_err(text)?;
-        let mut news = String::new();
-        file.read_to_string(&mut news).map_err(text)?;
-        self.read += news.len() as u64;
+        let path = self.state.join("audit.jsonl");
+        if path.exists() {
+            let mut file = std::fs::File::open(path).map_err(text)?;
+            file.seek(SeekFrom::Start(self.read)).map_err(text)?;
+            self.read += file.read_to_string(&mut news).map_err(text)? as u64;
+        }
         if !news.is_empty() && !news.ends_with('\n') {
             return Err("a line of the audit log is torn".to_owned());
         }
@@ -162,6 +164,41 @@ impl Whole {
             self.note(&read);
         }
         Ok(())
+    }
+
+    /// What is new in files that were rotated away since, each known by its last line.
+    fn rotated(&self) -> Result<String, String> {
+        let mut files: BTreeMap<u64, PathBuf> = BTreeMap::new();
+        for entry in std::fs::read_dir(&self.state).map_err(text)? {
+            let path = entry.map_err(text)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = name.strip_suffix(".gz").unwrap_or(&name);
+            let last = name
+                .strip_prefix("audit.jsonl.2")
+                .and_then(|rest| rest.rsplit_once('-'))
+                .and_then(|(_, last)| last.parse().ok());
+            if let Some(last) = last.filter(|last| *last > self.seq) {
+                files.insert(last, path.clone());
+            }
+        }
+        let mut news = String::new();
+        for path in files.values() {
+            let bytes = std::fs::read(path).map_err(text)?;
+            let mut all = String::new();
+            if path.extension().is_some_and(|end| end == "gz") {
+                let mut packed = flate2::read::MultiGzDecoder::new(&bytes[..]);
+                packed.read_to_string(&mut all).map_err(text)?;
+            } else {
+                all = String::from_utf8(bytes).map_err(text)?;
+            }
+            for line in all.split_inclusive('\n') {
+                let read: Value = serde_json::from_str(line).map_err(text)?;
+                if read["seq"].as_u64().is_some_and(|seq| seq > self.seq) {
+                    news.push_str(line);
+                }
+            }
+        }
+        Ok(news)
     }
 
     fn note(&mut self, line: &Value) {
