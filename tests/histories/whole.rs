@@ -13,8 +13,10 @@ use crate::jobticket::{Accepted, JobTicket, Record};
 /// The state folder, as it is read from outside.
 pub(crate) struct Whole {
     state: PathBuf,
-    /// How much of the audit log was read.
+    /// How much of the current file of the audit log was read.
     read: u64,
+    /// The last line of the files before it.
+    rotated: u64,
     seq: u64,
     hash: String,
     /// Who left, by the audit log: run, then hrId.
@@ -35,6 +37,7 @@ impl Whole {
         Self {
             state,
             read: 0,
+            rotated: 0,
             seq: 0,
             hash: String::new(),
             leaves: BTreeMap::new(),
@@ -135,9 +138,10 @@ impl Whole {
 
     /// Reads what is new in the audit log: whole lines, in sequence, chained.
     pub(crate) fn read_audit(&mut self) -> Result<(), String> {
-        let mut news = self.rotated()?;
-        if !news.is_empty() {
+        let (mut news, last) = self.rotated()?;
+        if last != self.rotated {
             // Another file was begun.
+            self.rotated = last;
             self.read = 0;
         }
         let path = self.state.join("audit.jsonl");
@@ -166,8 +170,8 @@ impl Whole {
         Ok(())
     }
 
-    /// What is new in files that were rotated away since, each known by its last line.
-    fn rotated(&self) -> Result<String, String> {
+    /// What is new in files that were rotated away, each known by its last line, and the last line of them all.
+    fn rotated(&self) -> Result<(String, u64), String> {
         let mut files: BTreeMap<u64, PathBuf> = BTreeMap::new();
         for entry in std::fs::read_dir(&self.state).map_err(text)? {
             let path = entry.map_err(text)?.path();
@@ -177,12 +181,13 @@ impl Whole {
                 .strip_prefix("audit.jsonl.2")
                 .and_then(|rest| rest.rsplit_once('-'))
                 .and_then(|(_, last)| last.parse().ok());
-            if let Some(last) = last.filter(|last| *last > self.seq) {
+            if let Some(last) = last {
                 files.insert(last, path.clone());
             }
         }
+        let last = files.last_key_value().map_or(0, |(last, _)| *last);
         let mut news = String::new();
-        for path in files.values() {
+        for (_, path) in files.range(self.seq + 1..) {
             let bytes = std::fs::read(path).map_err(text)?;
             let mut all = String::new();
             if path.extension().is_some_and(|end| end == "gz") {
@@ -198,7 +203,7 @@ impl Whole {
                 }
             }
         }
-        Ok(news)
+        Ok((news, last))
     }
 
     fn note(&mut self, line: &Value) {
