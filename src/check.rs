@@ -1,5 +1,6 @@
 //! The command `check`: is everything in order? It reaches the sources and the API, and changes nothing but the request ledger.
 
+mod channels;
 mod keys;
 mod rest;
 mod scheduled;
@@ -106,6 +107,7 @@ pub async fn check(config: &Config, position: usize, how: How, clock: &Clock) ->
     let (watched, alone) = scheduled::watched(integration);
     found.facts.extend(watched);
     found.warnings.extend(alone);
+    channels::channels(config, &mut found);
     let secrets = secrets(config, position, offline, &mut found);
     tokio::task::block_in_place(|| {
         keys::keys(config, position, offline, clock.now(), &mut found);

@@ -215,6 +215,12 @@ pub enum Command {
     #[command(args_conflicts_with_subcommands = true)]
     #[serde(skip)]
     Audit(AuditArgs),
+    /// Notifications
+    Notify {
+        /// What to do
+        #[command(subcommand)]
+        command: NotifyCommand,
+    },
     /// Write the store, the audit log and the configuration to one file, also while a run is in progress; it holds personal data
     Backup {
         /// The file to write (a gzip-compressed tar archive), for its owner alone
@@ -240,6 +246,18 @@ pub enum Command {
     /// Serve the imitation of the JobTicket API alone, on a loopback address, until it is stopped
     #[serde(skip)]
     Sandbox(SandboxArgs),
+}
+
+/// What to do with notifications.
+#[derive(Debug, Subcommand, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum NotifyCommand {
+    /// Send a test message over every channel, and say what each receiver answered
+    Test {
+        /// Only over this one
+        #[arg(long, value_name = "NAME")]
+        channel: Option<String>,
+    },
 }
 
 /// What to do with one hold.
@@ -439,6 +457,8 @@ Examples:
       Who was offboarded in October, and why. `audit --hrid 00123` tells everything that happened to one person.
   jobticket-sync --config config.yaml audit verify
       Was the audit log changed?
+  jobticket-sync --config config.yaml notify test --channel hr-mail
+      Does a mail arrive? Says what the mail server answered.
   jobticket-sync --config config.yaml backup /var/backups/jobticket-sync.tar.gz --force
       A consistent copy of store, audit log and configuration, while runs go on. It holds personal data.
   jobticket-sync --config config.yaml restore /var/backups/jobticket-sync.tar.gz

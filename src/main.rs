@@ -22,6 +22,7 @@ use jobticket_sync::control::{ControlError, ask_service, is_for_service};
 use jobticket_sync::daemon::{self, DaemonError, Wish};
 use jobticket_sync::decisions::{self, Answer, Said};
 use jobticket_sync::exit::Exit;
+use jobticket_sync::notice;
 use jobticket_sync::review::Review;
 use jobticket_sync::sandbox::{SandboxConfig, SandboxError, serve_until};
 use jobticket_sync::source::chain;
@@ -444,11 +445,33 @@ async fn run(
     for (integration, secrets) in integrations.into_iter().zip(&secrets) {
         reports.push(sync::run(&context, integration, secrets, &options).await);
     }
-    progress.end();
     let program = decisions::program(&cli.config, Path::new(DEFAULT_CONFIG));
+    if !cli.dry_run && config.notify.is_some() {
+        progress.stage("telling people");
+        notify(config, &store, clock, &program).await;
+    }
+    progress.end();
     let Said { text, json, exit } = commands::runs(reports, &program);
     print(cli.output, &json, || text);
     exit
+}
+
+/// Tells people of what is news, for so long as somebody who waits for a run may be kept waiting; the rest is for the service or the next run. Nothing of it fails the run.
+async fn notify(config: &Config, store: &Store, clock: &Clock, program: &str) {
+    const WITHIN: Duration = Duration::from_secs(20);
+    let sender = notice::Sender {
+        config,
+        store,
+        clock,
+        program,
+    };
+    let told = match tokio::task::block_in_place(|| notice::look(config, store, clock)) {
+        Ok(()) => sender.all(WITHIN).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = told {
+        tracing::error!("Notifications could not be sent: {}", chain(&error));
+    }
 }
 
 /// Writes a result to stdout. That nobody reads it is no error.

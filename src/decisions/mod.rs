@@ -21,6 +21,7 @@ pub use adopt::adopt;
 pub use decide::{Approval, approve, reject, reopen};
 pub use keep::keep;
 pub use pause::{pause, resume};
+pub(crate) use show::next_commands;
 pub use show::{list, pairs, show};
 
 use crate::audit::{AuditFile, Event};

@@ -9,6 +9,7 @@ mod decide;
 mod holds;
 mod ledger;
 mod lock;
+mod notices;
 mod outbox;
 mod person;
 mod pieces;
@@ -37,6 +38,7 @@ pub use holds::{
 };
 pub use ledger::Ledger;
 pub use lock::{LockTaken, RunLock, ServiceLock};
+pub use notices::{ChannelState, News, Notice};
 pub use outbox::{Note, Notes};
 pub use person::{DecisionRecord, Left, Remembered};
 pub use push::{Prepared, PushState, Settled, Unsettled};

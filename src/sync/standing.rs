@@ -1,5 +1,7 @@
 //! Where an integration stands between its runs: what the last one remembered of itself, and what keeps the next one from pushing.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +53,8 @@ pub struct Standing {
     pub failed_sources: Vec<FailedSource>,
     /// JobTicket refuses the credential: since when, what it answered, and when a scheduled run tries again.
     pub credential_refused: Option<CredentialRefused>,
+    /// Servers of sources that refuse the login.
+    pub refused_logins: Vec<RefusedLogin>,
     /// JobTicket could not be used: how often in a row, and when a scheduled run tries again.
     pub backing_off: Option<BackingOff>,
     /// How many people lost their tickets by a push that was not about them; pushing goes on when a person has approved that.
@@ -69,6 +73,18 @@ pub struct CredentialRefused {
     pub outcome: String,
     /// Before this, no scheduled run tries again.
     pub until: DateTime<Utc>,
+}
+
+/// The server of a source refuses the login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedLogin {
+    /// The source.
+    pub source: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What it answered.
+    pub outcome: String,
 }
 
 /// JobTicket could not be used.
@@ -110,7 +126,17 @@ pub fn standing(
     let mut failed = failed.unwrap_or_default();
     let is_configured = |name: &str| integration.sources.iter().any(|one| one.name == name);
     failed.retain(|source| is_configured(&source.name));
+    let logins: Option<BTreeMap<String, Refused>> = store.fact(target, Fact::Logins)?;
+    let logins = logins.unwrap_or_default().into_iter();
+    let logins = logins.filter(|(name, login)| login.is_sure && is_configured(name));
     Ok(Standing {
+        refused_logins: logins
+            .map(|(source, login)| RefusedLogin {
+                source,
+                since: login.since,
+                outcome: login.outcome,
+            })
+            .collect(),
         last_run: store.fact(target, Fact::LastRun)?,
         failed_sources: failed,
         credential_refused: refused.map(|refused| CredentialRefused {
