@@ -239,6 +239,7 @@ impl Called<'_> {
             | Command::Restore { .. }
             | Command::Explain { .. }
             | Command::Notify { .. }
+            | Command::Report(_)
             | Command::Status
             | Command::Drift => Err(NotDecided::Refused(
                 "This command neither looks at holds nor decides".to_owned(),
@@ -320,7 +321,11 @@ impl Called<'_> {
             Exit::Unexpected
         };
         let lines = tested.iter().map(|one| {
-            let how = if one.accepted { "accepted" } else { "NOT accepted" };
+            let how = if one.accepted {
+                "accepted"
+            } else {
+                "NOT accepted"
+            };
             format!("{}: {how}: {}\n", one.channel, one.answer)
         });
         Ok(Said {

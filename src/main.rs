@@ -14,7 +14,9 @@ use clap::Parser as _;
 use jobticket_sync::audit::AuditFile;
 use jobticket_sync::backup::{self, Restore};
 use jobticket_sync::check;
-use jobticket_sync::cli::{AuditArgs, Cli, Command, DEFAULT_CONFIG, Output, SandboxArgs};
+use jobticket_sync::cli::{
+    AuditArgs, Cli, Command, DEFAULT_CONFIG, Output, ReportArgs, SandboxArgs,
+};
 use jobticket_sync::clock::Clock;
 use jobticket_sync::commands::{self, Called};
 use jobticket_sync::config::{self, Config, Integration};
@@ -23,6 +25,7 @@ use jobticket_sync::daemon::{self, DaemonError, Wish};
 use jobticket_sync::decisions::{self, Answer, Said};
 use jobticket_sync::exit::Exit;
 use jobticket_sync::notice;
+use jobticket_sync::report;
 use jobticket_sync::review::Review;
 use jobticket_sync::sandbox::{SandboxConfig, SandboxError, serve_until};
 use jobticket_sync::source::chain;
@@ -154,6 +157,10 @@ async fn dispatch(cli: Cli) -> Exit {
         Err((exit, message)) => return say(exit, &message),
     };
     logging::start(config.log, progress.clone());
+    if let (Some(Command::Report(arguments)), Some(command)) = (&cli.command, &cli.command) {
+        let chosen = chosen.into_iter().map(|(_, one)| one).collect();
+        return report(&cli, (command, arguments), &config, chosen, &clock);
+    }
     if let Some(file) = opened {
         let context = backup::Context {
             config: &config,
@@ -233,6 +240,35 @@ fn audit(cli: &Cli, arguments: &AuditArgs, config: &Config, clock: &Clock) -> Ex
             drop(out);
             say_as(cli.output, error.exit(), &chain(&error))
         }
+    }
+}
+
+/// Writes a report from the state and the audit log.
+fn report(
+    cli: &Cli,
+    (command, arguments): (&Command, &ReportArgs),
+    config: &Config,
+    chosen: Vec<&Integration>,
+    clock: &Clock,
+) -> Exit {
+    let written = tokio::task::block_in_place(|| {
+        let store = commands::store_for(command, config, clock)?;
+        let context = report::Context {
+            config,
+            chosen,
+            store: &store,
+            clock,
+        };
+        report::write(&context, arguments)
+    });
+    match written {
+        Ok(None) => Exit::Done,
+        Ok(Some(report)) => {
+            let json = serde_json::json!({ "report": report, "exitCode": Exit::Done });
+            print(cli.output, &json, || report.to_string());
+            Exit::Done
+        }
+        Err(error) => say_as(cli.output, error.exit(), &chain(&error)),
     }
 }
 

@@ -38,7 +38,8 @@ pub use limits::{Cost, FirstPush, Limits, OnRejectedRows, OnTrip, ReadBack, Wind
 pub use load::{ConfigError, Finding, load, parse};
 pub use location::Place;
 pub use notify::{
-    Channel, ChannelType, DEFAULT_BODY, Language, Mail, MailTls, NotifyConfig, NotifyEvent, fill_body,
+    Channel, ChannelType, DEFAULT_BODY, Language, Mail, MailTls, NotifyConfig, NotifyEvent,
+    fill_body,
 };
 pub use recipes::{RECIPES, Recipe};
 pub use rest::{

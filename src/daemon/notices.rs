@@ -77,7 +77,9 @@ impl Round {
             if let Some(Err(error)) = round.join_next().await
                 && error.is_panic()
             {
-                tracing::error!("An internal error ended a round of notifications; the next one comes within a minute");
+                tracing::error!(
+                    "An internal error ended a round of notifications; the next one comes within a minute"
+                );
             }
         }
     }
@@ -96,7 +98,9 @@ impl Round {
         }
         while let Some(sent) = channels.join_next().await {
             if sent.is_err_and(|error| error.is_panic()) {
-                tracing::error!("An internal error kept a channel from sending; it is tried again within minutes");
+                tracing::error!(
+                    "An internal error kept a channel from sending; it is tried again within minutes"
+                );
             }
         }
     }

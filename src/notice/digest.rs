@@ -66,10 +66,7 @@ pub(super) fn write(desk: &Desk<'_>, since: DateTime<Utc>) -> Result<(String, St
     let _ = writeln!(
         body,
         "\n{}\n  {} status",
-        words.say(
-            "More, on the server:",
-            "Mehr dazu, auf dem Server:"
-        ),
+        words.say("More, on the server:", "Mehr dazu, auf dem Server:"),
         desk.program
     );
     Ok((subject, body))
@@ -85,10 +82,9 @@ fn stands(words: Words, one: &IntegrationStatus, body: &mut String) {
         };
     }
     for source in &one.sources {
-        let at = source.in_order_at.map_or_else(
-            || words.say("never", "nie").to_owned(),
-            |at| words.when(at),
-        );
+        let at = source
+            .in_order_at
+            .map_or_else(|| words.say("never", "nie").to_owned(), |at| words.when(at));
         let name = &source.name;
         let mut failed = one.standing.failed_sources.iter();
         let failed = failed.any(|failed| failed.name == source.name);

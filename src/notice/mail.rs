@@ -9,13 +9,13 @@ use chrono::{DateTime, Utc};
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
+use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
-use lettre::transport::smtp::Error;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
 use super::{Failure, Text, Why, plain};
-use crate::config::{Channel, Mail, MailTls};
+use crate::config::{Channel, Mail, MailTls, NotifyEvent, Secret};
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
@@ -61,7 +61,7 @@ pub(super) async fn send(
         .iter()
         .flat_map(|(user, password)| [password.expose(), user.expose()])
         .collect();
-    let transport = transport(channel, mail, &login, within).map_err(setup)?;
+    let transport = transport(channel, mail, login.as_ref(), within).map_err(setup)?;
     let (from, to) = addresses(channel, mail, text).map_err(setup)?;
     let mut builder = Message::builder()
         .from(from.clone())
@@ -81,9 +81,7 @@ pub(super) async fn send(
     let deliver = async {
         let all = deliver(&transport, &from.email, &to, &formatted).await;
         match all {
-            Err(error)
-                if error.is_permanent() && to.len() > 1 && why(&error) == Why::Refused =>
-            {
+            Err(error) if error.is_permanent() && to.len() > 1 && why(&error) == Why::Refused => {
                 one_by_one(&transport, &from.email, &to, &formatted, error, &secrets).await
             }
             all => all.map_err(|error| failure(&error, &secrets)),
@@ -153,8 +151,8 @@ fn addresses(
     };
     let from = read(&mail.from.to_owned())?;
     let is_for_all = !text.escalated
-        || channel.tells_of(crate::config::NotifyEvent::Held)
-        || channel.tells_of(crate::config::NotifyEvent::Escalated);
+        || channel.tells_of(NotifyEvent::Held)
+        || channel.tells_of(NotifyEvent::Escalated);
     let mut all: Vec<&String> = Vec::new();
     if is_for_all {
         all.extend(mail.to);
@@ -169,7 +167,7 @@ fn addresses(
 fn transport(
     channel: &Channel,
     mail: Mail<'_>,
-    login: &Option<(crate::config::Secret, crate::config::Secret)>,
+    login: Option<&(Secret, Secret)>,
     within: Duration,
 ) -> Result<Transport, String> {
     let tls = || -> Result<TlsParameters, String> {
@@ -178,7 +176,8 @@ fn transport(
             let pem = std::fs::read(path).map_err(|error| {
                 format!("The ca_file {} cannot be read ({error})", path.display())
             })?;
-            let none = "The ca_file holds no certificate; it must be PEM (-----BEGIN CERTIFICATE-----)";
+            let none =
+                "The ca_file holds no certificate; it must be PEM (-----BEGIN CERTIFICATE-----)";
             if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
                 return Err(none.to_owned());
             }
@@ -197,15 +196,14 @@ fn transport(
             MailTls::None => Tls::None,
         });
     if let Some((user, password)) = login {
-        let credentials =
-            Credentials::new(user.expose().to_owned(), password.expose().to_owned());
+        let credentials = Credentials::new(user.expose().to_owned(), password.expose().to_owned());
         transport = transport.credentials(credentials);
     }
     Ok(transport.build())
 }
 
 fn why(error: &Error) -> Why {
-    let code = error.status().map(|code| u16::from(code));
+    let code = error.status().map(u16::from);
     match code {
         // Of the login: refused, too weak, required (RFC 4954, section 6).
         Some(530 | 534 | 535 | 538) => Why::NotAdmitted,

@@ -10,6 +10,7 @@ mod look;
 mod mail;
 mod people;
 mod send;
+mod trouble;
 mod webhook;
 mod words;
 
@@ -18,8 +19,20 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::config::Language;
+use crate::plan::Leaving;
 pub use look::look;
 pub use send::{Sender, Tested, test};
+
+/// Why somebody leaves, as a message or a report says it.
+pub(crate) fn leaving(language: Language, zone: chrono_tz::Tz, why: &Leaving) -> String {
+    people::leaving(words::Words { language, zone }, why)
+}
+
+/// The kind of a hold, as a message or a report says it.
+pub(crate) fn kind(language: Language, zone: chrono_tz::Tz, kind: &str) -> String {
+    people::kind(words::Words { language, zone }, kind)
+}
 
 /// Something to tell, as it stands in the outbox. What changes until it is sent, such as who still waits, is looked up then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

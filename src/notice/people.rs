@@ -79,8 +79,14 @@ pub(super) fn tell(words: Words, hold: &HoldRecord, text: &mut String) {
     if number > MOST_NAMED {
         let more = number - MOST_NAMED;
         let _ = match words.language {
-            Language::En => writeln!(text, "  and {more} more, whom the first command below lists"),
-            Language::De => writeln!(text, "  und {more} weitere, die der erste Befehl unten nennt"),
+            Language::En => writeln!(
+                text,
+                "  and {more} more, whom the first command below lists"
+            ),
+            Language::De => writeln!(
+                text,
+                "  und {more} weitere, die der erste Befehl unten nennt"
+            ),
         };
     }
 }

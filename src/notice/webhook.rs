@@ -114,7 +114,10 @@ fn client(channel: &Channel, loopback: bool, within: Duration) -> Result<reqwest
             .map_err(|error| format!("The ca_file {} cannot be read ({error})", path.display()))?;
         let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
         if certificates.is_empty() {
-            return Err("The ca_file holds no certificate; it must be PEM (-----BEGIN CERTIFICATE-----)".to_owned());
+            return Err(
+                "The ca_file holds no certificate; it must be PEM (-----BEGIN CERTIFICATE-----)"
+                    .to_owned(),
+            );
         }
         for certificate in certificates {
             client = client.add_root_certificate(certificate);

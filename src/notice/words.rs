@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::trouble::other;
 use super::{Telling, Text, digest, people};
 use crate::clock::Clock;
 use crate::config::{Config, Integration, Language};
@@ -91,7 +92,8 @@ impl Desk<'_> {
                 )
             );
         }
-        let environment = integration.map_or_else(String::new, |one| one.jobticket.environment_name());
+        let environment =
+            integration.map_or_else(String::new, |one| one.jobticket.environment_name());
         self.foot(words, integration, &mut body)?;
         let head = self.store.audit_head()?;
         let about = if name.is_empty() {
@@ -213,152 +215,5 @@ fn held(words: Words, hold: &HoldRecord, hours: Option<u32>) -> (String, String)
     }
     body.push('\n');
     people::tell(words, hold, &mut body);
-    (subject, body)
-}
-
-/// The messages that are about no hold.
-fn other(words: Words, telling: &Telling) -> (String, String) {
-    let when = |at: &DateTime<Utc>| words.when(*at);
-    let since = |at: &Option<DateTime<Utc>>| {
-        at.as_ref().map_or_else(String::new, |at| {
-            format!(" {} {}", words.say("since", "seit"), when(at))
-        })
-    };
-    match telling {
-        Telling::Failed {
-            times,
-            since: first,
-            result,
-            message,
-        } => {
-            let subject = match words.language {
-                Language::En => format!("{times} runs in a row have failed"),
-                Language::De => format!("{times} Läufe hintereinander sind gescheitert"),
-            };
-            let mut body = match words.language {
-                Language::En => format!("{subject}{}.\nLast result: {result}\n", since(first)),
-                Language::De => {
-                    format!("{subject}{}.\nLetztes Ergebnis: {result}\n", since(first))
-                }
-            };
-            body.extend(message.iter().map(|message| format!("  {message}\n")));
-            (subject, body)
-        }
-        Telling::Drift {
-            sync_id,
-            since: at,
-            lost,
-        } => {
-            let subject = words
-                .say(
-                    "JobTicket differs from what it acknowledged",
-                    "JobTicket weicht von dem ab, was es bestätigt hat",
-                )
-                .to_owned();
-            let mut body = format!("{subject}.\n");
-            if let Some(sync_id) = sync_id {
-                let since = since(at);
-                let _ = match words.language {
-                    Language::En => {
-                        writeln!(body, "It does not show all of the push {sync_id}{since}.")
-                    }
-                    Language::De => writeln!(
-                        body,
-                        "Es zeigt nicht alles aus der Übertragung {sync_id}{since}."
-                    ),
-                };
-            }
-            if *lost > 0 {
-                let _ = match words.language {
-                    Language::En => writeln!(
-                        body,
-                        "{lost} people who were not in the last push have lost their tickets; nothing is pushed until a person approves that."
-                    ),
-                    Language::De => writeln!(
-                        body,
-                        "{lost} Personen, die nicht zur letzten Übertragung gehörten, haben ihr Ticket verloren; bis zu einer Freigabe wird nichts übertragen."
-                    ),
-                };
-            }
-            (subject, body)
-        }
-        Telling::StaleSource {
-            source,
-            why,
-            since: at,
-        } => {
-            let at = when(at);
-            let subject = match words.language {
-                Language::En => format!("the source {source} is stale"),
-                Language::De => format!("die Quelle {source} ist veraltet"),
-            };
-            let body = match words.language {
-                Language::En => format!(
-                    "The source {source} was in order last at {at}. Its last roster stands in for it, so nobody of it joins or leaves.\n  {why}\n"
-                ),
-                Language::De => format!(
-                    "Die Quelle {source} war zuletzt am {at} in Ordnung. Ihr letzter Stand wird weiter verwendet; niemand daraus kommt dazu oder scheidet aus.\n  {why}\n"
-                ),
-            };
-            (subject, body)
-        }
-        Telling::Credential {
-            source,
-            certificate,
-            outcome,
-            since: at,
-        } => {
-            let who = source.as_ref().map_or_else(
-                || "JobTicket".to_owned(),
-                |source| format!("{} {source}", words.say("the source", "der Quelle")),
-            );
-            let subject = match (words.language, certificate) {
-                (Language::En, false) => format!("the credential for {who} is refused"),
-                (Language::En, true) => {
-                    format!("the certificate or host key of {who} is not accepted")
-                }
-                (Language::De, false) => format!("die Zugangsdaten zu {who} werden abgelehnt"),
-                (Language::De, true) => {
-                    format!("das Zertifikat oder der Schlüssel von {who} wird nicht angenommen")
-                }
-            };
-            let body = format!("{subject}{}.\n  {outcome}\n", since(at));
-            (subject, body)
-        }
-        Telling::Recovered { subject, since: at } => recovered(words, subject, *at),
-        _ => (
-            words.say("a test", "ein Test").to_owned(),
-            words
-                .say(
-                    "This is a test of the notifications of jobticket-sync. There is nothing to do.\n",
-                    "Dies ist ein Test der Benachrichtigungen von jobticket-sync. Es ist nichts zu tun.\n",
-                )
-                .to_owned(),
-        ),
-    }
-}
-
-fn recovered(words: Words, subject: &str, since: DateTime<Utc>) -> (String, String) {
-    let (kind, source) = subject.split_once(':').unwrap_or((subject, ""));
-    let what = match (words.language, kind) {
-        (Language::En, "failed") => "runs work again".to_owned(),
-        (Language::En, "drift") => "JobTicket shows what it acknowledged again".to_owned(),
-        (Language::En, "stale_source") => format!("the source {source} delivers again"),
-        (Language::En, _) if source.is_empty() => "JobTicket accepts us again".to_owned(),
-        (Language::En, _) => format!("the source {source} can be reached again"),
-        (Language::De, "failed") => "die Läufe gelingen wieder".to_owned(),
-        (Language::De, "drift") => "JobTicket zeigt wieder, was es bestätigt hat".to_owned(),
-        (Language::De, "stale_source") => format!("die Quelle {source} liefert wieder"),
-        (Language::De, _) if source.is_empty() => {
-            "JobTicket nimmt die Zugangsdaten wieder an".to_owned()
-        }
-        (Language::De, _) => format!("die Quelle {source} ist wieder erreichbar"),
-    };
-    let at = words.when(since);
-    let subject = format!("{}: {what}", words.say("recovered", "behoben"));
-    let body = match words.language {
-        Language::En => format!("In order again: {what}. It was reported at {at}.\n"),
-        Language::De => format!("Wieder in Ordnung: {what}. Gemeldet worden war es am {at}.\n"),
-    };
     (subject, body)
 }

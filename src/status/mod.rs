@@ -14,7 +14,8 @@ use crate::exit::Exit;
 use crate::schedule::{Owed, next_run};
 use crate::source::Taken;
 use crate::store::{
-    ChannelState, Fact, HoldSummary, Ledger, Pause, PushState, RunLock, Store, StoreError, Target, Unfinished,
+    ChannelState, Fact, HoldSummary, Ledger, Pause, PushState, RunLock, Store, StoreError, Target,
+    Unfinished,
 };
 use crate::sync::{Standing, standing, target_of};
 

@@ -154,8 +154,7 @@ impl Store {
             "SELECT id, channel, target, integration, subject, news, message, made_at, tries FROM notice
              WHERE state = 'waits' AND channel = ?1 AND due <= ?2 ORDER BY subject NOT LIKE 'hold:%', id LIMIT ?3",
         )?;
-        let mut rows =
-            select.query(params![channel, self.clock.now().timestamp_millis(), most])?;
+        let mut rows = select.query(params![channel, self.clock.now().timestamp_millis(), most])?;
         let mut due = Vec::new();
         while let Some(row) = rows.next()? {
             let made_at: String = row.get(7)?;
