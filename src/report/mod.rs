@@ -137,7 +137,9 @@ pub fn write(
         .map(|until| moment("--until", until, zone))
         .transpose()?;
     let now = context.clock.now();
-    let until = until.map_or(now, |(_, over)| over.min(now));
+    // Without an end, what is written while this is read counts too.
+    let end = until.map(|(_, over)| over);
+    let until = end.unwrap_or(now).min(now);
     if since >= until {
         return Err(ReportError::Span);
     }
@@ -149,7 +151,7 @@ pub fn write(
     let audit = AuditFile::of(config);
     let span = Span {
         since: Some(since),
-        until: Some(until),
+        until: end,
     };
     let full = arguments.values == ReportValues::Full;
     let gathered = gather::gather(context, &audit, span, full).map_err(|error| match error {

@@ -237,14 +237,16 @@ fn a_receiver_whom_the_server_does_not_know_keeps_the_others_from_nothing() {
 fn failures_are_told_from_the_third_on_and_that_they_are_over() {
     let jobticket = JobTicket::start();
     let server = MailServer::start(Behaviour::of(Tls::Implicit));
-    let company = company(&jobticket, &server, "");
+    let mut company = company(&jobticket, &server, "");
     company.deliver_people("20261121", &people(21));
     for failed in 1..=4 {
+        later(&mut company, 1);
         jobticket.fail_pushes(1, &serde_json::json!({ "status": { "code": 400 } }));
         company.run_now().exits(5);
         assert_eq!(server.mails().len(), usize::from(failed >= 3), "{failed}");
     }
     jobticket.clear_faults();
+    later(&mut company, 1);
     company.run_now().exits(0);
     let subjects: Vec<String> = server
         .mails()

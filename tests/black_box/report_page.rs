@@ -161,6 +161,10 @@ fn a_browser_shows_the_year_without_a_request_a_complaint_or_a_nameless_plot() {
         let page = path.with_extension(format!("{language}.html"));
         std::fs::rename(path, &page).unwrap();
         let browser = Browser::start(scheme);
+        // The browser's own first page asks for much.
+        browser.call(reqwest::Method::POST, "/url", &json!({"url": "about:blank"}));
+        browser.log("performance");
+        browser.log("browser");
         browser.open(&page);
         assert_eq!(
             browser.run("return document.documentElement.lang"),
