@@ -2,6 +2,7 @@
 
 mod channels;
 mod keys;
+mod privacy;
 mod rest;
 mod scheduled;
 
@@ -9,6 +10,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use privacy::privacy;
 pub use scheduled::Scheduled;
 
 use crate::audit::AuditFile;

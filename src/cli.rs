@@ -99,6 +99,10 @@ pub enum Command {
         /// Show the paths and the masked values of one record of the first page, for sources of type rest; the first record is 1
         #[arg(long, value_name = "N", conflicts_with = "offline", value_parser = clap::value_parser!(u64).range(1..))]
         show_record: Option<u64>,
+
+        /// Only tell which fields of people go where, and for how long, as a table for the works council
+        #[arg(long, conflicts_with_all = ["offline", "show_record"])]
+        privacy: bool,
     },
     /// List the recipes for HR systems that a source of type rest may name; with `show`, all that one of them says
     Recipes {
@@ -202,6 +206,20 @@ pub enum Command {
         /// Why, and for whom
         #[command(flatten)]
         words: WordsArgs,
+    },
+    /// Remove the values of somebody who left from the state and from the audit log, whose chain still holds; the hrId stays
+    Forget {
+        /// Who
+        #[arg(value_name = "HRID")]
+        hr_id: String,
+
+        /// Why, and for whom
+        #[command(flatten)]
+        words: WordsArgs,
+
+        /// Ask nobody, as in scripts
+        #[arg(long)]
+        yes: bool,
     },
     /// Tell everything that is known about one person, and what a run would do now; changes nothing
     Explain {
@@ -412,11 +430,11 @@ pub struct FilterArgs {
 /// How lines of the audit log are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AuditFormat {
-    /// For people, without any personal value.
+    /// For people; no personal value but last days of employment.
     Text,
     /// The lines as they are, one JSON document each, with the values that the log holds.
     Jsonl,
-    /// A table for spreadsheets, without any personal value.
+    /// A table for spreadsheets; no personal value but last days of employment.
     Csv,
 }
 

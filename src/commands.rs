@@ -228,6 +228,10 @@ impl Called<'_> {
             Command::Resume { name, words } => {
                 off(&|| decisions::resume(&desk, name, words_of(words)))
             }
+            Command::Forget { hr_id, words, yes } => {
+                let stage = self.stage;
+                decisions::forget(&desk, stage, hr_id, *yes, words_of(words)).await
+            }
             Command::Adopt { name, words, yes } => {
                 decisions::adopt(&desk, name, *yes, words_of(words)).await
             }

@@ -23,17 +23,17 @@
 //! | `guard` | limits, windows, who goes and who waits, `Approved` | `plan`, `config`, `roster` |
 //! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock`, `retry` |
 //! | `drift` | where JobTicket differs from the snapshot | `jobticket`, `plan`, `roster` |
-//! | `audit` | the audit log: events, masking, hash chain, the files; reading it back and checking it | `plan`, `guard`, `config`, `roster`, `drift`, `digest` |
-//! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock, copying and replacing it; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
+//! | `audit` | the audit log: events, masking, hash chain, the files; reading it back and checking it | `plan`, `guard`, `config`, `roster`, `drift`, `digest`, `crash` |
+//! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock, forgetting people, copying and replacing it; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
 //! | `sandbox` | the JobTicket API imitated on loopback | `jobticket`, `clock` |
 //! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `drift`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `sandbox`, `source`, `store` |
-//! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
+//! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt`, `forget` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `status` | how each integration stands, for the command `status` and the metrics | `clock`, `config`, `exit`, `schedule`, `source`, `store`, `sync` |
 //! | `metrics` | what the service counts and shows for Prometheus | `status`, `sync` |
 //! | `notice` | notifications: what is news, the messages in two languages, mail and webhooks | `clock`, `config`, `crash`, `decisions`, `guard`, `plan`, `retry`, `status`, `store`, `sync` |
 //! | `backup` | the commands `backup` and `restore` | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `store`, `sync`, `user` |
-//! | `review` | the command `audit`: reading and checking the audit log | `audit`, `cli`, `clock`, `config`, `exit`, `source`, `store` |
+//! | `review` | the command `audit`: reading and checking the audit log | `audit`, `cli`, `clock`, `config`, `exit`, `store` |
 //! | `report` | the command `report`: a span of time as a page or a table | `audit`, `backup`, `cli`, `clock`, `config`, `exit`, `notice`, `plan`, `review`, `roster`, `status`, `store` |
 //! | `commands` | the commands that look and decide, as text, document and exit code | `audit`, `cli`, `clock`, `config`, `decisions`, `exit`, `explain`, `notice`, `roster`, `source`, `status`, `store`, `sync` |
 //! | `control` | how a command reaches the running service | `cli`, `config`, `decisions`, `digest`, `exit` |

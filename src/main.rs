@@ -107,17 +107,8 @@ async fn dispatch(cli: Cli) -> Exit {
             "--run-now makes a run and a command does something else; give one of the two",
         );
     }
-    if let Some(Command::Sandbox(arguments)) = &cli.command {
-        return sandbox(arguments, clock).await;
-    }
-    if let Some(Command::Recipes { command }) = &cli.command {
-        return match commands::recipes(command.as_ref()) {
-            Ok(Said { text, json, exit }) => {
-                print(output, &json, || text);
-                exit
-            }
-            Err((exit, message)) => say(exit, &message),
-        };
+    if let Some(exit) = without_configuration(&cli, &clock).await {
+        return exit;
     }
     if cli.command.is_none() && !cli.run_now && cli.integration.is_some() {
         return say(
@@ -170,9 +161,16 @@ async fn dispatch(cli: Cli) -> Exit {
         return back_up_or_restore(&cli, &context, file).await;
     }
     match &cli.command {
+        Some(Command::Check { privacy: true, .. }) => {
+            let integrations: Vec<&Integration> = chosen.iter().map(|(_, one)| *one).collect();
+            let (text, json) = check::privacy(&config, &integrations);
+            print(output, &json, || text);
+            Exit::Done
+        }
         Some(Command::Check {
             offline,
             show_record,
+            privacy: false,
         }) => {
             let how = check::How {
                 offline: *offline,
@@ -194,6 +192,21 @@ async fn dispatch(cli: Cli) -> Exit {
         }
         None if !cli.run_now => serve(&cli, config, clock, user).await,
         None => run(&cli, &config, &chosen, &clock, &user, &progress).await,
+    }
+}
+
+/// The commands that need no configuration; `None` for every other.
+async fn without_configuration(cli: &Cli, clock: &Clock) -> Option<Exit> {
+    match &cli.command {
+        Some(Command::Sandbox(arguments)) => Some(sandbox(arguments, clock.clone()).await),
+        Some(Command::Recipes { command }) => Some(match commands::recipes(command.as_ref()) {
+            Ok(Said { text, json, exit }) => {
+                print(cli.output, &json, || text);
+                exit
+            }
+            Err((exit, message)) => say_as(cli.output, exit, &message),
+        }),
+        _ => None,
     }
 }
 

@@ -258,6 +258,12 @@ pub enum Event {
         file: String,
         to: String,
     },
+    /// A file that was archived was old enough to be removed from there.
+    ArchivedFileRemoved {
+        source: String,
+        file: String,
+        keep_days: u32,
+    },
     /// A file could not be moved; it stays, and nothing is pushed again for it.
     ArchiveFailed {
         source: String,
@@ -310,7 +316,7 @@ pub enum Event {
 pub type Values = Vec<(String, String)>;
 
 /// The names of all events, as lines have them.
-pub const EVENTS: [&str; 43] = [
+pub const EVENTS: [&str; 44] = [
     "run_started",
     "run_never_ended",
     "run_panicked",
@@ -346,6 +352,7 @@ pub const EVENTS: [&str; 43] = [
     "push_unsettled",
     "read_back",
     "file_archived",
+    "archived_file_removed",
     "archive_failed",
     "backup_written",
     "restored",

@@ -114,7 +114,8 @@ impl AuditFile {
 impl Locked {
     /// Appends the lines that are not there yet, and puts them on disk. `lines` are in sequence, without gaps. Tells what was wrong with the file.
     pub fn append(&mut self, lines: &[Line]) -> io::Result<Vec<Gap>> {
-        let Some(first) = lines.first() else {
+        let (Some(first), Some(last_of_all)) = (lines.first(), lines.last().map(|line| line.seq))
+        else {
             return Ok(Vec::new());
         };
         let mut gaps = Vec::new();
@@ -124,7 +125,7 @@ impl Locked {
                 written,
                 torn,
                 ..
-            } = self.end(first.seq)?;
+            } = self.end(first.seq, last_of_all)?;
             let mut found = last.unwrap_or(0);
             let mut there: Vec<&[u8]> = written.iter().map(Vec::as_slice).collect();
             if let Some(torn) = &torn {
@@ -175,17 +176,19 @@ impl Locked {
         Ok((self.file, length))
     }
 
-    /// How the log ends, with all of its lines that may be those from number `from` on.
-    fn end(&mut self, from: u64) -> io::Result<End> {
+    /// How the log ends, with all of its lines that may be those from number `from` to number `to`.
+    fn end(&mut self, from: u64, to: u64) -> io::Result<End> {
         let mut end = end_of(&self.file, from)?;
         if end.reaches_back {
             return Ok(end);
         }
-        // A rotation may have come between.
-        if let Some(before) = self.log.rotated()?.last() {
-            let before = before.end(from)?;
-            end.last = end.last.or(before.last);
-            end.written.extend(before.written);
+        // Rotations may have come between, several of them where this process had to wait.
+        let rotated = self.log.rotated()?;
+        end.last = end.last.or(rotated.last().map(|rotated| rotated.last));
+        for rotated in &rotated {
+            if rotated.last >= from && rotated.first <= to {
+                end.written.extend(rotated.end(from)?.written);
+            }
         }
         Ok(end)
     }

@@ -214,6 +214,22 @@ impl AuditFile {
         Ok(rotated)
     }
 
+    /// Files whose names begin with that of the log and that are none of it, such as `audit.jsonl.1`: something else may have moved them.
+    pub fn strangers(&self) -> Vec<String> {
+        let name = name_of(self.path());
+        let ours = |suffix: &str| {
+            let part = suffix.strip_suffix(".part").unwrap_or(suffix);
+            matches!(part, "" | ".lock" | ".restore-new") || Rotated::is_suffix(part)
+        };
+        let entries = fs::read_dir(folder_of(self.path())).into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut found: Vec<String> = names
+            .filter(|file| file.strip_prefix(&name).is_some_and(|suffix| !ours(suffix)))
+            .collect();
+        found.sort();
+        found
+    }
+
     /// The rotated files, oldest first, opened: what follows the name of the current file in theirs, and the file as it is.
     pub(crate) fn open_rotated(&self) -> io::Result<Vec<(String, File)>> {
         let mut opened = Vec::new();

@@ -1,7 +1,7 @@
 //! Follows the log while others write to it, over rotations: where the current file is another one than before, the rest of the old one is read, and then whatever lies behind its last line.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 
 use super::file::AuditFile;
 use super::files::is_named;
@@ -81,11 +81,7 @@ impl Follow {
         self.offset = *length;
         let seen = self.seq;
         look.rotated.retain(|rotated| rotated.last > seen);
-        let mut entries = match Entries::of(look, Span::default()) {
-            // A file that was packed or removed meanwhile is looked for again the next time.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(lines),
-            entries => entries?,
-        };
+        let mut entries = Entries::of(look, Span::default())?;
         while let Some(line) = entries.next_line()? {
             if let Some(seq) = seq_of(line).filter(|seq| *seq > seen) {
                 self.seq = self.seq.max(seq);

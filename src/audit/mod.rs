@@ -1,8 +1,9 @@
 //! The audit log: who was offboarded, when, why, on whose word.
 //!
-//! `event` says what is recorded, `line` how it becomes one line of JSON that carries the hash of the line before, `mask` how much of a personal
-//! value is shown, `file` how lines reach the disk exactly once, `files` of which files the log consists, `read` how it is read back. Events are written to the store's outbox in the transaction of the change that they
-//! tell of, and only then appended here: the file never tells of what did not happen, and a crash loses nothing.
+//! `event` says what is recorded, `line` how it becomes one line of JSON that carries the hash of the line before, `mask` how much of a personal value is shown, `file` how lines reach the disk exactly
+//! once. Events are written to the store's outbox in the transaction of the change that they tell of, and only then appended here: the file never tells of what did not happen, and a crash loses
+//! nothing. The log is several files (`files`): `rotate` begins and packs them, `retain` removes old ones, `redact` removes values, and the chain goes through all of that. `read`, `blocks` and `follow`
+//! read it back, `person` and `words` say whom a line names and what it tells; `verify`, with `chain` for a line, `sift` for a block and `breaks` for the verdict, says whether it was changed.
 
 mod blocks;
 mod breaks;
@@ -15,6 +16,7 @@ mod line;
 mod mask;
 mod person;
 mod read;
+mod redact;
 mod retain;
 mod rotate;
 mod sift;
@@ -30,5 +32,6 @@ pub use line::{Head, Line, compose};
 pub use mask::{mask, mask_text, parts};
 pub use person::{named, names};
 pub use read::{Entries, Entry, Span};
+pub(crate) use redact::Redaction;
 pub use verify::{Against, verify};
 pub use words::in_words;

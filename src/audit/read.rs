@@ -201,7 +201,11 @@ impl Entries {
                 let from = match source {
                     Source::Rotated(rotated) => {
                         self.file = rotated.name();
-                        rotated.open()?
+                        match rotated.open() {
+                            // Removed by age since the log was looked at, as it tells.
+                            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                            from => from?,
+                        }
                     }
                     Source::Current(from, name) => {
                         self.file = name;

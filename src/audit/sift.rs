@@ -2,9 +2,12 @@
 //! nothing of the one before.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Mutex, mpsc};
 
 use serde_json::Value;
 
+use super::blocks::Blocks;
 use super::chain::{Hash, Kept, Link, event_of};
 use super::person::named;
 use crate::digest::sha256;
@@ -61,6 +64,70 @@ pub(super) fn sift(block: &[u8], wanted: &[u64]) -> Sifted {
         sifted.line(line, wanted);
     }
     sifted
+}
+
+/// Sifts the blocks of one file on as many threads as the machine has, and takes what they found in order.
+pub(super) fn sift_all(
+    mut blocks: Blocks,
+    wanted: &[u64],
+    mut each: impl FnMut(Sifted),
+) -> io::Result<()> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, std::num::NonZero::get)
+        .min(4);
+    let (send, receive) = mpsc::sync_channel::<(u64, Vec<u8>)>(threads);
+    let receive = Mutex::new(receive);
+    let (give, take) = mpsc::channel::<(u64, Sifted, Vec<u8>)>();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let (receive, give) = (&receive, give.clone());
+            scope.spawn(move || {
+                loop {
+                    let next = receive
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .recv();
+                    let Ok((number, block)) = next else { return };
+                    if give.send((number, sift(&block, wanted), block)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(give);
+        let mut waiting = BTreeMap::new();
+        let mut spare: Vec<Vec<u8>> = Vec::new();
+        let (mut number, mut taken) = (0, 0);
+        let read = loop {
+            match blocks.advance() {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+            let mut block = spare.pop().unwrap_or_default();
+            block.clear();
+            block.extend_from_slice(blocks.block());
+            // The channel holds back whoever reads faster than the others sift.
+            let _ = send.send((number, block));
+            number += 1;
+            for (of, sifted, block) in take.try_iter() {
+                waiting.insert(of, sifted);
+                spare.push(block);
+            }
+            while let Some(sifted) = waiting.remove(&taken) {
+                each(sifted);
+                taken += 1;
+            }
+        };
+        drop(send);
+        for (number, sifted, _) in take {
+            waiting.insert(number, sifted);
+        }
+        for (_, sifted) in waiting {
+            each(sifted);
+        }
+        read
+    })
 }
 
 impl Sifted {

@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
-use std::sync::Mutex;
-use std::sync::mpsc;
 
 use serde_json::Value;
 
@@ -16,7 +14,7 @@ use super::chain::{Hash, of_hex, to_hex};
 use super::file::AuditFile;
 use super::files::{Look, Rotated, name_of};
 use super::line::Head;
-use super::sift::{Mark, Odd, Sifted, follows, sift};
+use super::sift::{Mark, Odd, Sifted, follows, sift_all};
 
 /// More breaks than this are counted only.
 const MOST: usize = 50;
@@ -41,12 +39,13 @@ pub fn verify(look: Look, against: &Against) -> io::Result<Verified> {
     for rotated in &look.rotated {
         check.begin(rotated.name(), Some(rotated));
         let from = rotated.open()?;
-        let read = check.blocks(Blocks::new(from), &wanted);
+        let read = sift_all(Blocks::new(from), &wanted, |sifted| check.take(sifted));
         check.ended(read, rotated.packed)?;
     }
     if let Some((file, length)) = look.current {
         check.begin(name.clone(), None);
-        let read = check.blocks(Blocks::new(Box::new(io::Read::take(file, length))), &wanted);
+        let from = Box::new(io::Read::take(file, length));
+        let read = sift_all(Blocks::new(from), &wanted, |sifted| check.take(sifted));
         check.ended(read, false)?;
     }
     Ok(check.over(&name, against))
@@ -80,66 +79,6 @@ impl Check {
         self.places = 0;
         self.first_here = None;
         self.named = rotated.map(|rotated| (rotated.first, rotated.last));
-    }
-
-    /// Sifts the blocks of one file on as many threads as the machine has, and takes what they found in order.
-    fn blocks(&mut self, mut blocks: Blocks, wanted: &[u64]) -> io::Result<()> {
-        let threads = std::thread::available_parallelism()
-            .map_or(1, std::num::NonZero::get)
-            .min(4);
-        let (send, receive) = mpsc::sync_channel::<(u64, Vec<u8>)>(threads);
-        let receive = Mutex::new(receive);
-        let (give, take) = mpsc::channel::<(u64, Sifted, Vec<u8>)>();
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                let (receive, give) = (&receive, give.clone());
-                scope.spawn(move || {
-                    loop {
-                        let next = receive
-                            .lock()
-                            .unwrap_or_else(std::sync::PoisonError::into_inner)
-                            .recv();
-                        let Ok((number, block)) = next else { return };
-                        if give.send((number, sift(&block, wanted), block)).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(give);
-            let mut waiting = BTreeMap::new();
-            let mut spare: Vec<Vec<u8>> = Vec::new();
-            let (mut number, mut taken) = (0, 0);
-            let read = loop {
-                match blocks.advance() {
-                    Ok(true) => {}
-                    Ok(false) => break Ok(()),
-                    Err(error) => break Err(error),
-                }
-                let mut block = spare.pop().unwrap_or_default();
-                block.clear();
-                block.extend_from_slice(blocks.block());
-                // The channel holds back whoever reads faster than the others sift.
-                let _ = send.send((number, block));
-                number += 1;
-                for (of, sifted, block) in take.try_iter() {
-                    waiting.insert(of, sifted);
-                    spare.push(block);
-                }
-                while let Some(sifted) = waiting.remove(&taken) {
-                    self.take(sifted);
-                    taken += 1;
-                }
-            };
-            drop(send);
-            for (number, sifted, _) in take {
-                waiting.insert(number, sifted);
-            }
-            for (_, sifted) in waiting {
-                self.take(sifted);
-            }
-            read
-        })
     }
 
     fn broken(&mut self, file: &str, line: u64, kind: Kind) {

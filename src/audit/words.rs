@@ -283,6 +283,12 @@ pub fn in_words(line: &Value) -> String {
             text("reason"),
             people("hrIds")
         ),
+        "archived_file_removed" => format!(
+            "{}: {} removed from the archive after {} days",
+            text("source"),
+            text("file"),
+            number("keepDays")
+        ),
         other => other.replace('_', " "),
     }
 }
@@ -352,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_leaver_is_told_with_the_reason_and_the_grounds() {
-        let line = json!({"event": "change", "hrId": "00123", "kind": "leaves", "reason": "employment_ended", "last_day": "2026-09-30", "grounds": "approved", "hold": 7});
+        let line = json!({"event": "change", "hrId": "00123", "kind": "leaves", "reason": "employment_ended", "lastDay": "2026-09-30", "grounds": "approved", "hold": 7});
         assert_eq!(
             in_words(&line),
             "- 00123 leaves (employment ended 2026-09-30); approved by hold 7"

@@ -108,6 +108,10 @@ pub enum Done {
     },
     /// It was put in place.
     Restored {
+        /// Whether the store that was here could say who was forgotten since the backup was made.
+        forgotten_known: bool,
+        /// Whoever is to be forgotten and is active in the backup: a run forgets them once they are not.
+        forgotten_later: Vec<String>,
         /// Where what was there before is now.
         #[serde(skip_serializing_if = "Option::is_none")]
         replaced: Option<PathBuf>,

@@ -16,8 +16,10 @@ use super::part::{Part, folder_of};
 use super::write::lock;
 use super::{BackupError, CONFIGURATION, Context, Done, LOG, Manifest, Report, STORE};
 use crate::audit::{AuditFile, Event, Rotated};
-use crate::store::{Alone, Holding, Notes, RunLock, Store, StoreError, version_of};
-use crate::sync::target_of;
+use crate::store::{
+    Alone, Forgotten, Holding, Notes, RunLock, Store, StoreError, forgotten_in, version_of,
+};
+use crate::sync::{self, target_of};
 
 /// What is to be restored, and how.
 #[derive(Debug)]
@@ -89,7 +91,11 @@ fn put(context: &Context<'_>, task: &Restore<'_>) -> Result<Report, BackupError>
     let manifest = staged.unpack(task)?;
     let rotated: Vec<String> = manifest.rotated().map(str::to_owned).collect();
     crate::crash::point("restore_unpacked");
-    let holds = staged.mark(context, task, &manifest, aside.as_deref())?;
+    // Who was forgotten since the backup was made is forgotten in it too.
+    let forgotten = forgotten_in(state, &staged.folder);
+    let forgotten_known = forgotten.is_some();
+    let forgotten = forgotten.unwrap_or_default();
+    let holds = staged.mark(context, task, &manifest, aside.as_deref(), &forgotten)?;
     crate::crash::point("restore_marked");
     if let Some(to) = &task.configuration {
         write_configuration(task, to)?;
@@ -102,10 +108,26 @@ fn put(context: &Context<'_>, task: &Restore<'_>) -> Result<Report, BackupError>
     drop(staged);
     drop(alone);
     // The line that tells of it is in the store's outbox; should this fail, the next run appends it.
-    Store::open(state, context.clock.clone())
-        .and_then(|store| store.flush(&AuditFile::new(audit)))
-        .map_err(BackupError::Unfinished)?;
+    let log = AuditFile::of(context.config);
+    let store = Store::open(state, context.clock.clone()).map_err(BackupError::Unfinished)?;
+    store.flush(&log).map_err(BackupError::Unfinished)?;
+    let again = sync::Context {
+        config: context.config,
+        store: &store,
+        audit: &log,
+        clock: context.clock,
+        user: context.user,
+        stage: &|_| {},
+    };
+    let mut forgotten_later = Vec::new();
+    for integration in &context.config.integrations {
+        sync::forget_again(&again, integration).map_err(BackupError::Unfinished)?;
+        let left = store.to_forget(&target_of(integration))?;
+        forgotten_later.extend(left.into_iter().map(|one| one.hr_id.to_string()));
+    }
     let done = Done::Restored {
+        forgotten_known,
+        forgotten_later,
         replaced: aside.map(|aside| state.join(aside)),
         configuration: task.configuration.clone(),
     };
@@ -215,6 +237,7 @@ impl Staged<'_> {
         task: &Restore<'_>,
         manifest: &Manifest,
         aside: Option<&str>,
+        forgotten: &[Forgotten],
     ) -> Result<Vec<Holding>, BackupError> {
         let path = self.folder.join(STORE);
         let unusable = |error| match error {
@@ -245,6 +268,7 @@ impl Staged<'_> {
         };
         let store = Store::open(&self.folder, context.clock.clone()).map_err(unusable)?;
         store.mark_restored(&notes)?;
+        store.remember_forgotten(forgotten)?;
         let holds = store.holdings()?;
         store.close_as_one_file()?;
         let on_disk = || {

@@ -41,7 +41,22 @@ impl fmt::Display for Report {
             Done::Restored {
                 replaced,
                 configuration,
+                forgotten_known,
+                forgotten_later,
             } => {
+                if !forgotten_known {
+                    writeln!(
+                        f,
+                        "  FORGOTTEN PEOPLE: the store that was here cannot be read, so whoever was forgotten since this backup was made has to be forgotten again"
+                    )?;
+                }
+                if !forgotten_later.is_empty() {
+                    writeln!(
+                        f,
+                        "  to be forgotten once they are not active here any more: {}",
+                        forgotten_later.join(", ")
+                    )?;
+                }
                 if let Some(replaced) = replaced {
                     writeln!(f, "  what was here before: {}", replaced.display())?;
                 }

@@ -87,6 +87,9 @@ pub struct Config {
     /// Who is told of what; nobody where absent.
     #[deserr(default)]
     pub notify: Option<NotifyConfig>,
+    /// Whose values are removed from state and audit log so many days after they left; never where absent.
+    #[deserr(default)]
+    pub leavers_keep_days: Option<u32>,
     /// What is kept in step with what.
     pub integrations: Vec<Integration>,
     /// The file it was read from.

@@ -74,6 +74,10 @@ pub struct Source {
     /// What happens to a file that was used.
     #[deserr(default = After::Keep)]
     pub after: After,
+    /// What this program has put into the archive is removed from there after so many days; never where absent.
+    #[deserr(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_keep_days: Option<u32>,
     /// How encrypted files are opened; files are in the clear where absent.
     #[deserr(default)]
     pub decrypt: Option<Decrypt>,

@@ -58,6 +58,15 @@ pub(super) fn whole(config: Config, at: ValuePointerRef<'_>) -> Result<Config, P
                 "There is no integration; describe at least one",
             );
         }
+        if config
+            .leavers_keep_days
+            .is_some_and(|days| !(1..=399).contains(&days))
+        {
+            findings.say(
+                "leavers_keep_days",
+                "Write 1 to 399 days: who left longer ago is not known any more",
+            );
+        }
         let mut names = HashSet::new();
         let mut targets: BTreeMap<(String, u64), &str> = BTreeMap::new();
         let top = findings.at.clone();

@@ -99,6 +99,14 @@ fn files(findings: &mut Findings, source: &Source) {
             );
         }
     }
+    if let Some(days) = source.archive_keep_days {
+        if !matches!(source.after, After::Archive(_)) {
+            findings.say("archive_keep_days", "There is no archive on this machine whose files could be removed; set after: {archive: FOLDER}, or leave this line out");
+        }
+        if !(1..=3660).contains(&days) {
+            findings.say("archive_keep_days", "Write 1 to 3660 days");
+        }
+    }
     if let After::Archive(path) = &source.after
         && *path == source.folder
     {

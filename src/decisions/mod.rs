@@ -6,6 +6,7 @@
 
 mod adopt;
 mod decide;
+mod forget;
 mod keep;
 mod pause;
 mod show;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub use adopt::adopt;
 pub use decide::{Approval, approve, reject, reopen};
+pub use forget::forget;
 pub use keep::keep;
 pub use pause::{pause, resume};
 pub(crate) use show::next_commands;
@@ -30,7 +32,7 @@ use crate::config::{Config, Integration};
 use crate::exit::Exit;
 use crate::jobticket::CallError;
 use crate::source::chain;
-use crate::store::{Decision, HoldRecord, HoldState, Notes, Store, StoreError};
+use crate::store::{Decision, HoldRecord, HoldState, LockTaken, Notes, Store, StoreError};
 use crate::sync::{ConnectError, Ending, target_of};
 
 /// The answer to a question.
@@ -102,6 +104,12 @@ pub enum NotDecided {
         "The decision is recorded and counts; its line in the audit log could not be written yet and follows with the next run ({0})"
     )]
     NotLogged(StoreError),
+    /// A run is in progress.
+    #[error(transparent)]
+    Running(LockTaken),
+    /// It was begun, and the next run does the rest.
+    #[error("Not everything is removed yet; the next run goes on with it")]
+    Unfinished(#[source] StoreError),
     /// JobTicket cannot be asked.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -117,7 +125,10 @@ impl NotDecided {
         let exit = match self {
             Self::Refused(_) => Exit::Configuration,
             Self::Declined => Exit::Waits,
-            Self::Store(_) | Self::NotLogged(_) => Exit::Unexpected,
+            Self::Running(LockTaken::Busy { .. }) => Exit::Busy,
+            Self::Store(_) | Self::NotLogged(_) | Self::Running(_) | Self::Unfinished(_) => {
+                Exit::Unexpected
+            }
             Self::Connect(error) => Ending::from(error).exit(),
             Self::Call(error) => Ending::from(error).exit(),
         };

@@ -167,7 +167,7 @@ pub fn write(
         None => config.language,
     };
     let words = words::Words { language, zone };
-    let content = match arguments.format {
+    let page = match arguments.format {
         ReportFormat::Html => {
             page::render(words, &gathered, (since, until), now).map_err(ReportError::Page)?
         }
@@ -175,7 +175,7 @@ pub fn write(
     };
     let written = Written {
         file: out.to_owned(),
-        bytes: content.len() as u64,
+        bytes: page.len() as u64,
         runs: gathered.runs(),
         changes: gathered.changes(),
     };
@@ -185,7 +185,7 @@ pub fn write(
     };
     if to_terminal {
         let mut terminal = io::stdout().lock();
-        return match terminal.write_all(&content).and_then(|()| terminal.flush()) {
+        return match terminal.write_all(&page).and_then(|()| terminal.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),
             _ => Ok(None),
         };
@@ -193,7 +193,7 @@ pub fn write(
     let part = Part::begin(out)
         .map_err(failed)?
         .ok_or_else(|| ReportError::Busy(out.to_owned()))?;
-    part.file().write_all(&content).map_err(failed)?;
+    part.file().write_all(&page).map_err(failed)?;
     part.sync().map_err(failed)?;
     part.finish().map_err(failed)?;
     Ok(Some(written))

@@ -181,7 +181,7 @@ fn shown(words: Words, place: usize, one: &One, span: Span, now: DateTime<Utc>) 
         (labels.left, one.left.len() as u64),
         (labels.changed, one.changed.len() as u64),
         (labels.runs, one.runs.len() as u64),
-        (labels.holds, one.holds.len() as u64),
+        (labels.holds_opened, one.holds.len() as u64),
     ];
     let facts =
         facts.map(|(name, number)| (name.to_owned(), words.number(float(number.cast_signed()))));
@@ -433,7 +433,7 @@ fn told(words: Words, decided: &super::gather::Decided) -> String {
         None => decided.user.clone(),
     };
     let (what, at) = (words.decision(&decided.what), words.when(decided.at));
-    format!("{at}, {who}: {what}. {}", decided.reason)
+    format!("{at}, {who}: {what} – {}", decided.reason)
 }
 
 fn holds(words: Words, labels: &Labels, one: &One) -> Table {

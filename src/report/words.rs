@@ -188,6 +188,7 @@ labels! {
     outcome: "How it ended", "Ausgang";
     number: "Number", "Anzahl";
     hold: "Hold", "Hold";
+    holds_opened: "Holds opened", "Eröffnete Holds";
     kind: "Kind", "Art";
     opened: "Opened", "Eröffnet";
     why: "What tripped", "Auslöser";

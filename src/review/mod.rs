@@ -1,7 +1,7 @@
 //! The command `audit`: lines of the audit log for auditors, and whether the log is what was written.
 //!
 //! It reads the files alone, takes no run lock and changes nothing, so it works beside the service and on a machine where only a copy of the state lies. Only `verify` opens the store, for the end of
-//! the chain that it keeps. Text and tables hold hrIds and names of fields and never a personal value; the lines themselves (`jsonl`) hold what `audit.values` let in.
+//! the chain that it keeps. Text and tables hold hrIds, names of fields and last days of employment, and no other personal value; the lines themselves (`jsonl`) hold what `audit.values` let in.
 
 mod filter;
 mod pushes;

@@ -46,7 +46,9 @@ impl Review<'_> {
             Exit::Unexpected
         };
         let done = match self.output {
-            Output::Text => out.write_all(Self::told(&checked, &heads).as_bytes()),
+            Output::Text => {
+                out.write_all(Self::told(&checked, &heads, &self.log().strangers()).as_bytes())
+            }
             Output::Json => writeln!(
                 out,
                 "{:#}",
@@ -58,7 +60,7 @@ impl Review<'_> {
         Ok(exit)
     }
 
-    fn told(checked: &Verified, heads: &[Head]) -> String {
+    fn told(checked: &Verified, heads: &[Head], strangers: &[String]) -> String {
         let mut told = String::new();
         let files = if checked.files == 1 { "file" } else { "files" };
         let _ = match checked.last {
@@ -104,6 +106,13 @@ impl Review<'_> {
             let _ = writeln!(told, "  and {} more", checked.more);
         }
         if !checked.breaks.is_empty() {
+            if !strangers.is_empty() {
+                let _ = writeln!(
+                    told,
+                    "  beside it there are files that are none of it: {}. Where logrotate or something else has moved them there, their lines are those that are missing",
+                    strangers.join(", ")
+                );
+            }
             let _ = writeln!(
                 told,
                 "The audit log is not what was written. Keep a copy of all its files, and compare with a backup: what is changed here is whole there"

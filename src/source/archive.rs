@@ -8,6 +8,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
+
 use super::folder::{is_same, open_itself};
 use super::intake::Taken;
 
@@ -77,6 +79,34 @@ pub fn archive(
         relocate(&folder.join(marker), marker, into).map_err(|source| failed(marker, source))?;
     }
     Ok(moved)
+}
+
+/// What became of a file that was to be removed from an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// It is removed.
+    Removed,
+    /// It was not there any more.
+    Gone,
+    /// Another one has its name, and stays.
+    Another,
+}
+
+/// Removes a file from an archive, if it is still the one that was put there: a file itself, of that size and time.
+pub fn remove_archived(path: &Path, size: u64, modified: DateTime<Utc>) -> io::Result<Put> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Put::Gone),
+        Err(error) => return Err(error),
+    };
+    if !metadata.is_file() || !is_same(&metadata, size, modified) {
+        return Ok(Put::Another);
+    }
+    fs::remove_file(path)?;
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(Put::Removed)
 }
 
 fn relocate(from: &Path, name: &str, into: &Path) -> io::Result<PathBuf> {

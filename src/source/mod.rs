@@ -25,6 +25,7 @@ use std::sync::atomic::AtomicBool;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+pub use archive::{Put, remove_archived};
 pub use columns::columns_of;
 pub use file::{Away, Finished};
 pub use intake::{Entry, Taken};

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{IntegrationStatus, Status};
+use super::{AuditHead, IntegrationStatus, Status};
 use crate::store::Scope;
 
 fn when(at: DateTime<Utc>, zone: Tz) -> impl fmt::Display {
@@ -42,7 +42,8 @@ impl fmt::Display for Status {
         if self.audit.seq == 0 {
             return writeln!(f, "audit log: no line yet");
         }
-        writeln!(f, "audit log: line {}, {}", self.audit.seq, self.audit.hash)
+        let AuditHead { seq, hash } = &self.audit;
+        writeln!(f, "audit log: line {seq}, head {seq}:{hash}")
     }
 }
 

@@ -4,8 +4,10 @@
 //! transaction; events for the audit log are part of it. The snapshot moves only with a [`Receipt`](crate::jobticket::Receipt). All of this blocks: callers keep it off the
 //! async threads. WAL does not work on network file systems, so what `journal_mode` answers is checked.
 
+mod archived;
 mod copy;
 mod decide;
+mod forget;
 mod holds;
 mod ledger;
 mod lock;
@@ -32,7 +34,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+pub(crate) use archived::Archived;
 pub(crate) use copy::{Copied, Holding, version_of};
+pub use forget::Active;
+pub(crate) use forget::{Forgotten, Gone, forgotten_in};
 pub use holds::{
     Decision, HeldPerson, HeldState, HoldRecord, HoldState, HoldsUpdate, NewHold, Scope, Verb,
 };

@@ -8,7 +8,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x4a54_5359;
 
 /// The steps; the number of those taken is the version (`PRAGMA user_version`). A released step is never edited.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     r"
     -- Facts of the whole installation: last configuration, head of the audit chain.
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -131,6 +131,19 @@ const STEPS: [&str; 3] = [
     -- Whether it still says that we offboarded them: after an adoption nobody knows what another installation has done since.
     ALTER TABLE leaver ADD COLUMN ours INTEGER NOT NULL DEFAULT 1;
     UPDATE leaver SET day = substr(left_at, 1, 10), unasked = 1;
+",
+    r"
+    -- People whose values were removed on purpose. It is remembered so that a restore of an older backup removes them again; `done` says whether nothing of them is left here.
+    CREATE TABLE forgotten (
+        target TEXT NOT NULL, hr_id TEXT NOT NULL, integration TEXT NOT NULL,
+        login TEXT NOT NULL, on_behalf_of TEXT, reason TEXT NOT NULL, at TEXT NOT NULL,
+        done INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (target, hr_id)
+    ) STRICT, WITHOUT ROWID;
+    -- Files that this program has put into an archive itself, and how they looked then. No other is ever removed from there.
+    CREATE TABLE archived (
+        path TEXT PRIMARY KEY, target TEXT NOT NULL, source TEXT NOT NULL, size INTEGER NOT NULL, modified TEXT NOT NULL, at TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ",
     r"
     -- What somebody was told of and what still stands, so that nobody is told twice.

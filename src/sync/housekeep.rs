@@ -1,11 +1,25 @@
-//! What a run does for the audit log besides: packs what was rotated and removes what is old enough. Nothing of it may fail the run, whose people are delivered by then.
+//! What a run does besides: it packs files of the audit log, and removes what is old enough, of the log, of archives, and of people who left. Nothing of it may fail the run, whose
+//! people are delivered by then. What is removed from an archive are only files that this program has put there, and that are still as they were then.
 
-use super::Context;
+use super::forget::{forget_again, forget_leavers};
+use super::{Context, target_of};
 use crate::audit::Event;
-use crate::store::{Notes, StoreError};
+use crate::config::Integration;
+use crate::source::{Put, remove_archived};
+use crate::store::{Archived, Notes, StoreError};
 
 /// Packs and removes files of the audit log; says on the operational log where it cannot.
-pub(super) fn housekeep(context: &Context<'_>) {
+pub(super) fn housekeep(context: &Context<'_>, integration: &Integration) {
+    let forgotten =
+        forget_again(context, integration).and_then(|()| forget_leavers(context, integration));
+    if let Err(error) = forgotten {
+        tracing::warn!(
+            "Not everything of people who are to be forgotten could be removed yet: {error}"
+        );
+    }
+    if let Err(error) = old_archived(context, integration) {
+        tracing::warn!("Old files of archives could not be removed yet: {error}");
+    }
     if let Err(error) = old_lines(context) {
         tracing::warn!("Old files of the audit log could not be removed yet: {error}");
     }
@@ -58,4 +72,49 @@ fn old_lines(context: &Context<'_>) -> Result<(), StoreError> {
     store.flush(audit)?;
     crate::crash::point("expire_told");
     audit.remove_up_to(&keeping, last).map_err(failed)
+}
+
+fn old_archived(context: &Context<'_>, integration: &Integration) -> Result<(), StoreError> {
+    let (store, target) = (context.store, target_of(integration));
+    for source in &integration.sources {
+        let Some(days) = source.archive_keep_days else {
+            continue;
+        };
+        let before = context.clock.now() - chrono::Duration::days(i64::from(days));
+        for archived in store.archived_before(&target, &source.name, before)? {
+            let Archived {
+                path,
+                size,
+                modified,
+            } = archived;
+            let mut notes = Vec::new();
+            match remove_archived(&path, size, modified) {
+                Ok(Put::Removed) => notes.push(
+                    Event::ArchivedFileRemoved {
+                        source: source.name.clone(),
+                        file: path.display().to_string(),
+                        keep_days: days,
+                    }
+                    .into(),
+                ),
+                // Somebody has moved it, or put another file there; that is theirs.
+                Ok(Put::Gone | Put::Another) => {}
+                Err(error) => {
+                    tracing::warn!(
+                        source.name = source.name,
+                        "{} cannot be removed from the archive ({error})",
+                        path.display()
+                    );
+                    continue;
+                }
+            }
+            let notes = Notes {
+                integration: Some(integration.name.clone()),
+                run: None,
+                notes,
+            };
+            store.not_archived(&path, &notes)?;
+        }
+    }
+    store.flush(context.audit)
 }

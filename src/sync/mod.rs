@@ -11,6 +11,7 @@ mod connect;
 mod decide;
 mod drift;
 mod failures;
+mod forget;
 mod holds;
 mod housekeep;
 mod hrid_map;
@@ -142,6 +143,8 @@ pub fn note_configuration(context: &Context<'_>) -> Result<(), StoreError> {
     })
 }
 
+pub(crate) use forget::{Went, active, forget, forget_again};
+
 /// Steps off the async threads for something that blocks.
 pub(crate) fn off<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
@@ -201,7 +204,7 @@ pub async fn run(
                 link.close().await;
             }
             if !options.dry_run {
-                off(|| housekeep::housekeep(context));
+                off(|| housekeep::housekeep(context, integration));
             }
             drop(lock);
         }

@@ -24,7 +24,9 @@ const POINTS: [&str; 12] = [
 ];
 
 /// Crash points that need a run of another kind, or a command.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 28] = [
+    "notifying",
+    "notified",
     "held",
     "decided",
     "migrating",
@@ -39,6 +41,18 @@ const OTHERS: [&str; 14] = [
     "restore_store",
     "restore_log",
     "restore_done",
+    "restore_rotated",
+    "rotate_due",
+    "rotate_renamed",
+    "rotate_begun",
+    "rotate_packed",
+    "rotate_named",
+    "rotate_done",
+    "expire_told",
+    "expire_removed",
+    "forget_told",
+    "redact_written",
+    "redact_named",
 ];
 
 fn killed_at(company: &mut Company, point: &str) -> Ran {
@@ -89,7 +103,7 @@ pub(crate) fn everything_is_whole(company: &Company, never_ended: usize, when: &
         )
         .unwrap();
     assert_eq!((waiting, unsettled), (0, 0), "{when}");
-    let text = std::fs::read_to_string(company.path("state/audit.jsonl")).unwrap();
+    let text = company.audit_text();
     let mut before = String::new();
     for line in text.lines() {
         let read: serde_json::Value = serde_json::from_str(line).unwrap();

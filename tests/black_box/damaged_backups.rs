@@ -124,7 +124,7 @@ fn a_backup_whose_manifest_or_content_is_not_ours_changes_nothing() {
         (
             "a newer form",
             |m| {
-                m["format"] = 2.into();
+                m["format"] = 3.into();
                 m["version"] = "9.9.9".into();
                 m["members"] = "something".into();
             },

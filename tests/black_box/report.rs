@@ -17,16 +17,16 @@ pub(crate) fn year() -> String {
     for run in 0..500i64 {
         let at = begin + TimeDelta::minutes(run * 1040);
         let id = format!("run-{run:03}");
-        log.say(at, &id, json!({"event": "run_started", "trigger": "schedule", "user": "jobticket-sync", "dryRun": false, "environment": "production"}));
-        log.say(at, &id, json!({"event": "source_pulled", "source": "headquarters", "file": format!("roster_{run}.csv"), "rows": 1100, "selected": 1040, "modified": (at - TimeDelta::hours(2)).to_rfc3339(), "status": "new"}));
+        log.say(at, &id, &json!({"event": "run_started", "trigger": "schedule", "user": "jobticket-sync", "dryRun": false, "environment": "production"}));
+        log.say(at, &id, &json!({"event": "source_pulled", "source": "headquarters", "file": format!("roster_{run}.csv"), "rows": 1100, "selected": 1040, "modified": (at - TimeDelta::hours(2)).to_rfc3339(), "status": "new"}));
         if run % 23 == 7 {
-            log.say(at, &id, json!({"event": "run_ended", "outcome": "not reachable", "message": "no connection", "exitCode": 6, "requests": 2, "durationMs": 31_000 + run}));
+            log.say(at, &id, &json!({"event": "run_ended", "outcome": "not reachable", "message": "no connection", "exitCode": 6, "requests": 2, "durationMs": 31_000 + run}));
             continue;
         }
         if run % 41 == 9 {
-            log.say(at, &id, json!({"event": "hold_opened", "hold": run, "scope": "people", "kind": "leavers", "why": ["12 unexplained leavers of 1000 people (1.2 %), limits.leavers lets 10 through <script>alert(1)</script>"], "people": 12}));
-            log.say(at + TimeDelta::hours(3), "", json!({"event": "decision", "decision": "approve", "hold": run, "user": "anna", "onBehalfOf": "=cmd()", "reason": "\"they left\" & <b>all is well</b>", "hrIds": ["00001"]}));
-            log.say(at, &id, json!({"event": "run_ended", "outcome": "held", "exitCode": 3, "requests": 4, "durationMs": 2_500}));
+            log.say(at, &id, &json!({"event": "hold_opened", "hold": run, "scope": "people", "kind": "leavers", "why": ["12 unexplained leavers of 1000 people (1.2 %), limits.leavers lets 10 through <script>alert(1)</script>"], "people": 12}));
+            log.say(at + TimeDelta::hours(3), "", &json!({"event": "decision", "decision": "approve", "hold": run, "user": "anna", "onBehalfOf": "=cmd()", "reason": "\"they left\" & <b>all is well</b>", "hrIds": ["00001"]}));
+            log.say(at, &id, &json!({"event": "run_ended", "outcome": "held", "exitCode": 3, "requests": 4, "durationMs": 2_500}));
             continue;
         }
         let sync = format!("sync-{run:03}");
@@ -51,18 +51,18 @@ pub(crate) fn year() -> String {
             line.as_object_mut()
                 .unwrap()
                 .extend(what.as_object().unwrap().clone());
-            log.say(at, &id, line);
+            log.say(at, &id, &line);
         }
         log.say(
             at,
             &id,
-            json!({"event": "push_intent", "syncId": sync, "employees": employees}),
+            &json!({"event": "push_intent", "syncId": sync, "employees": employees}),
         );
-        log.say(at, &id, json!({"event": "push_acknowledged", "syncId": sync, "employees": employees, "acknowledged": "204", "seen": "answer"}));
+        log.say(at, &id, &json!({"event": "push_acknowledged", "syncId": sync, "employees": employees, "acknowledged": "204", "seen": "answer"}));
         if run % 97 == 3 {
-            log.say(at, &id, json!({"event": "drift", "syncId": sync, "hours": 25, "differences": [{"hrId": "00001", "drift": "not_linked"}]}));
+            log.say(at, &id, &json!({"event": "drift", "syncId": sync, "hours": 25, "differences": [{"hrId": "00001", "drift": "not_linked"}]}));
         }
-        log.say(at, &id, json!({"event": "run_ended", "outcome": "pushed", "exitCode": 0, "requests": 5 + run % 7, "durationMs": 1_800 + (run * 7919) % 4_000}));
+        log.say(at, &id, &json!({"event": "run_ended", "outcome": "pushed", "exitCode": 0, "requests": 5 + run % 7, "durationMs": 1_800 + (run * 7919) % 4_000}));
     }
     log.text
 }
@@ -74,7 +74,7 @@ struct Log {
 }
 
 impl Log {
-    fn say(&mut self, at: DateTime<Utc>, run: &str, line: Value) {
+    fn say(&mut self, at: DateTime<Utc>, run: &str, line: &Value) {
         self.seq += 1;
         // The log begins each line with its number and time.
         let time = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);

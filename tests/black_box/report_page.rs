@@ -1,6 +1,6 @@
 //! The report in a real browser: nothing is fetched, nothing complains, and everything has a name for who cannot see it.
 //!
-//! Chromium is driven over its own protocol on a pipe's worth of WebDriver; where it is not installed the tests say that they are skipped.
+//! The browser is Debian's Chromium with its driver; where they are not installed the test says that it is skipped.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -23,7 +23,7 @@ struct Browser {
     session: String,
     http: reqwest::Client,
     runtime: tokio::runtime::Runtime,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Drop for Browser {
@@ -73,15 +73,15 @@ impl Browser {
                 .enable_all()
                 .build()
                 .unwrap(),
-            _profile: profile,
+            profile,
         };
-        let folder = browser._profile.path().display().to_string();
+        let folder = browser.profile.path().display().to_string();
         let options = json!({
             "binary": BROWSER,
             "args": [
                 "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                 "--disable-component-update", "--disable-sync", "--window-size=1000,1400",
-                format!("--user-data-dir={folder}"), format!("--blink-settings=preferredColorScheme={}", if scheme == "dark" { 0 } else { 1 }),
+                format!("--user-data-dir={folder}"), format!("--blink-settings=preferredColorScheme={}", i32::from(scheme != "dark")),
             ],
         });
         let wanted = json!({"capabilities": {"alwaysMatch": {
@@ -162,7 +162,11 @@ fn a_browser_shows_the_year_without_a_request_a_complaint_or_a_nameless_plot() {
         std::fs::rename(path, &page).unwrap();
         let browser = Browser::start(scheme);
         // The browser's own first page asks for much.
-        browser.call(reqwest::Method::POST, "/url", &json!({"url": "about:blank"}));
+        browser.call(
+            reqwest::Method::POST,
+            "/url",
+            &json!({"url": "about:blank"}),
+        );
         browser.log("performance");
         browser.log("browser");
         browser.open(&page);
@@ -200,11 +204,11 @@ fn a_browser_shows_the_year_without_a_request_a_complaint_or_a_nameless_plot() {
             "columnheader",
             "link",
         ] {
-            let names = named(role);
-            assert!(!names.is_empty(), "there is no {role}");
+            let all = named(role);
+            assert!(!all.is_empty(), "there is no {role}");
             assert!(
-                names.iter().all(|name| !name.trim().is_empty()),
-                "a {role} has no name: {names:?}"
+                all.iter().all(|name| !name.trim().is_empty()),
+                "a {role} has no name: {all:?}"
             );
         }
         assert_eq!(named("image").len(), 4, "a plot each");

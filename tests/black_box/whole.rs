@@ -35,7 +35,7 @@ pub(crate) fn is_whole(company: &Company, when: &str) {
         .query_row("SELECT count(*) FROM audit_outbox", [], |row| row.get(0))
         .unwrap();
     assert_eq!(waiting, 0, "{when}");
-    let text = std::fs::read_to_string(company.path("state/audit.jsonl")).unwrap();
+    let text = company.audit_text();
     let mut before = String::new();
     for (line, number) in text.lines().zip(1u64..) {
         let read: serde_json::Value = serde_json::from_str(line).unwrap();

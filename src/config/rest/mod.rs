@@ -296,6 +296,7 @@ impl RestKeys {
             watch: false,
             max_age_hours: None,
             after: After::Keep,
+            archive_keep_days: None,
             decrypt: None,
             table: TableConfig::default(),
             id_prefix: self.id_prefix,

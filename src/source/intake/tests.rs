@@ -26,6 +26,7 @@ pub(crate) fn source(pattern: &str) -> Source {
         watch: false,
         max_age_hours: Some(36),
         after: After::Keep,
+        archive_keep_days: None,
         decrypt: None,
         table: TableConfig::default(),
         id_prefix: None,
