@@ -98,7 +98,7 @@ pub(super) fn render(
             zone => words.zone.name(),
             full => gathered.full,
             german => words.say(false, true),
-            head => format!("{}:{}", head.seq, head.hash),
+            head => if head.seq == 0 { "–".to_owned() } else { format!("{}:{}", head.seq, head.hash) },
             version => env!("CARGO_PKG_VERSION"),
             integrations => Value::from(Serde(&all)),
         })
