@@ -1,6 +1,7 @@
 //! The command `check`: is everything in order? It reaches the sources and the API, and changes nothing but the request ledger.
 
 mod ahead;
+mod channels;
 mod keys;
 mod privacy;
 mod rest;
@@ -107,6 +108,7 @@ pub async fn check(config: &Config, position: usize, how: How, clock: &Clock) ->
     let (watched, alone) = scheduled::watched(integration);
     found.facts.extend(watched);
     found.warnings.extend(alone);
+    channels::channels(config, &mut found);
     let secrets = secrets(config, position, offline, &mut found);
     tokio::task::block_in_place(|| {
         keys::open_to_all(integration, &mut found);

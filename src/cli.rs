@@ -233,6 +233,15 @@ pub enum Command {
     #[command(args_conflicts_with_subcommands = true)]
     #[serde(skip)]
     Audit(AuditArgs),
+    /// Write what happened in a span of time to one page for auditors and the works council, or to a table
+    #[serde(skip)]
+    Report(ReportArgs),
+    /// Notifications
+    Notify {
+        /// What to do
+        #[command(subcommand)]
+        command: NotifyCommand,
+    },
     /// Write the store, the audit log and the configuration to one file, also while a run is in progress; it holds personal data
     Backup {
         /// The file to write (a gzip-compressed tar archive), for its owner alone
@@ -258,6 +267,77 @@ pub enum Command {
     /// Serve the imitation of the JobTicket API alone, on a loopback address, until it is stopped
     #[serde(skip)]
     Sandbox(SandboxArgs),
+}
+
+/// What a report tells of, and how.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Not before: a day YYYY-MM-DD, a month YYYY-MM, or a time in RFC 3339
+    #[arg(long, value_name = "WHEN")]
+    pub since: String,
+
+    /// Not after; a day or month counts to its end. Until now where it is not said
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+
+    /// The file to write, for its owner alone; - for the terminal
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+
+    /// Replace the file if it is there already
+    #[arg(long)]
+    pub force: bool,
+
+    /// A page for people, or a table with a line for each thing that happened
+    #[arg(long, value_name = "FORMAT", default_value = "html")]
+    pub format: ReportFormat,
+
+    /// The language of the page; `language` of the configuration where it is not said
+    #[arg(long, value_name = "LANGUAGE")]
+    pub lang: Option<ReportLanguage>,
+
+    /// Names of people who left, where the audit log has them: masked, or as they are
+    #[arg(long, value_name = "VALUES", default_value = "masked")]
+    pub values: ReportValues,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// A page that needs nothing from anywhere.
+    Html,
+    /// A table.
+    Csv,
+}
+
+/// The language of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportLanguage {
+    /// English.
+    En,
+    /// German.
+    De,
+}
+
+/// How names stand in a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportValues {
+    /// First letters.
+    Masked,
+    /// As the audit log has them.
+    Full,
+}
+
+/// What to do with notifications.
+#[derive(Debug, Subcommand, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum NotifyCommand {
+    /// Send a test message over every channel, and say what each receiver answered
+    Test {
+        /// Only over this one
+        #[arg(long, value_name = "NAME")]
+        channel: Option<String>,
+    },
 }
 
 /// What to do with one hold.
@@ -457,6 +537,10 @@ Examples:
       Who was offboarded in October, and why. `audit --hrid 00123` tells everything that happened to one person.
   jobticket-sync --config config.yaml audit verify
       Was the audit log changed?
+  jobticket-sync --config config.yaml report --since 2026-01 --until 2026-12 --out report.html
+      A year as one page: people, runs, holds and who decided, who left and why.
+  jobticket-sync --config config.yaml notify test --channel hr-mail
+      Does a mail arrive? Says what the mail server answered.
   jobticket-sync --config config.yaml backup /var/backups/jobticket-sync.tar.gz --force
       A consistent copy of store, audit log and configuration, while runs go on. It holds personal data.
   jobticket-sync --config config.yaml restore /var/backups/jobticket-sync.tar.gz

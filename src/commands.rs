@@ -8,12 +8,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::audit::AuditFile;
-use crate::cli::{Cli, Command, HoldsCommand, RecipesCommand, WordsArgs};
+use crate::cli::{Cli, Command, HoldsCommand, NotifyCommand, RecipesCommand, WordsArgs};
 use crate::clock::Clock;
-use crate::config::{self, Config, Integration, Recipe};
+use crate::config::{self, Channel, Config, Integration, Recipe};
 use crate::decisions::{self, Answer, Approval, Desk, NotDecided, Said, Words};
 use crate::exit::Exit;
 use crate::explain::explain;
+use crate::notice;
 use crate::roster::HrId;
 use crate::source::chain;
 use crate::status::status;
@@ -159,6 +160,9 @@ impl Called<'_> {
             Command::Explain { hr_id } => self.explain(hr_id).await,
             Command::Drift => self.drift().await,
             Command::Status => self.status(),
+            Command::Notify {
+                command: NotifyCommand::Test { channel },
+            } => self.test_notifications(channel.as_deref()).await,
             _ => self.decide(command).await.map_err(NotDecided::told),
         }
     }
@@ -238,6 +242,8 @@ impl Called<'_> {
             | Command::Backup { .. }
             | Command::Restore { .. }
             | Command::Explain { .. }
+            | Command::Notify { .. }
+            | Command::Report(_)
             | Command::Status
             | Command::Drift => Err(NotDecided::Refused(
                 "This command neither looks at holds nor decides".to_owned(),
@@ -278,6 +284,58 @@ impl Called<'_> {
             text: status.to_string(),
             json: json!(status),
             exit: status.exit_code,
+        })
+    }
+
+    async fn test_notifications(&self, only: Option<&str>) -> Done {
+        let all: Vec<&Channel> = self
+            .config
+            .notify
+            .iter()
+            .flat_map(|notify| &notify.channels)
+            .collect();
+        if all.is_empty() {
+            let why = "There is no channel; describe one under notify in the configuration";
+            return Err((Exit::Configuration, why.to_owned()));
+        }
+        let is_meant = |channel: &&&Channel| only.is_none_or(|name| channel.name == name);
+        let meant: Vec<&Channel> = all.iter().filter(is_meant).copied().collect();
+        if meant.is_empty() {
+            let names: Vec<&str> = all.iter().map(|channel| channel.name.as_str()).collect();
+            let why = format!(
+                "There is no channel {}; there are: {}",
+                only.unwrap_or_default(),
+                names.join(", ")
+            );
+            return Err((Exit::Configuration, why));
+        }
+        (self.stage)("sending a test message");
+        let sender = notice::Sender {
+            config: self.config,
+            store: self.store,
+            clock: self.clock,
+            program: self.program,
+        };
+        let tested = notice::test(&sender, &meant)
+            .await
+            .map_err(|error| wrong(&error))?;
+        let exit = if tested.iter().all(|one| one.accepted) {
+            Exit::Done
+        } else {
+            Exit::Unexpected
+        };
+        let lines = tested.iter().map(|one| {
+            let how = if one.accepted {
+                "accepted"
+            } else {
+                "NOT accepted"
+            };
+            format!("{}: {how}: {}\n", one.channel, one.answer)
+        });
+        Ok(Said {
+            text: lines.collect(),
+            json: json!({ "tested": tested, "exitCode": exit }),
+            exit,
         })
     }
 

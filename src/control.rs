@@ -113,6 +113,7 @@ pub fn is_for_service(cli: &Cli) -> bool {
             | Command::Recipes { .. }
             | Command::Sandbox(_)
             | Command::Audit(_)
+            | Command::Report(_)
             | Command::Backup { .. }
             | Command::Restore { .. },
         ) => false,

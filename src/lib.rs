@@ -31,11 +31,13 @@
 //! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `status` | how each integration stands, for the command `status` and the metrics | `clock`, `config`, `exit`, `schedule`, `source`, `store`, `sync` |
 //! | `metrics` | what the service counts and shows for Prometheus | `status`, `sync` |
+//! | `notice` | notifications: what is news, the messages in two languages, mail and webhooks | `clock`, `config`, `crash`, `decisions`, `guard`, `plan`, `retry`, `status`, `store`, `sync` |
 //! | `backup` | the commands `backup` and `restore` | `audit`, `clock`, `config`, `crash`, `digest`, `exit`, `store`, `sync`, `user` |
 //! | `review` | the command `audit`: reading and checking the audit log | `audit`, `cli`, `clock`, `config`, `exit`, `store` |
-//! | `commands` | the commands that look and decide, as text, document and exit code | `audit`, `cli`, `clock`, `config`, `decisions`, `exit`, `explain`, `roster`, `source`, `status`, `store`, `sync` |
+//! | `report` | the command `report`: a span of time as a page or a table | `audit`, `backup`, `cli`, `clock`, `config`, `exit`, `notice`, `plan`, `review`, `roster`, `status`, `store` |
+//! | `commands` | the commands that look and decide, as text, document and exit code | `audit`, `cli`, `clock`, `config`, `decisions`, `exit`, `explain`, `notice`, `roster`, `source`, `status`, `store`, `sync` |
 //! | `control` | how a command reaches the running service | `cli`, `config`, `decisions`, `digest`, `exit` |
-//! | `daemon` | schedule, watched folders, decisions, control socket, reload, drain; what the service manager and the endpoint for health and metrics are told | `audit`, `cli`, `clock`, `commands`, `config`, `control`, `crash`, `decisions`, `exit`, `metrics`, `schedule`, `source`, `status`, `store`, `sync`, `user` |
+//! | `daemon` | schedule, watched folders, decisions, control socket, reload, drain; what the service manager and the endpoint for health and metrics are told | `audit`, `cli`, `clock`, `commands`, `config`, `control`, `crash`, `decisions`, `exit`, `metrics`, `notice`, `schedule`, `source`, `status`, `store`, `sync`, `user` |
 //! | `check` | the command `check` | `audit`, `clock`, `config`, `exit`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //!
 //! No arrow points back: sources know nothing of the API, the client knows nothing of SQLite. `tests/module_map.rs` keeps this table true.
@@ -64,7 +66,9 @@ pub mod explain;
 pub mod guard;
 pub mod jobticket;
 pub mod metrics;
+pub mod notice;
 pub mod plan;
+pub mod report;
 mod retry;
 pub mod review;
 pub mod roster;

@@ -14,7 +14,9 @@ use clap::Parser as _;
 use jobticket_sync::audit::AuditFile;
 use jobticket_sync::backup::{self, Restore};
 use jobticket_sync::check;
-use jobticket_sync::cli::{AuditArgs, Cli, Command, DEFAULT_CONFIG, Output, SandboxArgs};
+use jobticket_sync::cli::{
+    AuditArgs, Cli, Command, DEFAULT_CONFIG, Output, ReportArgs, SandboxArgs,
+};
 use jobticket_sync::clock::Clock;
 use jobticket_sync::commands::{self, Called};
 use jobticket_sync::config::{self, Config, Integration};
@@ -22,6 +24,8 @@ use jobticket_sync::control::{ControlError, ask_service, is_for_service};
 use jobticket_sync::daemon::{self, DaemonError, Wish};
 use jobticket_sync::decisions::{self, Answer, Said};
 use jobticket_sync::exit::Exit;
+use jobticket_sync::notice;
+use jobticket_sync::report;
 use jobticket_sync::review::Review;
 use jobticket_sync::sandbox::{SandboxConfig, SandboxError, serve_until};
 use jobticket_sync::source::chain;
@@ -103,17 +107,8 @@ async fn dispatch(cli: Cli) -> Exit {
             "--run-now makes a run and a command does something else; give one of the two",
         );
     }
-    if let Some(Command::Sandbox(arguments)) = &cli.command {
-        return sandbox(arguments, clock).await;
-    }
-    if let Some(Command::Recipes { command }) = &cli.command {
-        return match commands::recipes(command.as_ref()) {
-            Ok(Said { text, json, exit }) => {
-                print(output, &json, || text);
-                exit
-            }
-            Err((exit, message)) => say(exit, &message),
-        };
+    if let Some(exit) = without_configuration(&cli, &clock).await {
+        return exit;
     }
     if cli.command.is_none() && !cli.run_now && cli.integration.is_some() {
         return say(
@@ -153,6 +148,10 @@ async fn dispatch(cli: Cli) -> Exit {
         Err((exit, message)) => return say(exit, &message),
     };
     logging::start(config.log, progress.clone());
+    if let (Some(Command::Report(arguments)), Some(command)) = (&cli.command, &cli.command) {
+        let chosen = chosen.into_iter().map(|(_, one)| one).collect();
+        return report(&cli, (command, arguments), &config, chosen, &clock);
+    }
     if let Some(file) = opened {
         let context = backup::Context {
             config: &config,
@@ -193,6 +192,21 @@ async fn dispatch(cli: Cli) -> Exit {
         }
         None if !cli.run_now => serve(&cli, config, clock, user).await,
         None => run(&cli, &config, &chosen, &clock, &user, &progress).await,
+    }
+}
+
+/// The commands that need no configuration; `None` for every other.
+async fn without_configuration(cli: &Cli, clock: &Clock) -> Option<Exit> {
+    match &cli.command {
+        Some(Command::Sandbox(arguments)) => Some(sandbox(arguments, clock.clone()).await),
+        Some(Command::Recipes { command }) => Some(match commands::recipes(command.as_ref()) {
+            Ok(Said { text, json, exit }) => {
+                print(cli.output, &json, || text);
+                exit
+            }
+            Err((exit, message)) => say_as(cli.output, exit, &message),
+        }),
+        _ => None,
     }
 }
 
@@ -239,6 +253,35 @@ fn audit(cli: &Cli, arguments: &AuditArgs, config: &Config, clock: &Clock) -> Ex
             drop(out);
             say_as(cli.output, error.exit(), &chain(&error))
         }
+    }
+}
+
+/// Writes a report from the state and the audit log.
+fn report(
+    cli: &Cli,
+    (command, arguments): (&Command, &ReportArgs),
+    config: &Config,
+    chosen: Vec<&Integration>,
+    clock: &Clock,
+) -> Exit {
+    let written = tokio::task::block_in_place(|| {
+        let store = commands::store_for(command, config, clock)?;
+        let context = report::Context {
+            config,
+            chosen,
+            store: &store,
+            clock,
+        };
+        report::write(&context, arguments)
+    });
+    match written {
+        Ok(None) => Exit::Done,
+        Ok(Some(report)) => {
+            let json = serde_json::json!({ "report": report, "exitCode": Exit::Done });
+            print(cli.output, &json, || report.to_string());
+            Exit::Done
+        }
+        Err(error) => say_as(cli.output, error.exit(), &chain(&error)),
     }
 }
 
@@ -451,11 +494,33 @@ async fn run(
     for (integration, secrets) in integrations.into_iter().zip(&secrets) {
         reports.push(sync::run(&context, integration, secrets, &options).await);
     }
-    progress.end();
     let program = decisions::program(&cli.config, Path::new(DEFAULT_CONFIG));
+    if !cli.dry_run && config.notify.is_some() {
+        progress.stage("telling people");
+        notify(config, &store, clock, &program).await;
+    }
+    progress.end();
     let Said { text, json, exit } = commands::runs(reports, &program);
     print(cli.output, &json, || text);
     exit
+}
+
+/// Tells people of what is news, for so long as somebody who waits for a run may be kept waiting; the rest is for the service or the next run. Nothing of it fails the run.
+async fn notify(config: &Config, store: &Store, clock: &Clock, program: &str) {
+    const WITHIN: Duration = Duration::from_secs(20);
+    let sender = notice::Sender {
+        config,
+        store,
+        clock,
+        program,
+    };
+    let told = match tokio::task::block_in_place(|| notice::look(config, store, clock)) {
+        Ok(()) => sender.all(WITHIN).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = told {
+        tracing::error!("Notifications could not be sent: {}", chain(&error));
+    }
 }
 
 /// Writes a result to stdout. That nobody reads it is no error.

@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 
 /// A file in the making. Dropped before its end, it is removed.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(crate) struct Part {
     file: File,
     path: PathBuf,
     to: PathBuf,
@@ -21,7 +21,7 @@ pub(super) struct Part {
 
 impl Part {
     /// Begins the file `to`, for its owner alone; `None` while another process is writing it.
-    pub(super) fn begin(to: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn begin(to: &Path) -> io::Result<Option<Self>> {
         let mut name = std::ffi::OsString::from(".");
         name.push(to.file_name().unwrap_or_default());
         name.push(".part");
@@ -56,17 +56,17 @@ impl Part {
     }
 
     /// To write to.
-    pub(super) fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
     /// Puts the content on disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
     /// Gives the file its name, in place of one that has it.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         fs::rename(&self.path, &self.to)?;
         self.finished = true;
         File::open(folder_of(&self.to))?.sync_all()

@@ -218,6 +218,15 @@ fn resolve(config: &mut Config, folder: &Path) {
     config.ledger_dir.iter_mut().for_each(absolute);
     config.control.socket.iter_mut().for_each(absolute);
     config.audit.path.iter_mut().for_each(absolute);
+    let channels = config.notify.iter_mut();
+    for channel in channels.flat_map(|notify| &mut notify.channels) {
+        channel.ca_file.iter_mut().for_each(absolute);
+        for secret in channel.secrets_mut() {
+            if let SecretRef::File(path) = secret {
+                absolute(path);
+            }
+        }
+    }
     for integration in &mut config.integrations {
         integration.hrid_map.iter_mut().for_each(absolute);
         let jobticket = &mut integration.jobticket;

@@ -12,6 +12,7 @@ mod limit;
 mod limits;
 mod load;
 mod location;
+mod notify;
 mod problem;
 mod recipes;
 mod rest;
@@ -38,6 +39,10 @@ pub use limit::Limit;
 pub use limits::{Cost, FirstPush, Limits, OnRejectedRows, OnTrip, ReadBack, Window};
 pub use load::{ConfigError, Finding, load, parse};
 pub use location::Place;
+pub use notify::{
+    Channel, ChannelType, DEFAULT_BODY, Language, Mail, MailTls, NotifyConfig, NotifyEvent,
+    fill_body,
+};
 pub use recipes::{Recipe, recipes};
 pub use rest::{
     Basic, IfSeveral, Join, JsonPath, On, OtherOrigin, Paging, Parameter, PathStep, Request, Rest,
@@ -78,6 +83,12 @@ pub struct Config {
     /// The endpoint for health and metrics; none where absent.
     #[deserr(default)]
     pub http: Option<HttpConfig>,
+    /// In which language people are told: mails and reports.
+    #[deserr(default)]
+    pub language: Language,
+    /// Who is told of what; nobody where absent.
+    #[deserr(default)]
+    pub notify: Option<NotifyConfig>,
     /// Whose values are removed from state and audit log so many days after they left; never where absent.
     #[deserr(default)]
     pub leavers_keep_days: Option<u32>,

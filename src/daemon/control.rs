@@ -360,7 +360,10 @@ async fn answer(
 
 /// A run with another configuration than the one that somebody has just written would show them something else than they think. Decisions are the same under both.
 fn request_fits(cli: &Cli, configuration: &str, loaded: &Loaded) -> bool {
-    let matters = matches!(cli.command, None | Some(Command::Drift));
+    let matters = matches!(
+        cli.command,
+        None | Some(Command::Drift | Command::Notify { .. })
+    );
     !matters || configuration == mark(&loaded.config)
 }
 

@@ -7,13 +7,14 @@ mod control;
 mod due;
 mod http;
 mod job;
+mod notices;
 mod notify;
 mod owed;
 mod reload;
 mod ticker;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until};
 
 use crate::audit::AuditFile;
+use crate::cli::DEFAULT_CONFIG;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::schedule::next_run;
@@ -34,6 +36,7 @@ use control::{Shared, Socket, Wanted};
 use due::{Look, Occasion};
 use http::Monitor;
 use job::{Job, Running};
+use notices::Notices;
 use ticker::Ticker;
 use watch::{Watches, is_watched};
 
@@ -141,6 +144,8 @@ pub async fn serve(
     let (current, now_loaded) = latest::channel(Arc::clone(&loaded));
     let (stop, stopping) = latest::channel(false);
     let (wanted, mut wants) = mpsc::channel(4);
+    let program = crate::decisions::program(&path, Path::new(DEFAULT_CONFIG));
+    let notices = Notices::start(now_loaded.clone(), &store, &clock, &program);
     let shared = Shared {
         loaded: now_loaded,
         store: Arc::clone(&store),
@@ -155,6 +160,7 @@ pub async fn serve(
         orphans: Vec::new(),
         monitor: Monitor::new(&loaded, &store, &clock),
         watches: Watches::start(&loaded, &store, &clock),
+        notices,
         loaded,
         current,
         store,
@@ -178,6 +184,7 @@ pub async fn serve(
     wants.close();
     service.drain().await;
     service.jobs.clear();
+    service.notices.stop().await;
     let _ = stop.send(true);
     let _ = control.await;
     result
@@ -200,6 +207,7 @@ struct Service {
     /// Runs of integrations that a reload has taken out.
     orphans: Vec<Running>,
     watches: Watches,
+    notices: Notices,
     monitor: Monitor,
     /// When it began to look, or woke up.
     since: DateTime<Utc>,
@@ -320,6 +328,9 @@ impl Service {
             self.jobs.push(job);
         }
         notify::status(&self.status());
+        if occasion != Occasion::News {
+            self.notices.poke();
+        }
     }
 
     fn ended(&mut self, place: usize, result: Result<RunReport, JoinError>) {

@@ -66,6 +66,7 @@ impl Service {
                 self.current.send_replace(Arc::clone(&self.loaded));
                 self.watches = Watches::start(&self.loaded, &self.store, &self.clock);
                 self.monitor.loaded(&self.loaded);
+                self.notices.poke();
                 tracing::info!("The configuration was reloaded");
                 if let Err(error) = self.note_configuration() {
                     tracing::error!("{}", chain(&error));

@@ -23,6 +23,7 @@ pub use decide::{Approval, approve, reject, reopen};
 pub use forget::forget;
 pub use keep::keep;
 pub use pause::{pause, resume};
+pub(crate) use show::next_commands;
 pub use show::{list, pairs, show};
 
 use crate::audit::{AuditFile, Event};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::text::{Tally, people_with_new_numbers};
 use super::{Desk, NotDecided, Said, refused};
-use crate::config::Integration;
+use crate::config::{Config, Integration};
 use crate::exit::Exit;
 use crate::guard::Cause;
 use crate::plan::What;
@@ -110,7 +110,7 @@ pub fn pairs(desk: &Desk<'_>, id: u64) -> Result<String, NotDecided> {
     if known_by_new.is_empty() {
         return refused(format!("Hold {id} is about nobody with a new number"));
     }
-    let numbers = match of_target(desk, &hold) {
+    let numbers = match of_target(desk.config, &hold) {
         Some(integration) => numbers(integration).map_err(NotDecided::Refused)?,
         None => Numbers::default(),
     };
@@ -138,8 +138,8 @@ pub fn pairs(desk: &Desk<'_>, id: u64) -> Result<String, NotDecided> {
 }
 
 /// The integration to whose state a hold belongs, if it is still configured.
-fn of_target<'d>(desk: &Desk<'d>, hold: &HoldRecord) -> Option<&'d Integration> {
-    let mut integrations = desk.config.integrations.iter();
+fn of_target<'d>(config: &'d Config, hold: &HoldRecord) -> Option<&'d Integration> {
+    let mut integrations = config.integrations.iter();
     integrations.find(|integration| target_of(integration).as_str() == hold.target)
 }
 
@@ -147,7 +147,7 @@ fn of_target<'d>(desk: &Desk<'d>, hold: &HoldRecord) -> Option<&'d Integration> 
 pub fn show(desk: &Desk<'_>, id: u64) -> Result<Said, NotDecided> {
     let hold = found(desk, id)?;
     let decisions = desk.store.decisions_on(id)?;
-    let next = next(desk, &hold);
+    let next = next_commands(desk.config, desk.program, &hold);
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -278,10 +278,9 @@ fn told(text: &mut String, decisions: &[DecisionRecord]) {
 }
 
 /// The commands with which one can go on.
-fn next(desk: &Desk<'_>, hold: &HoldRecord) -> Vec<String> {
-    let Desk { program, .. } = desk;
+pub(crate) fn next_commands(config: &Config, program: &str, hold: &HoldRecord) -> Vec<String> {
     let id = hold.id;
-    let configured = of_target(desk, hold).filter(|_| hold.state != HoldState::Over);
+    let configured = of_target(config, hold).filter(|_| hold.state != HoldState::Over);
     let Some(integration) = configured else {
         return Vec::new();
     };

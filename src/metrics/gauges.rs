@@ -5,11 +5,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{OfIntegration, OfSource, of};
+use super::{OfChannel, OfIntegration, OfSource, of};
 use crate::status::{IntegrationStatus, Status};
 
 type ByIntegration = Family<OfIntegration, Gauge>;
 type BySource = Family<OfSource, Gauge>;
+type ByChannel = Family<OfChannel, Gauge>;
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -37,6 +38,8 @@ pub(super) struct Gauges {
     frozen: BySource,
     newest_file_at: BySource,
     in_order_at: BySource,
+    notifications_waiting: ByChannel,
+    notifications_failing: ByChannel,
     audit_lines: Gauge,
 }
 
@@ -70,6 +73,16 @@ impl Gauges {
             "When the source was last in order, even if with nothing newer",
             Unit::Seconds,
             all.in_order_at.clone(),
+        );
+        registry.register(
+            "notifications_waiting",
+            "Notifications that are on their way over the channel",
+            all.notifications_waiting.clone(),
+        );
+        registry.register(
+            "notifications_failing",
+            "1 while the channel cannot send its notifications",
+            all.notifications_failing.clone(),
         );
         registry.register(
             "audit_lines",
@@ -199,6 +212,20 @@ impl Gauges {
         for one in &status.integrations {
             self.set_one(one);
             self.set_sources(one);
+        }
+        for family in [&self.notifications_waiting, &self.notifications_failing] {
+            family.clear();
+        }
+        for one in &status.notifications {
+            let label = OfChannel {
+                channel: one.channel.clone(),
+            };
+            let set = |family: &ByChannel, value: i64| {
+                family.get_or_create(&label).set(value);
+            };
+            set(&self.notifications_waiting, one.state.waiting.into());
+            let failing = one.state.failing_since.is_some();
+            set(&self.notifications_failing, failing.into());
         }
         let lines = i64::try_from(status.audit.seq).unwrap_or(i64::MAX);
         self.audit_lines.set(lines);

@@ -77,6 +77,11 @@ struct OfSource {
     source: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfChannel {
+    channel: String,
+}
+
 fn of(integration: &str) -> OfIntegration {
     OfIntegration {
         integration: integration.to_owned(),

@@ -171,7 +171,7 @@ fn kind(text: &str) -> Result<Kind, ReviewError> {
 }
 
 /// The first instant that a text means, and the first behind it.
-fn moment(
+pub(crate) fn moment(
     option: &str,
     text: &str,
     zone: Tz,

@@ -9,6 +9,9 @@ mod show;
 mod tail;
 mod verify;
 
+pub(crate) use filter::moment;
+pub(crate) use pushes::{Fate, Pushes};
+
 use std::io::{self, Write};
 
 use crate::audit::AuditFile;

@@ -8,7 +8,7 @@ use crate::audit::{AuditFile, Entry, Span};
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate<'f> {
+pub(crate) enum Fate<'f> {
     /// JobTicket has acknowledged it; where.
     Acknowledged(&'f str),
     /// It was about to go out, and JobTicket has not acknowledged it.
@@ -26,11 +26,11 @@ struct Push {
 
 /// What became of the pushes of all runs.
 #[derive(Debug, Default)]
-pub(super) struct Pushes(HashMap<String, Push>);
+pub(crate) struct Pushes(HashMap<String, Push>);
 
 impl Pushes {
     /// Reads it from the log. A run that began before the span is not asked for.
-    pub(super) fn read(audit: &AuditFile, span: Span) -> io::Result<Self> {
+    pub(crate) fn read(audit: &AuditFile, span: Span) -> io::Result<Self> {
         let span = Span {
             until: None,
             ..span
@@ -76,7 +76,7 @@ impl Pushes {
     }
 
     /// What became of a line that tells of a change.
-    pub(super) fn fate(&self, entry: &Entry) -> Fate<'_> {
+    pub(crate) fn fate(&self, entry: &Entry) -> Fate<'_> {
         let Some(push) = entry.run.as_ref().and_then(|run| self.0.get(run)) else {
             return Fate::NotPushed;
         };

@@ -14,7 +14,8 @@ use crate::exit::Exit;
 use crate::schedule::{Owed, next_run};
 use crate::source::Taken;
 use crate::store::{
-    Fact, HoldSummary, Ledger, Pause, PushState, RunLock, Store, StoreError, Target, Unfinished,
+    ChannelState, Fact, HoldSummary, Ledger, Pause, PushState, RunLock, Store, StoreError, Target,
+    Unfinished,
 };
 use crate::sync::{Standing, standing, target_of};
 
@@ -26,6 +27,9 @@ pub struct Status {
     pub at: DateTime<Utc>,
     /// Each integration.
     pub integrations: Vec<IntegrationStatus>,
+    /// How each channel of `notify` stands.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notifications: Vec<ChannelStatus>,
     /// The end of the audit log's chain.
     pub audit: AuditHead,
     /// The exit code that all of it comes to.
@@ -33,6 +37,16 @@ pub struct Status {
     /// The zone in which times are told to people.
     #[serde(skip)]
     zone: chrono_tz::Tz,
+}
+
+/// How a channel of `notify` stands. That one fails stops nothing, and has no part in the exit code.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChannelStatus {
+    /// Its name.
+    pub channel: String,
+    /// What it has sent, and what it could not.
+    #[serde(flatten)]
+    pub state: ChannelState,
 }
 
 /// The end of the audit log's chain. Kept elsewhere, it shows whether the log was cut or replaced since.
@@ -145,12 +159,20 @@ pub fn status(
         .iter()
         .map(|integration| one(config, integration, store, clock))
         .collect::<Result<Vec<_>, _>>()?;
+    let mut notifications = Vec::new();
+    for channel in config.notify.iter().flat_map(|notify| &notify.channels) {
+        notifications.push(ChannelStatus {
+            channel: channel.name.clone(),
+            state: store.channel_state(&channel.name)?,
+        });
+    }
     let head = store.audit_head()?;
     let exits = integrations.iter().map(|one| one.exit_code);
     Ok(Status {
         at: clock.now(),
         exit_code: exits.fold(Exit::Done, Exit::and),
         integrations,
+        notifications,
         audit: AuditHead {
             seq: head.seq,
             hash: head.hash,

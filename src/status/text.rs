@@ -17,6 +17,28 @@ impl fmt::Display for Status {
         for integration in &self.integrations {
             integration.tell(f, self.zone)?;
         }
+        for one in &self.notifications {
+            let state = &one.state;
+            write!(f, "notifications to {}: ", one.channel)?;
+            match (state.failing_since, &state.error) {
+                (Some(since), Some(error)) => {
+                    let since = when(since, self.zone);
+                    write!(f, "FAIL since {since}: {error}; {} wait", state.waiting)?;
+                    if let Some(next) = state.next_try {
+                        write!(f, ", next try {}", when(next, self.zone))?;
+                    }
+                }
+                _ if state.waiting > 0 => write!(f, "{} wait", state.waiting)?,
+                _ => match state.last_sent {
+                    Some(at) => write!(f, "sent last {}", when(at, self.zone))?,
+                    None => f.write_str("none sent lately")?,
+                },
+            }
+            if state.given_up > 0 {
+                write!(f, "; {} GIVEN UP in the last 30 days", state.given_up)?;
+            }
+            writeln!(f)?;
+        }
         if self.audit.seq == 0 {
             return writeln!(f, "audit log: no line yet");
         }

@@ -11,6 +11,7 @@ mod forget;
 mod holds;
 mod ledger;
 mod lock;
+mod notices;
 mod outbox;
 mod person;
 mod pieces;
@@ -42,6 +43,7 @@ pub use holds::{
 };
 pub use ledger::Ledger;
 pub use lock::{LockTaken, RunLock, ServiceLock};
+pub use notices::{ChannelState, News, Notice};
 pub use outbox::{Note, Notes};
 pub use person::{DecisionRecord, Left, Remembered};
 pub use push::{Prepared, PushState, Settled, Unsettled};

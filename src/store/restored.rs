@@ -41,6 +41,9 @@ impl Store {
             for target in targets {
                 super::runs::set_fact(transaction, &name(&target), &now)?;
             }
+            // What was on its way to people then has arrived long ago, or is not so any more.
+            let sql = "UPDATE notice SET state = 'dropped', done = ?1 WHERE state = 'waits'";
+            transaction.execute(sql, [self.clock.now().timestamp_millis()])?;
             self.note(transaction, notes)
         })
     }

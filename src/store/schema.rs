@@ -8,7 +8,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x4a54_5359;
 
 /// The steps; the number of those taken is the version (`PRAGMA user_version`). A released step is never edited.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     r"
     -- Facts of the whole installation: last configuration, head of the audit chain.
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -144,6 +144,28 @@ const STEPS: [&str; 3] = [
     CREATE TABLE archived (
         path TEXT PRIMARY KEY, target TEXT NOT NULL, source TEXT NOT NULL, size INTEGER NOT NULL, modified TEXT NOT NULL, at TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+",
+    r"
+    -- What somebody was told of and what still stands, so that nobody is told twice.
+    CREATE TABLE told (
+        target TEXT NOT NULL,         -- empty for what concerns the whole installation
+        subject TEXT NOT NULL,        -- such as hold:7
+        since TEXT NOT NULL,
+        PRIMARY KEY (target, subject)
+    ) STRICT, WITHOUT ROWID;
+    -- An outbox of notifications, one row for each channel that is to tell of something.
+    CREATE TABLE notice (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        channel TEXT NOT NULL, target TEXT NOT NULL, integration TEXT NOT NULL, subject TEXT NOT NULL,
+        news TEXT NOT NULL,           -- what is told, JSON; no personal value
+        message TEXT NOT NULL UNIQUE, -- identifies it to whoever receives it, should it come twice
+        made_at TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waits', 'sent', 'dropped', 'given up')),
+        due INTEGER NOT NULL,         -- milliseconds since 1970
+        tries INTEGER NOT NULL DEFAULT 0, failed_since TEXT, error TEXT,
+        done INTEGER                  -- when it was sent, dropped or given up
+    ) STRICT;
+    CREATE INDEX notice_by_state ON notice (state, channel);
 ",
 ];
 

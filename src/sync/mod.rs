@@ -43,7 +43,7 @@ pub use drift::{DriftReport, drift};
 pub(crate) use failures::{backs_off_until, pause};
 pub(crate) use hrid_map::{Numbers, numbers};
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
-pub use standing::{FailedSource, LastRun, NotPutAway, Standing, standing};
+pub use standing::{FailedSource, LastRun, NotPutAway, RefusedLogin, Standing, standing};
 
 use crate::audit::{AuditFile, Event};
 use crate::clock::Clock;

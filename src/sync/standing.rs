@@ -65,6 +65,8 @@ pub struct Standing {
     pub not_put_away: Vec<NotPutAway>,
     /// JobTicket refuses the credential: since when, what it answered, and when a scheduled run tries again.
     pub credential_refused: Option<CredentialRefused>,
+    /// Servers of sources that refuse the login.
+    pub refused_logins: Vec<RefusedLogin>,
     /// JobTicket could not be used: how often in a row, and when a scheduled run tries again.
     pub backing_off: Option<BackingOff>,
     /// How many people lost their tickets by a push that was not about them; pushing goes on when a person has approved that.
@@ -83,6 +85,18 @@ pub struct CredentialRefused {
     pub outcome: String,
     /// Before this, no scheduled run tries again.
     pub until: DateTime<Utc>,
+}
+
+/// The server of a source refuses the login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedLogin {
+    /// The source.
+    pub source: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What it answered.
+    pub outcome: String,
 }
 
 /// JobTicket could not be used.
@@ -127,7 +141,17 @@ pub fn standing(
     let not_put_away: Option<BTreeMap<String, String>> = store.fact(target, Fact::NotPutAway)?;
     let not_put_away = not_put_away.unwrap_or_default().into_iter();
     let not_put_away = not_put_away.map(|(source, why)| NotPutAway { source, why });
+    let logins: Option<BTreeMap<String, Refused>> = store.fact(target, Fact::Logins)?;
+    let logins = logins.unwrap_or_default().into_iter();
+    let logins = logins.filter(|(name, login)| login.is_sure && is_configured(name));
     Ok(Standing {
+        refused_logins: logins
+            .map(|(source, login)| RefusedLogin {
+                source,
+                since: login.since,
+                outcome: login.outcome,
+            })
+            .collect(),
         last_run: store.fact(target, Fact::LastRun)?,
         failed_sources: failed,
         not_put_away: not_put_away

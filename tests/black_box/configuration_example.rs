@@ -140,6 +140,7 @@ fn every_key_that_the_example_shows_as_a_comment_is_valid() {
             "leavers_keep_days",
             "control",
             "http",
+            "notify",
             "base_url",
             "api_key_id",
             "api_key_secret",

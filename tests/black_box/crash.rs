@@ -24,7 +24,9 @@ const POINTS: [&str; 12] = [
 ];
 
 /// Crash points that need a run of another kind, or a command.
-const OTHERS: [&str; 26] = [
+const OTHERS: [&str; 28] = [
+    "notifying",
+    "notified",
     "held",
     "decided",
     "migrating",

@@ -1,0 +1,350 @@
+//! What people are told: what they were told of and still stands, and an outbox of what is on its way to them.
+//!
+//! A row is claimed before it is sent and settled afterwards, so that no two processes send it, a restart loses none, and one that was cut off in the middle is sent once more
+//! under the same identity. Nothing in it is personal but hrIds.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::params;
+use serde::Serialize;
+
+use super::{Store, StoreError, Target};
+
+/// Of settled rows so many days are kept, for `status`.
+const KEPT: TimeDelta = TimeDelta::days(30);
+/// No more rows wait for a channel; the oldest are dropped. Ours: nobody reads a thousand mails.
+const MOST_WAITING: u32 = 1000;
+
+/// Something new, for each of these channels.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// What it is about, such as `hold:7`.
+    pub subject: String,
+    /// What is told, JSON; `None` where it is only remembered that there is nothing to tell of it.
+    pub news: Option<String>,
+    /// To whom.
+    pub channels: Vec<String>,
+}
+
+/// A row of the outbox.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// Its number.
+    pub id: u64,
+    /// Over which channel.
+    pub channel: String,
+    /// The key of the integration's state; empty where it concerns all.
+    pub target: String,
+    /// The integration's name; empty where it concerns all.
+    pub integration: String,
+    /// What it is about.
+    pub subject: String,
+    /// What is told, JSON.
+    pub news: String,
+    /// Identifies it to whoever receives it.
+    pub message: String,
+    /// When it became news.
+    pub made_at: DateTime<Utc>,
+    /// How often it was tried.
+    pub tries: u32,
+}
+
+/// How a channel stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelState {
+    /// Messages on their way.
+    pub waiting: u32,
+    /// When it sent one last.
+    pub last_sent: Option<DateTime<Utc>>,
+    /// Since when it fails.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// Why.
+    pub error: Option<String>,
+    /// When it is tried next.
+    pub next_try: Option<DateTime<Utc>>,
+    /// Messages of the last 30 days that were given up.
+    pub given_up: u32,
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, StoreError> {
+    text.parse()
+        .map_err(|_| StoreError::Unreadable("the time of a notification"))
+}
+
+impl Store {
+    /// What somebody was told of in a target and still stands, and since when; the empty target is the whole installation.
+    pub fn told(
+        &self,
+        target: Option<&Target>,
+    ) -> Result<BTreeMap<String, DateTime<Utc>>, StoreError> {
+        let connection = self.lock();
+        let mut select =
+            connection.prepare_cached("SELECT subject, since FROM told WHERE target = ?1")?;
+        let mut rows = select.query([target.map_or("", Target::as_str)])?;
+        let mut told = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let since: String = row.get(1)?;
+            told.insert(row.get(0)?, time(&since)?);
+        }
+        Ok(told)
+    }
+
+    /// Remembers what is new and what is over, and puts what is to be told into the outbox. What another process has told meanwhile is told by nobody again.
+    pub fn tell(
+        &self,
+        (target, integration): (Option<&Target>, &str),
+        new: &[News],
+        over: &[News],
+    ) -> Result<(), StoreError> {
+        if new.is_empty() && over.is_empty() {
+            return Ok(());
+        }
+        let target = target.map_or("", Target::as_str);
+        let now = self.clock.now();
+        self.write(|transaction| {
+            let queue = |news: &News| -> Result<(), StoreError> {
+                let Some(text) = &news.news else {
+                    return Ok(());
+                };
+                for channel in &news.channels {
+                    transaction.execute(
+                        "INSERT INTO notice (channel, target, integration, subject, news, message, made_at, state, due) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'waits', ?8)",
+                        params![channel, target, integration, news.subject, text, uuid::Uuid::new_v4().to_string(), now.to_rfc3339(), now.timestamp_millis()],
+                    )?;
+                    transaction.execute(
+                        "UPDATE notice SET state = 'dropped', done = ?3 WHERE state = 'waits' AND channel = ?1
+                           AND id <= (SELECT id FROM notice WHERE state = 'waits' AND channel = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+                        params![channel, MOST_WAITING, now.timestamp_millis()],
+                    )?;
+                }
+                Ok(())
+            };
+            for news in over {
+                let gone = transaction.execute(
+                    "DELETE FROM told WHERE target = ?1 AND subject = ?2",
+                    [target, &news.subject],
+                )?;
+                if gone > 0 {
+                    queue(news)?;
+                }
+            }
+            for news in new {
+                let is_new = transaction.execute(
+                    "INSERT INTO told (target, subject, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                    params![target, news.subject, now.to_rfc3339()],
+                )?;
+                if is_new > 0 {
+                    queue(news)?;
+                }
+            }
+            transaction.execute(
+                "DELETE FROM notice WHERE state <> 'waits' AND done < ?1",
+                [(now - KEPT).timestamp_millis()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Notifications that are due over a channel: holds before everything else, then in their order.
+    pub fn notices_due(&self, channel: &str, most: u32) -> Result<Vec<Notice>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT id, channel, target, integration, subject, news, message, made_at, tries FROM notice
+             WHERE state = 'waits' AND channel = ?1 AND due <= ?2 ORDER BY subject NOT LIKE 'hold:%', id LIMIT ?3",
+        )?;
+        let mut rows = select.query(params![channel, self.clock.now().timestamp_millis(), most])?;
+        let mut due = Vec::new();
+        while let Some(row) = rows.next()? {
+            let made_at: String = row.get(7)?;
+            due.push(Notice {
+                id: row.get(0)?,
+                channel: row.get(1)?,
+                target: row.get(2)?,
+                integration: row.get(3)?,
+                subject: row.get(4)?,
+                news: row.get(5)?,
+                message: row.get(6)?,
+                made_at: time(&made_at)?,
+                tries: row.get(8)?,
+            });
+        }
+        Ok(due)
+    }
+
+    /// Takes a notification for sending; whether it was still there to take. Whoever is cut off while sending leaves it to be sent again after `until`.
+    pub fn claim_notice(&self, id: u64, until: DateTime<Utc>) -> Result<bool, StoreError> {
+        let now = self.clock.now().timestamp_millis();
+        self.write(|transaction| {
+            let taken = transaction.execute(
+                "UPDATE notice SET due = ?2, tries = tries + 1 WHERE id = ?1 AND state = 'waits' AND due <= ?3",
+                params![id, until.timestamp_millis(), now],
+            )?;
+            Ok(taken > 0)
+        })
+    }
+
+    /// A notification was sent, or with `why` is not to be sent any more.
+    pub fn settle_notice(&self, id: u64, state: &str, why: Option<&str>) -> Result<(), StoreError> {
+        let now = self.clock.now().timestamp_millis();
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE notice SET state = ?2, done = ?3, error = ?4 WHERE id = ?1",
+                params![id, state, now, why],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// A notification could not be sent and is tried again at `due`; with `all`, so is everything that waits for its channel.
+    pub fn put_off_notice(
+        &self,
+        notice: &Notice,
+        due: DateTime<Utc>,
+        error: &str,
+        all: bool,
+    ) -> Result<(), StoreError> {
+        let (now, due) = (self.clock.now().to_rfc3339(), due.timestamp_millis());
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE notice SET due = ?2, error = ?3, failed_since = coalesce(failed_since, ?4) WHERE id = ?1",
+                params![notice.id, due, error, now],
+            )?;
+            if all {
+                transaction.execute(
+                    "UPDATE notice SET due = max(due, ?2) WHERE state = 'waits' AND channel = ?1",
+                    params![notice.channel, due],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Puts off everything that waits for a channel, which has sent as many messages as it may; nothing is wrong with it.
+    pub fn hold_back_channel(&self, channel: &str, due: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE notice SET due = max(due, ?2) WHERE state = 'waits' AND channel = ?1",
+                params![channel, due.timestamp_millis()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Drops what waits for channels that are not there any more.
+    pub fn drop_other_channels(&self, channels: &[&str]) -> Result<(), StoreError> {
+        let now = self.clock.now().timestamp_millis();
+        let known = serde_json::to_string(channels).expect("names are text");
+        let sql = "SELECT EXISTS (SELECT 1 FROM notice WHERE state = 'waits' AND channel NOT IN (SELECT value FROM json_each(?1)))";
+        let any: bool = self.lock().query_row(sql, [&known], |row| row.get(0))?;
+        if !any {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE notice SET state = 'dropped', done = ?2 WHERE state = 'waits' AND channel NOT IN (SELECT value FROM json_each(?1))",
+                params![known, now],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// When a channel has sent its messages since a time, oldest first.
+    pub fn sent_since(
+        &self,
+        channel: &str,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT done FROM notice WHERE state = 'sent' AND channel = ?1 AND done > ?2 ORDER BY done",
+        )?;
+        let times = select.query_map(params![channel, since.timestamp_millis()], |row| {
+            row.get::<_, i64>(0)
+        })?;
+        let times: Vec<i64> = times.collect::<Result<_, _>>()?;
+        Ok(times
+            .into_iter()
+            .filter_map(DateTime::from_timestamp_millis)
+            .collect())
+    }
+
+    /// How a channel stands.
+    pub fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT count(*) FILTER (WHERE state = 'waits'), max(done) FILTER (WHERE state = 'sent'),
+                    min(failed_since) FILTER (WHERE state = 'waits'), min(due) FILTER (WHERE state = 'waits' AND error IS NOT NULL),
+                    count(*) FILTER (WHERE state = 'given up'),
+                    (SELECT error FROM notice WHERE channel = ?1 AND state = 'waits' AND error IS NOT NULL ORDER BY tries DESC, id LIMIT 1)
+             FROM notice WHERE channel = ?1",
+        )?;
+        let mut rows = select.query([channel])?;
+        let Some(row) = rows.next()? else {
+            return Ok(ChannelState::default());
+        };
+        let at = |millis: Option<i64>| millis.and_then(DateTime::from_timestamp_millis);
+        let since: Option<String> = row.get(2)?;
+        Ok(ChannelState {
+            waiting: row.get(0)?,
+            last_sent: at(row.get(1)?),
+            failing_since: since.as_deref().map(time).transpose()?,
+            next_try: at(row.get(3)?),
+            given_up: row.get(4)?,
+            error: row.get(5)?,
+        })
+    }
+
+    /// How many runs of a target in a row have failed until now, and when the first of them began. Dry runs are no runs, and those that a pause, a stop or another run turned away
+    /// say nothing.
+    pub fn failed_in_a_row(
+        &self,
+        target: &Target,
+    ) -> Result<(u32, Option<DateTime<Utc>>), StoreError> {
+        const FINE: [&str; 3] = ["pushed", "unchanged", "held"];
+        const NONE: [&str; 4] = ["another run in progress", "paused", "stopped", "would push"];
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT outcome, started_at FROM run WHERE target = ?1 AND outcome IS NOT NULL ORDER BY started_at DESC, id DESC LIMIT 1000",
+        )?;
+        let mut rows = select.query([target.as_str()])?;
+        let (mut failed, mut first) = (0, None);
+        while let Some(row) = rows.next()? {
+            let (outcome, started): (String, String) = (row.get(0)?, row.get(1)?);
+            if FINE.contains(&outcome.as_str()) {
+                break;
+            }
+            if !NONE.contains(&outcome.as_str()) {
+                failed += 1;
+                first = Some(time(&started)?);
+            }
+        }
+        Ok((failed, first))
+    }
+
+    /// How many runs of a target that began since a time have ended how.
+    pub fn outcomes_since(
+        &self,
+        target: &Target,
+        since: DateTime<Utc>,
+    ) -> Result<BTreeMap<String, u32>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT outcome, count(*) FROM run WHERE target = ?1 AND outcome IS NOT NULL AND julianday(started_at) >= julianday(?2) GROUP BY outcome",
+        )?;
+        let rows = select.query_map([target.as_str(), &since.to_rfc3339()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many people of a target were offboarded since a time.
+    pub fn left_since(&self, target: &Target, since: DateTime<Utc>) -> Result<u32, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare_cached(
+            "SELECT count(*) FROM leaver WHERE target = ?1 AND julianday(left_at) >= julianday(?2)",
+        )?;
+        Ok(select.query_row([target.as_str(), &since.to_rfc3339()], |row| row.get(0))?)
+    }
+}

@@ -1,0 +1,225 @@
+//! The report: a generated year as one small page without anything from elsewhere, and as a table that no spreadsheet calculates.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::support::{Company, JobTicket, people};
+
+/// An audit log of 500 runs and 5,000 changes over a year.
+pub(crate) fn year() -> String {
+    let mut log = Log::default();
+    let begin: DateTime<Utc> = "2025-12-01T04:15:00Z".parse().unwrap();
+    let mut employees = 1000;
+    for run in 0..500i64 {
+        let at = begin + TimeDelta::minutes(run * 1040);
+        let id = format!("run-{run:03}");
+        log.say(at, &id, &json!({"event": "run_started", "trigger": "schedule", "user": "jobticket-sync", "dryRun": false, "environment": "production"}));
+        log.say(at, &id, &json!({"event": "source_pulled", "source": "headquarters", "file": format!("roster_{run}.csv"), "rows": 1100, "selected": 1040, "modified": (at - TimeDelta::hours(2)).to_rfc3339(), "status": "new"}));
+        if run % 23 == 7 {
+            log.say(at, &id, &json!({"event": "run_ended", "outcome": "not reachable", "message": "no connection", "exitCode": 6, "requests": 2, "durationMs": 31_000 + run}));
+            continue;
+        }
+        if run % 41 == 9 {
+            log.say(at, &id, &json!({"event": "hold_opened", "hold": run, "scope": "people", "kind": "leavers", "why": ["12 unexplained leavers of 1000 people (1.2 %), limits.leavers lets 10 through <script>alert(1)</script>"], "people": 12}));
+            log.say(at + TimeDelta::hours(3), "", &json!({"event": "decision", "decision": "approve", "hold": run, "user": "anna", "onBehalfOf": "=cmd()", "reason": "\"they left\" & <b>all is well</b>", "hrIds": ["00001"]}));
+            log.say(at, &id, &json!({"event": "run_ended", "outcome": "held", "exitCode": 3, "requests": 4, "durationMs": 2_500}));
+            continue;
+        }
+        let sync = format!("sync-{run:03}");
+        for change in 0..11 {
+            let hr_id = format!("{:05}", run * 11 + change);
+            let what = match (run + change) % 4 {
+                0 => json!({"kind": "joins"}),
+                1 => {
+                    json!({"kind": "leaves", "reason": "missing", "grounds": "approved", "hold": 9, "values": {"firstName.old": "Änne", "lastName.old": "Beispiel", "salt": "x"}})
+                }
+                2 => {
+                    json!({"kind": "leaves", "reason": "employment_ended", "lastDay": "2026-01-31"})
+                }
+                _ => json!({"kind": "changes", "fields": ["email"]}),
+            };
+            employees += match (run + change) % 4 {
+                0 => 1,
+                1 | 2 if employees > 700 => -1,
+                _ => 0,
+            };
+            let mut line = json!({"event": "change", "hrId": hr_id});
+            line.as_object_mut()
+                .unwrap()
+                .extend(what.as_object().unwrap().clone());
+            log.say(at, &id, &line);
+        }
+        log.say(
+            at,
+            &id,
+            &json!({"event": "push_intent", "syncId": sync, "employees": employees}),
+        );
+        log.say(at, &id, &json!({"event": "push_acknowledged", "syncId": sync, "employees": employees, "acknowledged": "204", "seen": "answer"}));
+        if run % 97 == 3 {
+            log.say(at, &id, &json!({"event": "drift", "syncId": sync, "hours": 25, "differences": [{"hrId": "00001", "drift": "not_linked"}]}));
+        }
+        log.say(at, &id, &json!({"event": "run_ended", "outcome": "pushed", "exitCode": 0, "requests": 5 + run % 7, "durationMs": 1_800 + (run * 7919) % 4_000}));
+    }
+    log.text
+}
+
+#[derive(Default)]
+struct Log {
+    seq: u64,
+    text: String,
+}
+
+impl Log {
+    fn say(&mut self, at: DateTime<Utc>, run: &str, line: &Value) {
+        self.seq += 1;
+        // The log begins each line with its number and time.
+        let time = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let rest = line.to_string();
+        let run = if run.is_empty() {
+            String::new()
+        } else {
+            format!("\"run\":\"{run}\",")
+        };
+        writeln!(
+            self.text,
+            "{{\"seq\":{},\"time\":\"{time}\",\"integration\":\"acme\",{run}{}",
+            self.seq,
+            &rest[1..]
+        )
+        .unwrap();
+    }
+}
+
+pub(crate) fn company() -> Company {
+    let mut company = Company::new();
+    "2026-11-28T12:00:00Z".clone_into(&mut company.now);
+    std::fs::create_dir_all(company.path("state")).unwrap();
+    std::fs::write(company.path("state/audit.jsonl"), year()).unwrap();
+    company
+}
+
+/// Writes a report of the year.
+pub(crate) fn written(company: &Company, more: &[&str]) -> (PathBuf, String) {
+    let out = company.path(&format!("report{}.out", more.join("")));
+    let path = out.display().to_string();
+    let mut arguments = vec!["report", "--since", "2025-12-01", "--out", &path];
+    arguments.extend(more);
+    company.run(&arguments).exits(0).says("Report written to");
+    let text = std::fs::read_to_string(&out).unwrap();
+    (out, text)
+}
+
+#[test]
+fn a_year_is_one_page_under_a_megabyte_that_asks_nobody_for_anything() {
+    let company = company();
+    let (path, page) = written(&company, &[]);
+    assert!(page.len() < 1_000_000, "{} bytes", page.len());
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(page.contains("default-src 'none'"));
+    for text in ["<script", "http://", "https://", "@import", "url(", "src="] {
+        assert!(!page.contains(text), "the page has {text}");
+    }
+    for text in [
+        "<html lang=\"en\">",
+        "<h3>People at JobTicket</h3>",
+        "missing from every source",
+        "&lt;script&gt;alert(1)&lt;&#x2f;script&gt;",
+        "anna",
+        "not reachable",
+        "headquarters",
+    ] {
+        assert!(page.contains(text), "the page lacks {text}");
+    }
+    assert!(
+        page.contains("Ä… B…") && !page.contains("Beispiel"),
+        "names are masked"
+    );
+    let (_, full) = written(&company, &["--values", "full"]);
+    assert!(full.contains("Änne Beispiel"));
+    let (_, german) = written(&company, &["--lang", "de"]);
+    for text in [
+        "<html lang=\"de\">",
+        "Personen bei JobTicket",
+        "fehlt in allen Quellen",
+        "freigegeben",
+    ] {
+        assert!(german.contains(text), "the page lacks {text}");
+    }
+}
+
+#[test]
+fn a_table_has_no_cell_that_a_spreadsheet_would_calculate() {
+    let company = company();
+    let (_, table) = written(&company, &["--format", "csv"]);
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let mut kinds = std::collections::BTreeMap::new();
+    for record in reader.records() {
+        let record = record.unwrap();
+        *kinds.entry(record[2].to_owned()).or_insert(0) += 1;
+        for cell in &record {
+            assert!(!cell.starts_with(['=', '+', '-', '@']), "{cell}");
+        }
+    }
+    assert_eq!(kinds["run"], 500);
+    assert!(
+        kinds["left"] > 2_000 && kinds["joined"] > 1_000,
+        "{kinds:?}"
+    );
+    assert_eq!(kinds["hold"], kinds["decision"]);
+}
+
+#[test]
+fn a_file_that_is_there_stays_unless_it_is_to_be_replaced() {
+    let company = company();
+    let out = company.path("report.html");
+    std::fs::write(&out, "mine").unwrap();
+    let path = out.display().to_string();
+    let arguments = ["report", "--since", "2026-11", "--out", &path];
+    company.run(&arguments).exits(2).says("--force");
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "mine");
+    let forced: Vec<&str> = arguments.into_iter().chain(["--force"]).collect();
+    company.run(&forced).exits(0);
+    assert!(
+        std::fs::read_to_string(&out)
+            .unwrap()
+            .starts_with("<!DOCTYPE html>")
+    );
+    company
+        .run(&[
+            "report",
+            "--since",
+            "2026-11",
+            "--out",
+            "/nowhere/report.html",
+        ])
+        .exits(1)
+        .says("/nowhere/report.html cannot be written");
+    company
+        .run(&["report", "--since", "yesterday", "--out", "-"])
+        .exits(2)
+        .says("--since yesterday is not understood");
+}
+
+#[test]
+fn what_really_happened_stands_in_the_report_by_hr_id() {
+    let jobticket = JobTicket::start();
+    let company = Company::at(&jobticket);
+    company.deliver_people("20261120", &people(5));
+    company.run_now().exits(0);
+    company.deliver_people("20261121", &people(4));
+    company.run_now().exits(0);
+    let ran = company
+        .run(&["report", "--since", "2026-11", "--out", "-"])
+        .exits(0);
+    assert!(ran.stdout.contains("<td>00005</td>"), "{}", ran.stdout);
+    for value in ["Beispiel", "Änne", "person0", "1990"] {
+        assert!(!ran.stdout.contains(value), "the report shows {value}");
+    }
+}
