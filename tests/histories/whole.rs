@@ -13,8 +13,10 @@ use crate::jobticket::{Accepted, JobTicket, Record};
 /// The state folder, as it is read from outside.
 pub(crate) struct Whole {
     state: PathBuf,
-    /// How much of the audit log was read.
+    /// How much of the current file of the audit log was read.
     read: u64,
+    /// The last line of the files before it.
+    rotated: u64,
     seq: u64,
     hash: String,
     /// Who left, by the audit log: run, then hrId.
@@ -35,6 +37,7 @@ impl Whole {
         Self {
             state,
             read: 0,
+            rotated: 0,
             seq: 0,
             hash: String::new(),
             leaves: BTreeMap::new(),
@@ -135,15 +138,18 @@ impl Whole {
 
     /// Reads what is new in the audit log: whole lines, in sequence, chained.
     pub(crate) fn read_audit(&mut self) -> Result<(), String> {
-        let path = self.state.join("audit.jsonl");
-        if !path.exists() {
-            return Ok(());
+        let (mut news, last) = self.rotated()?;
+        if last != self.rotated {
+            // Another file was begun.
+            self.rotated = last;
+            self.read = 0;
         }
-        let mut file = std::fs::File::open(path).map_err(text)?;
-        file.seek(SeekFrom::Start(self.read)).map_err(text)?;
-        let mut news = String::new();
-        file.read_to_string(&mut news).map_err(text)?;
-        self.read += news.len() as u64;
+        let path = self.state.join("audit.jsonl");
+        if path.exists() {
+            let mut file = std::fs::File::open(path).map_err(text)?;
+            file.seek(SeekFrom::Start(self.read)).map_err(text)?;
+            self.read += file.read_to_string(&mut news).map_err(text)? as u64;
+        }
         if !news.is_empty() && !news.ends_with('\n') {
             return Err("a line of the audit log is torn".to_owned());
         }
@@ -162,6 +168,42 @@ impl Whole {
             self.note(&read);
         }
         Ok(())
+    }
+
+    /// What is new in files that were rotated away, each known by its last line, and the last line of them all.
+    fn rotated(&self) -> Result<(String, u64), String> {
+        let mut files: BTreeMap<u64, PathBuf> = BTreeMap::new();
+        for entry in std::fs::read_dir(&self.state).map_err(text)? {
+            let path = entry.map_err(text)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = name.strip_suffix(".gz").unwrap_or(&name);
+            let last = name
+                .strip_prefix("audit.jsonl.2")
+                .and_then(|rest| rest.rsplit_once('-'))
+                .and_then(|(_, last)| last.parse().ok());
+            if let Some(last) = last {
+                files.insert(last, path.clone());
+            }
+        }
+        let last = files.last_key_value().map_or(0, |(last, _)| *last);
+        let mut news = String::new();
+        for (_, path) in files.range(self.seq + 1..) {
+            let bytes = std::fs::read(path).map_err(text)?;
+            let mut all = String::new();
+            if path.extension().is_some_and(|end| end == "gz") {
+                let mut packed = flate2::read::MultiGzDecoder::new(&bytes[..]);
+                packed.read_to_string(&mut all).map_err(text)?;
+            } else {
+                all = String::from_utf8(bytes).map_err(text)?;
+            }
+            for line in all.split_inclusive('\n') {
+                let read: Value = serde_json::from_str(line).map_err(text)?;
+                if read["seq"].as_u64().is_some_and(|seq| seq > self.seq) {
+                    news.push_str(line);
+                }
+            }
+        }
+        Ok((news, last))
     }
 
     fn note(&mut self, line: &Value) {
