@@ -199,6 +199,21 @@ fn of_all(config: &Config, rows: &mut Vec<Goes>) {
         "hrIds and names of fields, no value",
         "as the journal is configured",
     );
+    let channels = config.notify.iter().flat_map(|notify| &notify.channels);
+    for channel in channels {
+        row(
+            rows,
+            format!("notifications: {}, to whoever receives them", channel.name),
+            "hrIds of people who wait in holds, and what would happen to them; no value",
+            "by the receivers' own rules; `forget` does not reach them",
+        );
+    }
+    row(
+        rows,
+        "reports",
+        "hrIds, when and why people left, who decided; names where `audit.values: full` keeps them",
+        "until somebody removes them; `forget` does not reach them",
+    );
     row(
         rows,
         "backups",

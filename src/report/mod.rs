@@ -7,6 +7,7 @@
 mod gather;
 mod page;
 mod plot;
+mod rows;
 mod table;
 mod words;
 

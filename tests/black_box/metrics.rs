@@ -205,7 +205,10 @@ fn every_metric_of_the_alert_rules_is_there_once_a_run_was_held_and_a_source_has
     company.deliver("roster_20261122.csv", "nonsense");
     company.run_now().exits(4);
     let port = free_port();
-    company.top = listening(port);
+    company.top = format!(
+        "{}notify: {{channels: [{{name: chat, type: webhook, url: {{env: NOWHERE}}}}]}}\n",
+        listening(port)
+    );
     company.integration = SCHEDULE.to_owned();
     let service = Service::start(&company, &[]);
     let text = metrics(port);
