@@ -73,7 +73,7 @@ fn sources(report: &RunReport, found: &mut Checked) {
         if source.file.is_some() && !note.is_empty() {
             found.warnings.push(format!("source {name}: {note}"));
         }
-        for RuleCount { rule, rows } in &source.rules {
+        for RuleCount { rule, rows, .. } in &source.rules {
             let line = format!("source {name}: {rule} matches {rows} rows");
             if *rows == 0 {
                 found.warnings.push(line);

@@ -10,7 +10,7 @@ use crate::config::{Config, Integration, Source, SourceType, Way};
 use crate::exit::Exit;
 use crate::roster::{Field, REQUIRED};
 use crate::source::rest::{Sample, SampleField, SampleValue, sample};
-use crate::source::{self, Ask, chain};
+use crate::source::{self, Ask, RuleCount, chain};
 
 /// Whether an integration has a source that is asked over HTTP.
 pub(super) fn has_rest(integration: &Integration) -> bool {
@@ -142,6 +142,16 @@ fn tell(one: &Source, sample: &Sample, found: &mut Checked) {
             format!("source {name}: the list is empty, and an empty roster is always refused"),
         );
         return;
+    }
+    for RuleCount { rule, rows, filled } in &sample.rules {
+        let line = format!("source {name}: {rule} matches {rows} of {records} records");
+        if *filled == 0 {
+            found.warnings.push(format!(
+                "{line}, for none of them has anything there; correct the path, or have the right to read it given"
+            ));
+        } else {
+            found.facts.push(line);
+        }
     }
     for (list, records, matched) in &sample.joined {
         let line = format!(

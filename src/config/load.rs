@@ -205,10 +205,16 @@ pub fn parse(text: &str, folder: &Path) -> Result<Config, Vec<Finding>> {
 /// The message without the place, which the finding names itself.
 fn syntax(error: &serde_yaml::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at line ") {
+    let text = match text.rfind(" at line ") {
         Some(at) => text[..at].to_owned(),
         None => text,
+    };
+    if text.contains("cannot start any token") {
+        return format!(
+            "{text}; put a text that begins with a sign in quotes, and indent with blanks, not with tabs"
+        );
     }
+    text
 }
 
 /// Makes relative paths absolute.

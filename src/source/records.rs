@@ -46,6 +46,8 @@ pub struct RuleCount {
     pub rule: String,
     /// Rows.
     pub rows: usize,
+    /// Rows that have anything there to be compared.
+    pub filled: usize,
 }
 
 /// What the rows come to.
@@ -93,8 +95,8 @@ pub(super) struct Reader<'s> {
     missing: Vec<Field>,
     /// Absences of the next row that come from a list of their own, and what is wrong with them.
     absences: (Vec<Absence>, Option<Wrong>),
-    /// How many rows each rule has matched.
-    matched: Vec<usize>,
+    /// How many rows each rule has matched, and how many had anything there.
+    matched: Vec<(usize, usize)>,
     rows: usize,
 }
 
@@ -107,7 +109,7 @@ impl<'s> Reader<'s> {
             keyless: None,
             missing: Field::ALL.to_vec(),
             absences: (Vec::new(), None),
-            matched: vec![0; mapping.include.len() + mapping.exclude.len()],
+            matched: vec![(0, 0); mapping.include.len() + mapping.exclude.len()],
             mapping,
             rows: 0,
         }
@@ -141,7 +143,9 @@ impl<'s> Reader<'s> {
             .chain(&mapping.exclude)
             .zip(&mut self.matched)
         {
-            *matched += usize::from(rule.matches(cell(rule.column)));
+            let cell = cell(rule.column);
+            matched.0 += usize::from(rule.matches(cell));
+            matched.1 += usize::from(!cell.is_empty());
         }
         match mapping.map(line, &cell, today) {
             Mapped::Row(mut mapped) => {
@@ -234,7 +238,7 @@ impl<'s> Reader<'s> {
         );
         let rules = names
             .zip(matched)
-            .map(|(rule, rows)| RuleCount { rule, rows })
+            .map(|(rule, (rows, filled))| RuleCount { rule, rows, filled })
             .collect();
         Ok(Read {
             delivery,

@@ -11,7 +11,7 @@ use super::notes::source_note;
 use super::{Run, RunReport, SourceReport, Stop, off};
 use crate::config::Source;
 use crate::roster::{Assembly, Delivery, Field, HrId};
-use crate::source::{self, Ask, Pulled, Seen, Taken};
+use crate::source::{self, Ask, Pulled, RuleCount, Seen, Taken};
 use crate::store::{Delivered, Fact, Note, SourceState, StoreError, pieces_of};
 
 /// What all sources delivered.
@@ -87,7 +87,11 @@ impl Run<'_> {
                 },
             };
             report.notes.extend(warn_of_unmatched(source, &pulled));
-            if let Ok(Pulled::Read { delivery, .. }) = &pulled {
+            if let Ok(Pulled::Read {
+                delivery, rules, ..
+            }) = &pulled
+            {
+                report.notes.extend(warn_of_rules(source, rules));
                 let filled = off(|| store.filled_fields(&self.target, &source.name))?;
                 report.notes.extend(warn_of_ends(source, delivery, &filled));
             }
@@ -397,6 +401,20 @@ fn warn_of_unmatched(source: &Source, pulled: &Result<Pulled, String>) -> Option
     let warning = format!("source {name}: no file in {folder} {found}");
     tracing::warn!(source.name = name, "{warning}");
     Some(format!("Warning: {warning}"))
+}
+
+/// A rule that finds nothing to compare in any row leaves nobody out, though it may be meant to.
+fn warn_of_rules(source: &Source, rules: &[RuleCount]) -> Vec<String> {
+    let name = &source.name;
+    let empty = rules.iter().filter(|rule| rule.filled == 0);
+    let warnings = empty.map(|RuleCount { rule, .. }| {
+        let warning = format!(
+            "source {name}: {rule} finds nothing in any row; look whether the column and the right to read it are still there"
+        );
+        tracing::warn!(source.name = name, "{warning}");
+        format!("Warning: {warning}")
+    });
+    warnings.collect()
 }
 
 /// Nobody may well have a last day. But if somebody had one, the right to read it may be gone, and those who left look like staff.

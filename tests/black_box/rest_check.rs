@@ -355,3 +355,14 @@ fn a_last_day_that_nobody_has_any_more_is_warned_of() {
     let ran = company.run_now();
     ran.says("Warning: source headquarters: nobody has a last day (terminationDate) any more");
 }
+
+#[test]
+fn a_rule_that_finds_nothing_in_any_record_is_warned_of() {
+    let hris = Hris::start(|_| Reply::Json(slice(0, 3, 3).into()));
+    let keys = "        request: {get: /people}\n        paging: none\n        records: $\n        exclude: [{column: status, in: [extern]}]\n";
+    let company = company(&hris, keys);
+    let ran = company.run(&["check"]).exits(0);
+    ran.says("WARNING: source headquarters: exclude status matches 0 of 3 records");
+    let ran = company.run_now().exits(0);
+    ran.says("Warning: source headquarters: exclude status finds nothing in any row");
+}

@@ -6,7 +6,7 @@ use super::list::Record;
 use super::{Kind, RestError, columns, in_time, main_list};
 use crate::config::{Source, is_plain_key};
 use crate::roster::{Employee, Field, Mapped, Wrong};
-use crate::source::{Ask, SourceError, columns_of};
+use crate::source::{Ask, RuleCount, SourceError, columns_of};
 
 /// The first page of a source. It holds personal values, and has no `Debug`.
 pub struct Sample {
@@ -24,6 +24,8 @@ pub struct Sample {
     pub selected: usize,
     /// The fields, in their order.
     pub fields: Vec<SampleField>,
+    /// What the rules match of the page.
+    pub rules: Vec<RuleCount>,
     /// The joined lists: name, records of the first page, and to how many people of this page they belong.
     pub joined: Vec<(String, u64, u64)>,
     /// What the answer has beside its records, where a record was asked for.
@@ -81,6 +83,7 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
             example: None,
         })
         .collect();
+    let mut rules = rules_of(source);
     let mut selected = 0;
     let mut shown = None;
     let mut row = Vec::new();
@@ -102,6 +105,12 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
             .map(|absences| absences.of(record, ask))
             .transpose()?;
         let cell = |column: usize| row.get(column).map_or("", String::as_str);
+        let of_rules = mapping.include.iter().chain(&mapping.exclude);
+        for (rule, count) in of_rules.zip(&mut rules) {
+            let cell = cell(rule.column);
+            count.rows += usize::from(rule.matches(cell));
+            count.filled += usize::from(!cell.is_empty());
+        }
         if let Mapped::Row(mut mapped) = mapping.map(record.number, cell, today) {
             selected += 1;
             mapped
@@ -151,10 +160,22 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
         incomplete,
         selected,
         fields,
+        rules,
         joined,
         around: std::mem::take(&mut done.around),
         record: shown,
     })
+}
+
+fn rules_of(source: &Source) -> Vec<RuleCount> {
+    let include = source.include.iter().map(|rule| ("include", rule));
+    let exclude = source.exclude.iter().map(|rule| ("exclude", rule));
+    let rules = include.chain(exclude).map(|(kind, rule)| RuleCount {
+        rule: format!("{kind} {}", rule.column),
+        rows: 0,
+        filled: 0,
+    });
+    rules.collect()
 }
 
 fn value(employee: &Employee, field: Field) -> Option<String> {
