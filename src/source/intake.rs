@@ -6,6 +6,7 @@
 mod age;
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -54,6 +55,9 @@ pub struct Taken {
     /// Identifies where it was read and how it was opened.
     #[serde(default)]
     pub way: String,
+    /// How many records the joined lists had, where it is a list of an HR system.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lists: BTreeMap<String, u64>,
     /// The file of absences that was read with it, where the source has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absences: Option<Box<Self>>,
@@ -72,6 +76,7 @@ impl Taken {
             read_at: None,
             confirmed: false,
             way: String::new(),
+            lists: BTreeMap::new(),
             absences: None,
         }
     }

@@ -386,3 +386,37 @@ fn a_further_list_that_belongs_to_nobody_fails_the_source_unless_that_may_be() {
     let keys = CONTRACTS.replace("record_id: no", "record_id: no\n            min_rows: 0");
     crate::rest_server::company(&hris, &keys).run_now().exits(0);
 }
+
+#[test]
+fn a_further_list_that_has_lost_many_records_fails_the_source() {
+    let renewed: Arc<AtomicUsize> = Arc::default();
+    let now = Arc::clone(&renewed);
+    now.store(4, Ordering::Relaxed);
+    let hris = Hris::start(move |asked| {
+        if asked.path == "/people" {
+            return Reply::Json(json!({ "data": slice(0, 20, 20) }));
+        }
+        let ended = |person: usize| json!({ "person": { "id": person }, "begins": "2020-01-01", "ends": "2026-11-22" });
+        let open = |person: usize| json!({ "person": { "id": person }, "begins": "2026-11-23" });
+        let mut all: Vec<Value> = (1..=4).map(ended).collect();
+        all.extend((1..=renewed.load(Ordering::Relaxed)).map(open));
+        all.extend((5..=20).map(open));
+        contracts(asked, &all, 0)
+    });
+    let jobticket = JobTicket::start();
+    let keys = CONTRACTS.replace("record_id: no", "if_several: last");
+    let mut company = company_at(&jobticket, &hris, &keys);
+    company.run_now().exits(0).says("joiners: 20");
+    now.store(0, Ordering::Relaxed);
+    let says = "The list contracts has 20 records, and had 24 last time";
+    company.run_now().exits(4).says(says);
+    company.run_now().exits(4).says("write min_rows: 20");
+    assert_eq!(jobticket.active().len(), 20);
+    // Somebody says that it is right; whoever leaves by a changed rule waits.
+    company.edit(
+        "if_several: last",
+        "if_several: last\n            min_rows: 20",
+    );
+    company.run_now().exits(3);
+    assert_eq!(jobticket.active().len(), 20);
+}

@@ -131,6 +131,15 @@ pub enum RestError {
         least: u64,
     },
     #[error(
+        "The list {name} has {found} records, and had {was} last time. Where records vanish, what is read of people changes without anybody having told it, such as the last day of a contract that was renewed. Look whether a right or a filter hides them; if they are gone for good, write min_rows: {matched} for this list, below which it fails from then on"
+    )]
+    Shrunk {
+        name: String,
+        found: u64,
+        was: u64,
+        matched: u64,
+    },
+    #[error(
         "{path} has several last days of one person in record {record} of {what}, and which is the later cannot be told from how they are written; name one of them"
     )]
     SeveralEnds {

@@ -1,7 +1,7 @@
 //! Reads the joined lists of a source, before its first one: each to its proven end, and reduced to what is read of its records.
 
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cells::{Paths, Table, text};
 use super::client::Client;
@@ -11,6 +11,10 @@ use super::{Ask, Kind};
 use crate::config::{IfSeveral, Join, JsonPath, Rest, Source};
 use crate::roster::{Absence, AbsenceMapping, Wrong};
 use crate::source::columns::absence_mapping;
+
+/// With so many records fewer than last time, and more than this share of them, a list is not believed. Ours.
+const FEW: u64 = 3;
+const MOST_GONE_PERCENT: u64 = 10;
 
 /// What the joined lists say.
 #[derive(Default)]
@@ -24,9 +28,35 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    /// Whether each list belongs to as many people as it has to.
-    pub(super) fn belong(&self, rest: &Rest, paths: &Paths) -> Result<(), RestError> {
-        for ((name, _), table) in paths.lists.iter().zip(&self.tables) {
+    /// How many records each list of values has.
+    pub(super) fn counts(&self, paths: &Paths) -> BTreeMap<String, u64> {
+        let lists = paths.lists.iter().zip(&self.done);
+        lists
+            .map(|((name, _), (_, done))| (name.clone(), done.records))
+            .collect()
+    }
+
+    /// Whether each list has about as many records as last time, and belongs to as many people as it has to.
+    pub(super) fn belong(
+        &self,
+        rest: &Rest,
+        paths: &Paths,
+        before: &BTreeMap<String, u64>,
+    ) -> Result<(), RestError> {
+        let lists = paths.lists.iter().zip(&self.tables).zip(&self.done);
+        for (((name, _), table), (_, done)) in lists {
+            let (found, matched) = (done.records, table.matched.get());
+            let was = before.get(name).copied().unwrap_or(0);
+            let gone = was.saturating_sub(found);
+            if gone >= FEW && gone * 100 > was * MOST_GONE_PERCENT {
+                let name = name.clone();
+                return Err(RestError::Shrunk {
+                    name,
+                    found,
+                    was,
+                    matched,
+                });
+            }
             let join = rest.join.iter().find(|join| join.name == *name);
             let least = join.map_or(1, |join| join.min_rows);
             let found = table.matched.get();

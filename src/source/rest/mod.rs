@@ -17,6 +17,7 @@ mod pager;
 mod sample;
 mod token;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub(super) fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError
     let (mapping, paths) = columns(source)?;
     let mut reader = Reader::new(source, mapping, &name);
     let mut cells = Vec::new();
+    let (none, mut lists) = (BTreeMap::new(), BTreeMap::new());
     let done = in_time(rest, ask, async |client| {
         let joined = join::read(client, source, &paths, ask, None).await?;
         let list = main_list(source, rest, ask);
@@ -65,7 +67,10 @@ pub(super) fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError
             Ok(())
         };
         let done = client.list(&list, None, &mut see).await?;
-        joined.belong(rest, &paths)?;
+        let taken = ask.last.filter(|_| ask.same_rules);
+        let before = taken.map_or(&none, |taken| &taken.lists);
+        joined.belong(rest, &paths, before)?;
+        lists = joined.counts(&paths);
         if joined.absences.as_ref().is_some_and(Absences::any) {
             reader.has_absences();
         }
@@ -98,7 +103,10 @@ pub(super) fn pull(source: &Source, ask: &Ask<'_>) -> Result<Pulled, SourceError
         modified: ask.now,
     };
     Ok(Pulled::Read {
-        taken: Taken::new(&list, None, sha256),
+        taken: Taken {
+            lists,
+            ..Taken::new(&list, None, sha256)
+        },
         delivery: read.delivery,
         rows: read.rows,
         rules: read.rules,
