@@ -204,7 +204,7 @@ fn a_wait_that_the_system_asks_for_is_kept_and_not_longer_than_allowed() {
         let reset = vec![("x-ratelimit-reset", "600".to_owned())];
         Some(Reply::Full(429, reset, vec![]))
     });
-    scene.fails_on_every_page("asks to wait 600 seconds (status 429)", 1);
+    scene.fails_on_every_page("asks to wait at least 600 seconds (status 429)", 1);
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub enum RestError {
         tries: u32,
     },
     #[error(
-        "{what} asks to wait {seconds} seconds (status {status}), longer than retry_seconds and within_seconds allow; ask less often (requests_per_minute)"
+        "{what} asks to wait at least {seconds} seconds (status {status}), longer than retry_seconds and within_seconds allow; ask less often (requests_per_minute)"
     )]
     TooLongAWait {
         what: String,
