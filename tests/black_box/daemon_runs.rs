@@ -87,11 +87,14 @@ fn a_run_that_is_due_while_the_one_before_is_in_progress_is_skipped_said_and_on_
     let said = service.stops();
     let told = "1 scheduled times got no run";
     assert!(said.contains(told), "{said}");
-    for missed in company.events("schedule_missed") {
+    // Where the machine stands still for a second, which is a minute here, nothing schedules, and that is said instead.
+    let mut skipped = company.events("schedule_missed");
+    skipped.retain(|missed| missed["reason"] != "nothing was scheduling then");
+    for missed in &skipped {
         assert_eq!(missed["reason"], "the run before it is still in progress");
         assert_eq!(missed["count"], 1);
     }
-    assert!(company.events("schedule_missed").len() >= 2);
+    assert!(skipped.len() >= 2);
     assert_eq!(jobticket.pushes().len(), 1);
     is_whole(&company, "after runs that were skipped");
 }
