@@ -87,13 +87,18 @@ impl<'l> Link<'l> {
         let Some(values) = members(values) else {
             return Kept::Forged;
         };
-        let Some(salt) = values
-            .iter()
-            .find(|(key, _)| *key == "salt")
-            .map(|(_, salt)| salt.as_bytes())
-        else {
+        // Each stands there once, for a second one could take the place of another; and none stands where nothing was committed to.
+        let mut keys: Vec<_> = values.iter().map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        let is_repeated = keys.windows(2).any(|pair| pair[0] == pair[1]);
+        let salt = values.iter().find(|(key, _)| *key == "salt");
+        let salt = salt.map(|(_, salt)| salt.as_bytes());
+        let Some(salt) = salt.filter(|salt| is_salt(salt)) else {
             return Kept::Forged;
         };
+        if is_repeated || committed.is_empty() {
+            return Kept::Forged;
+        }
         let mut needle = Vec::with_capacity(128);
         let mut found = 0;
         for (key, value) in values.iter().filter(|(key, _)| *key != "salt") {
@@ -232,6 +237,14 @@ pub(super) fn event_of(line: &[u8]) -> Option<&[u8]> {
     }
     let event = rest.strip_prefix(b",\"event\":\"")?;
     Some(&event[..memchr::memchr(b'"', event)?])
+}
+
+/// A salt is 16 random bytes, as `line` writes them.
+fn is_salt(salt: &[u8]) -> bool {
+    salt.len() == 32
+        && salt
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ impl Redaction<'_> {
     fn of<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
         let at = memchr::memmem::find(line, VALUES)?;
         let text = std::str::from_utf8(line).ok()?;
-        if !self.people.iter().any(|hr_id| text.contains(hr_id)) {
+        let needles = self.people.iter().map(|hr_id| as_written(hr_id));
+        if !needles.into_iter().any(|needle| text.contains(&needle)) {
             return None;
         }
         let read: Value = serde_json::from_str(text).ok()?;
@@ -52,7 +53,8 @@ impl AuditFile {
     /// Removes values from all files; how many lines had some.
     pub(crate) fn redact(&self, _keeping: &Keeping, redaction: &Redaction<'_>) -> io::Result<u64> {
         let mut lines = 0;
-        for rotated in self.rotated()? {
+        // Packed or not: where a process was killed in between, both are there.
+        for rotated in self.rotated_as_they_are()? {
             if !has(Blocks::new(rotated.open()?), redaction)? {
                 continue;
             }
@@ -91,14 +93,20 @@ impl AuditFile {
     }
 }
 
+/// An hrId as it stands between quotes in a line, where JSON escapes some signs.
+fn as_written(hr_id: &str) -> String {
+    let quoted = serde_json::to_string(hr_id).expect("an hrId is text");
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
 /// Whether there is anything to do in a file.
 fn has(mut blocks: Blocks, redaction: &Redaction<'_>) -> io::Result<bool> {
+    let needles: Vec<String> = redaction.people.iter().copied().map(as_written).collect();
     while blocks.advance()? {
         let block = blocks.block();
-        let near = redaction
-            .people
+        let near = needles
             .iter()
-            .any(|hr_id| memchr::memmem::find(block, hr_id.as_bytes()).is_some());
+            .any(|needle| memchr::memmem::find(block, needle.as_bytes()).is_some());
         if near
             && block
                 .split(|byte| *byte == b'\n')

@@ -12,7 +12,7 @@ use super::blocks::Blocks;
 use super::chain::{Link, to_hex};
 use super::file::AuditFile;
 use super::files::{Rotated, folder_of};
-use super::rotate::{Keeping, sync};
+use super::rotate::{Keeping, month_of, sync};
 
 /// A file that is old enough to go.
 #[derive(Debug)]
@@ -101,7 +101,9 @@ fn end_of(rotated: &Rotated) -> io::Result<Option<Old>> {
     let Some((last, line)) = end else {
         return Ok(None);
     };
-    if (first, last) != (Some(rotated.first), rotated.last) {
+    // A file goes by the age of its lines, whatever somebody has called it.
+    let is_named_so = month_of(&line).is_some_and(|month| month == rotated.month);
+    if (first, last) != (Some(rotated.first), rotated.last) || !is_named_so {
         return Ok(None);
     }
     let hash = Link::of(&line).map(|link| link.hash());
@@ -112,4 +114,30 @@ fn end_of(rotated: &Rotated) -> io::Result<Option<Old>> {
         lines,
         last_hash: String::from_utf8_lossy(&to_hex(&hash)).into_owned(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Line;
+
+    #[test]
+    fn a_file_goes_by_the_age_of_its_lines_and_not_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = AuditFile::new(folder.path().join("audit.jsonl"));
+        log.rotate_bytes = Some(1 << 20);
+        for (seq, month) in [(1, 9), (2, 10)] {
+            let text = format!(
+                "{{\"seq\":{seq},\"time\":\"2026-{month:02}-01T00:00:00.000Z\",\"event\":\"plan\",\"prev\":\"\"}}"
+            );
+            log.lock().unwrap().append(&[Line { seq, text }]).unwrap();
+        }
+        let today = NaiveDate::from_ymd_opt(2026, 12, 24).unwrap();
+        let old = |keep: u32| log.old(&log.keep().unwrap(), keep, today).unwrap().len();
+        assert_eq!((old(2), old(3)), (1, 0));
+        let path = log.rotated().unwrap()[0].path.clone();
+        let named = path.to_str().unwrap().replace("2026-09", "2016-09");
+        fs::rename(path, named).unwrap();
+        assert_eq!((old(2), old(3)), (0, 0), "it is evidence");
+    }
 }

@@ -94,7 +94,7 @@ fn last_of(file: &File) -> io::Result<Option<(u64, String)>> {
 }
 
 /// The month of a line, `YYYY-MM` in UTC.
-fn month_of(line: &[u8]) -> Option<String> {
+pub(super) fn month_of(line: &[u8]) -> Option<String> {
     let month = time_of(line)?.get(..7)?;
     Some(std::str::from_utf8(month).ok()?.to_owned())
 }

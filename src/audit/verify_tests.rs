@@ -352,6 +352,30 @@ fn a_forged_value_shows_and_a_removed_one_is_known_where_it_was_asked_for() {
 }
 
 #[test]
+fn values_that_stand_twice_or_where_none_were_committed_to_show() {
+    let twice = "\"lastName.new\":\"Beispiel 3\"";
+    let second_salt = ",\"values\":{\"salt\":\"x\",";
+    for (at, from, to) in [
+        (2, twice, format!("{twice},{twice}")),
+        (2, ",\"values\":{", second_salt.to_owned()),
+        // A text beside a line that has no values.
+        (
+            0,
+            "\"}",
+            "\",\"values\":{\"salt\":\"approved by the works council\"}}".to_owned(),
+        ),
+    ] {
+        let log = Log::new();
+        log.edit(0, |lines| {
+            assert!(lines[at].contains(from));
+            lines[at] = lines[at].replace(from, &to);
+        });
+        let seq = at as u64 + 1;
+        assert_eq!(log.break_of(), (0, seq, Kind::ValuesForged { seq }));
+    }
+}
+
+#[test]
 fn lines_that_were_removed_by_age_are_no_break_and_others_are() {
     let heads = Log::new().heads;
     let tombstone = |seq| {

@@ -335,6 +335,19 @@ fn bounds(notify: NotifyConfig, at: ValuePointerRef<'_>) -> Result<NotifyConfig,
                 "Write up to ten numbers of hours, each larger than the one before, from 1 to 720, such as [24, 72]; [] for no reminder",
             );
         }
+        let escalates = notify.channels.iter().any(|channel| {
+            !channel.escalate_to.is_empty()
+                || channel
+                    .events
+                    .as_ref()
+                    .is_some_and(|events| events.contains(&NotifyEvent::Escalated))
+        });
+        if hours.is_empty() && escalates {
+            findings.say(
+                "remind_hours",
+                "The last reminder is the one that escalates; write such as [24, 72], or leave escalate_to and escalated out",
+            );
+        }
         if !(1..=1000).contains(&notify.at_most_per_hour) {
             findings.say("at_most_per_hour", "Write 1 to 1000 messages");
         }

@@ -78,7 +78,7 @@ fn compare(
         .filter(|(subject, ..)| !told.contains_key(subject));
     let new = new.map(|(subject, event, telling)| News {
         subject: subject.clone(),
-        news: Some(json(telling)),
+        news: is_latest(telling, stands).then(|| json(telling)),
         channels: match telling {
             Telling::Held {
                 escalated: true, ..
@@ -111,6 +111,17 @@ fn compare(
         }
     });
     (new.collect(), over.collect())
+}
+
+/// Whether this is the latest that there is to be said of a hold: of one that waits for three days already, nobody hears three times at once.
+fn is_latest(telling: &Telling, stands: &[Stands]) -> bool {
+    let Telling::Held { hold, .. } = telling else {
+        return true;
+    };
+    let of_hold = stands.iter().rev().map(|(_, _, other)| other);
+    let mut of_hold =
+        of_hold.filter(|other| matches!(other, Telling::Held { hold: one, .. } if one == hold));
+    of_hold.next() == Some(telling)
 }
 
 fn json(telling: &Telling) -> String {

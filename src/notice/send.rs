@@ -18,6 +18,8 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
 const NOT_ADMITTED: TimeDelta = TimeDelta::hours(1);
 /// A message that could not be sent for so long is given up. Ours: by then people have looked, and there are newer ones.
 const GIVEN_UP: TimeDelta = TimeDelta::days(3);
+/// But for this many attempts it is tried in any case.
+const LEAST_TRIES: u32 = 10;
 /// Whoever is cut off while sending leaves a message alone for so long.
 const CLAIMED: TimeDelta = TimeDelta::minutes(10);
 /// So many messages of a channel are sent in one go.
@@ -74,16 +76,18 @@ impl Sender<'_> {
         Ok(())
     }
 
-    /// Sends what is due over every channel, one after the other, for at most so long.
+    /// Sends what is due over every channel, one after the other, for at most so long; each has its share, so that one that hangs does not keep the others from being tried.
     ///
     /// # Errors
     /// The store cannot be used.
     pub async fn all(&self, within: Duration) -> Result<(), StoreError> {
         let began = self.clock.instant();
         let channels = self.config.notify.iter();
-        for channel in channels.flat_map(|notify| &notify.channels) {
+        let channels: Vec<_> = channels.flat_map(|notify| &notify.channels).collect();
+        for (place, channel) in channels.iter().enumerate() {
             let left = within.saturating_sub(self.clock.instant() - began);
-            self.channel(channel, Some(left)).await?;
+            let share = left / u32::try_from(channels.len() - place).unwrap_or(u32::MAX);
+            self.channel(channel, Some(share)).await?;
         }
         Ok(())
     }
@@ -151,7 +155,8 @@ impl Sender<'_> {
             message,
             wait,
         } = failure;
-        if now - notice.made_at >= GIVEN_UP {
+        // After an outage of this machine one attempt says nothing.
+        if now - notice.made_at >= GIVEN_UP && notice.tries >= LEAST_TRIES {
             tracing::error!(
                 channel.name = channel.name,
                 integration.name = notice.integration,

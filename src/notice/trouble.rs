@@ -102,13 +102,13 @@ fn stale(words: Words, source: &str, why: &str, at: DateTime<Utc>) -> (String, S
         Language::En => (
             format!("the source {source} is stale"),
             format!(
-                "The source {source} was in order last at {at}. Its last roster stands in for it, so nobody of it joins or leaves.\n  {why}\n"
+                "The source {source} was in order last at {at}. Its last roster stands in for it: nobody of it joins, and nobody leaves for being missing; a last day of employment that is known and passes still counts.\n  {why}\n"
             ),
         ),
         Language::De => (
             format!("die Quelle {source} ist veraltet"),
             format!(
-                "Die Quelle {source} war zuletzt am {at} in Ordnung. Ihr letzter Stand wird weiter verwendet; niemand daraus kommt dazu oder scheidet aus.\n  {why}\n"
+                "Die Quelle {source} war zuletzt am {at} in Ordnung. Ihr letzter Stand wird weiter verwendet: Niemand daraus kommt dazu, und niemand scheidet aus, weil er fehlt; ein bekannter letzter Arbeitstag, der vergeht, zählt weiterhin.\n  {why}\n"
             ),
         ),
     }

@@ -56,10 +56,16 @@ pub(super) async fn send(
         .header(CONTENT_TYPE, "application/json")
         .body(body);
     // Whatever of the address is a password is in its path or query.
-    let secrets: Vec<&str> = [secret.expose(), url.path(), url.query().unwrap_or_default()]
-        .into_iter()
-        .filter(|part| part.len() > 1)
-        .collect();
+    let parts = [secret.expose(), url.path(), url.query().unwrap_or_default()];
+    let parts = parts.into_iter().filter(|part| part.len() > 1);
+    let segments = url.path_segments().into_iter().flatten();
+    let who = [url.username(), url.password().unwrap_or_default()];
+    let pieces = segments.chain(who).map(str::to_owned);
+    let values = url.query_pairs().map(|(_, value)| value.into_owned());
+    // The shorter ones are words of a language.
+    let pieces = pieces.chain(values).filter(|piece| piece.len() >= 6);
+    let pieces: Vec<String> = pieces.collect();
+    let secrets: Vec<&str> = parts.chain(pieces.iter().map(String::as_str)).collect();
     let sent = request.send().await;
     let mut response =
         sent.map_err(|error| Failure::new(Why::Unavailable, plain(&cause(error), &secrets)))?;

@@ -117,6 +117,12 @@ impl Store {
                 cause,
             })?;
             crate::crash::point("appended");
+            for gap in &gaps {
+                tracing::error!(
+                    "The audit log {} does not end as it did ({gap:?}); see `audit verify`",
+                    file.path().display()
+                );
+            }
             self.write(|transaction| {
                 transaction.execute("DELETE FROM audit_outbox WHERE seq <= ?1", [last.seq])?;
                 let notes = gaps

@@ -8,14 +8,23 @@ use crate::config::Integration;
 use crate::source::{Put, remove_archived};
 use crate::store::{Archived, Notes, StoreError};
 
-/// Packs and removes files of the audit log; says on the operational log where it cannot.
-pub(super) fn housekeep(context: &Context<'_>, integration: &Integration) {
-    let forgotten =
-        forget_again(context, integration).and_then(|()| forget_leavers(context, integration));
+/// Packs files of the audit log and, unless the clock is in doubt, removes what is old; says on the operational log where it cannot.
+pub(super) fn housekeep(context: &Context<'_>, integration: &Integration, by_age: bool) {
+    // What somebody has decided does not go by the clock.
+    let forgotten = forget_again(context, integration).and_then(|()| {
+        if by_age {
+            forget_leavers(context, integration)
+        } else {
+            Ok(())
+        }
+    });
     if let Err(error) = forgotten {
         tracing::warn!(
             "Not everything of people who are to be forgotten could be removed yet: {error}"
         );
+    }
+    if !by_age {
+        return;
     }
     if let Err(error) = old_archived(context, integration) {
         tracing::warn!("Old files of archives could not be removed yet: {error}");
@@ -40,7 +49,10 @@ fn old_lines(context: &Context<'_>) -> Result<(), StoreError> {
     let Some(keeping) = audit.try_keep().map_err(failed)? else {
         return Ok(());
     };
-    audit.pack(&keeping).map_err(failed)?;
+    // A file that cannot be packed is told, and keeps no other from growing old.
+    if let Err(error) = audit.pack(&keeping) {
+        tracing::warn!("A rotated file of the audit log could not be packed yet: {error}");
+    }
     // What was told and not removed yet.
     if let Some(last) = store.audit_removed()? {
         audit.remove_up_to(&keeping, last).map_err(failed)?;

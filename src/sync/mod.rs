@@ -185,6 +185,7 @@ pub async fn run(
     .await
     {
         Ok(lock) => {
+            let before = off(|| context.store.last_time()).ok().flatten();
             run.whole(&mut report).await;
             report.requests = run.link.as_ref().map_or(0, |link| link.client().requests());
             report.rate_limit_wait_ms = run.link.as_ref().map_or(0, Link::waited_ms);
@@ -204,7 +205,9 @@ pub async fn run(
                 link.close().await;
             }
             if !options.dry_run {
-                off(|| housekeep::housekeep(context, integration));
+                // What is removed by a wrong clock does not come back.
+                let by_age = run.in_store && !record::is_a_jump(before, context.clock.now());
+                off(|| housekeep::housekeep(context, integration, by_age));
             }
             drop(lock);
         }

@@ -8,6 +8,14 @@ use crate::store::{Note, Notes, StoreError};
 const BEHIND: chrono::Duration = chrono::Duration::minutes(5);
 /// A clock this far ahead of the last run is suspect: every termination date in between would pass at once.
 const AHEAD: chrono::Duration = chrono::Duration::days(62);
+/// Whether the clock has gone back since the last recorded time, or is so far ahead of it that nothing may be removed for its age.
+pub(super) fn is_a_jump(
+    last: Option<chrono::DateTime<chrono::Utc>>,
+    now: chrono::DateTime<chrono::Utc>,
+) -> bool {
+    last.is_some_and(|last| now < last - BEHIND || now > last + AHEAD)
+}
+
 impl Run<'_> {
     /// A clock that is wrong would end employments that have not ended, or none at all.
     pub(super) fn check_clock(&self) -> Result<(), Stop> {

@@ -299,6 +299,12 @@ fn files_that_the_program_archived_are_removed_by_age_and_no_other_is() {
     }
     let told = scene.company.events("archived_file_removed");
     assert_eq!(told.len(), 1);
+    // A run that refuses the clock removes nothing by it.
+    let now = scene.company.now.clone();
+    scene.company.now = "2033-01-01T05:15:00Z".to_owned();
+    scene.company.run_now().exits(1).says("--accept-clock");
+    assert!(archive(&scene.company, "roster_20261127.csv").exists());
+    scene.company.now = now;
     assert!(
         told[0]["file"]
             .as_str()
