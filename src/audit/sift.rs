@@ -41,8 +41,8 @@ pub(super) struct Sifted {
     pub(super) first: Option<Mark>,
     pub(super) last: Option<Mark>,
     pub(super) odd: Vec<Odd>,
-    /// Lines without values that they once had, by hrId; those that name nobody under the empty one.
-    pub(super) redacted: BTreeMap<String, (u64, u64)>,
+    /// Lines without values that they once had, by hrId: the first, how many, the last. Those that name nobody stand under the empty one.
+    pub(super) redacted: BTreeMap<String, (u64, u64, u64)>,
     /// Lines that tell of what was done to the log.
     pub(super) told: Vec<Value>,
     /// The hashes of lines that were asked for.
@@ -183,11 +183,10 @@ impl Sifted {
             people.push("");
         }
         for hr_id in people {
-            let (_, count) = self
-                .redacted
-                .entry(hr_id.to_owned())
-                .or_insert((mark.seq, 0));
+            let known = self.redacted.entry(hr_id.to_owned());
+            let (_, count, last) = known.or_insert((mark.seq, 0, mark.seq));
             *count += 1;
+            *last = mark.seq;
         }
     }
 }

@@ -66,8 +66,8 @@ struct Check {
     /// The file of the first line.
     first_file: String,
     nonsense: Vec<(String, u64, String)>,
-    /// File and number of the first line, and how many, by hrId.
-    redacted: BTreeMap<String, (String, u64, u64)>,
+    /// File and number of the first line, how many, and the number of the last, by hrId.
+    redacted: BTreeMap<String, (String, u64, u64, u64)>,
     told: Vec<Value>,
     heads: Vec<(u64, Hash)>,
 }
@@ -117,11 +117,11 @@ impl Check {
                 }
             }
         }
-        for (hr_id, (seq, count)) in sifted.redacted {
-            self.redacted
-                .entry(hr_id)
-                .or_insert_with(|| (file.clone(), seq, 0))
-                .2 += count;
+        for (hr_id, (seq, count, last)) in sifted.redacted {
+            let known = self.redacted.entry(hr_id);
+            let known = known.or_insert_with(|| (file.clone(), seq, 0, last));
+            known.2 += count;
+            known.3 = known.3.max(last);
         }
         self.told.extend(sifted.told);
         self.heads.extend(sifted.wanted);
@@ -244,14 +244,22 @@ impl Check {
                 self.broken(&file, line, Kind::NotALine);
             }
         }
-        let forgotten: HashSet<String> = of("forgotten")
-            .iter()
-            .flat_map(|line| line["hrIds"].as_array().cloned().unwrap_or_default())
-            .filter_map(|hr_id| hr_id.as_str().map(str::to_owned))
-            .collect();
-        for (hr_id, (file, seq, lines)) in std::mem::take(&mut self.redacted) {
+        // What was written of somebody after they were forgotten last has its values.
+        let mut forgotten: BTreeMap<String, u64> = BTreeMap::new();
+        for line in of("forgotten") {
+            let seq = line["seq"].as_u64().unwrap_or_default();
+            let hr_ids = line["hrIds"].as_array().cloned().unwrap_or_default();
+            for hr_id in hr_ids.iter().filter_map(Value::as_str) {
+                let last = forgotten.entry(hr_id.to_owned()).or_default();
+                *last = seq.max(*last);
+            }
+        }
+        for (hr_id, (file, seq, lines, last)) in std::mem::take(&mut self.redacted) {
             self.done.redacted += lines;
-            if !forgotten.contains(&hr_id) {
+            if forgotten
+                .get(&hr_id)
+                .is_none_or(|forgotten| *forgotten < last)
+            {
                 let people = if hr_id.is_empty() {
                     String::new()
                 } else {

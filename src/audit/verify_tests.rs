@@ -349,6 +349,20 @@ fn a_forged_value_shows_and_a_removed_one_is_known_where_it_was_asked_for() {
     log.edit(0, redact);
     let checked = log.checked(&[]);
     assert_eq!((checked.breaks, checked.redacted), (vec![], 1));
+    // What was written of them later has its values.
+    let log = Log::of("a", |seq| {
+        (seq == 2).then(|| Event::Forgotten {
+            user: "mira".to_owned(),
+            on_behalf_of: None,
+            reason: "asked".to_owned(),
+            hr_ids: vec!["00003".to_owned()],
+        })
+    });
+    log.edit(0, redact);
+    assert!(matches!(
+        log.break_of().2,
+        Kind::ValuesRemoved { seq: 3, .. }
+    ));
 }
 
 #[test]
