@@ -275,11 +275,12 @@ fn report(
         report::write(&context, arguments)
     });
     match written {
-        Ok(None) => Exit::Done,
-        Ok(Some(report)) => {
-            let json = serde_json::json!({ "report": report, "exitCode": Exit::Done });
-            print(cli.output, &json, || report.to_string());
-            Exit::Done
+        Ok(report) => {
+            if arguments.out != std::path::Path::new("-") {
+                let json = serde_json::json!({ "report": report, "exitCode": report.exit() });
+                print(cli.output, &json, || report.to_string());
+            }
+            report.exit()
         }
         Err(error) => say_as(cli.output, error.exit(), &chain(&error)),
     }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::Context;
-use crate::audit::{AuditFile, Entry, Head, Span, mask};
+use crate::audit::{AuditFile, Entry, Head, Span, Verified, mask};
 use crate::plan::{Change, Leaving, What};
 use crate::review::{Fate, Pushes};
 use crate::roster::Field;
@@ -125,6 +125,8 @@ pub(super) struct One {
 pub(super) struct Gathered {
     pub(super) integrations: Vec<One>,
     pub(super) head: Head,
+    /// Whether the log is what was written.
+    pub(super) checked: Verified,
     /// Whether names stand in it as they are.
     pub(super) full: bool,
 }
@@ -156,6 +158,17 @@ const EVENTS: [&str; 13] = [
     "\"event\":\"drift_checked\"",
     "\"event\":\"tickets_lost\"",
 ];
+
+/// Checks the chain: a log with holes makes a page with holes.
+fn checked(context: &Context<'_>, audit: &AuditFile) -> Result<Verified, Failed> {
+    let ends = || match context.store.audit_head() {
+        // There is no state to compare with.
+        Ok(head) if head.seq == 0 => Ok(Vec::new()),
+        Ok(_) => context.store.audit_ends(),
+        Err(error) => Err(error),
+    };
+    Ok(audit.verify(Vec::new(), ends)??)
+}
 
 pub(super) fn gather(
     context: &Context<'_>,
@@ -194,6 +207,7 @@ pub(super) fn gather(
     Ok(Gathered {
         integrations: all,
         head: context.store.audit_head()?,
+        checked: checked(context, audit)?,
         full,
     })
 }

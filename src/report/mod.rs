@@ -104,6 +104,19 @@ pub struct Written {
     pub runs: usize,
     /// How many changes of people JobTicket has acknowledged in that time.
     pub changes: usize,
+    /// Whether the audit log is what was written; otherwise the report may be wrong or incomplete.
+    pub intact: bool,
+}
+
+impl Written {
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        if self.intact {
+            Exit::Done
+        } else {
+            Exit::Unexpected
+        }
+    }
 }
 
 impl fmt::Display for Written {
@@ -113,6 +126,7 @@ impl fmt::Display for Written {
             bytes,
             runs,
             changes,
+            ..
         } = self;
         writeln!(
             f,
@@ -122,14 +136,11 @@ impl fmt::Display for Written {
     }
 }
 
-/// Writes a report. Blocks. `None` where it went to the terminal, which says nothing else then.
+/// Writes a report. Blocks. Where it goes to the terminal, nothing else should.
 ///
 /// # Errors
 /// It cannot be written, or what it tells of cannot be read. A file that is there stays as it is then.
-pub fn write(
-    context: &Context<'_>,
-    arguments: &ReportArgs,
-) -> Result<Option<Written>, ReportError> {
+pub fn write(context: &Context<'_>, arguments: &ReportArgs) -> Result<Written, ReportError> {
     let config = context.config;
     let zone = config.timezone;
     let (since, _) = moment("--since", &arguments.since, zone)?;
@@ -179,7 +190,13 @@ pub fn write(
         bytes: page.len() as u64,
         runs: gathered.runs(),
         changes: gathered.changes(),
+        intact: gathered.checked.breaks.is_empty(),
     };
+    if !written.intact {
+        tracing::error!(
+            "The audit log was changed or has holes, so the report may be wrong or incomplete; `audit verify` says where"
+        );
+    }
     let failed = |cause| ReportError::Out {
         path: out.to_owned(),
         cause,
@@ -188,7 +205,7 @@ pub fn write(
         let mut terminal = io::stdout().lock();
         return match terminal.write_all(&page).and_then(|()| terminal.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),
-            _ => Ok(None),
+            _ => Ok(written),
         };
     }
     let part = Part::begin(out)
@@ -197,5 +214,5 @@ pub fn write(
     part.file().write_all(&page).map_err(failed)?;
     part.sync().map_err(failed)?;
     part.finish().map_err(failed)?;
-    Ok(Some(written))
+    Ok(written)
 }

@@ -79,6 +79,8 @@ pub(super) fn render(
             full => gathered.full,
             german => words.say(false, true),
             head => if head.seq == 0 { "–".to_owned() } else { format!("{}:{}", head.seq, head.hash) },
+            broken => !gathered.checked.breaks.is_empty(),
+            begins => gathered.checked.first > 1,
             version => env!("CARGO_PKG_VERSION"),
             integrations => Value::from(Serde(&all)),
         })

@@ -221,6 +221,9 @@ labels! {
     limit: "Limit of JobTicket, in any 60 seconds", "Grenze von JobTicket, in je 60 Sekunden";
     last_minute: "In the 60 seconds before this report", "In den 60 Sekunden vor diesem Bericht";
     none: "None in this time.", "Keine in diesem Zeitraum.";
+    whole: "Its chain was checked when this was made, and is whole.", "Seine Kette wurde bei Erstellung geprüft und ist ganz.";
+    broken: "The audit log was changed or has holes, so this page may be wrong or incomplete; `audit verify` says where.", "Das Audit-Log wurde verändert oder hat Lücken, diese Seite kann falsch oder unvollständig sein; `audit verify` sagt, wo.";
+    begins: "Older lines of the audit log were removed by age; of what they told nothing stands here.", "Ältere Zeilen des Audit-Logs wurden nach Ablauf ihrer Frist entfernt; was in ihnen stand, fehlt hier.";
     head: "End of the audit log when this was made", "Ende des Audit-Logs bei Erstellung";
     masked: "People stand here by hrId; names are masked or left out.", "Personen stehen hier mit hrId; Namen sind maskiert oder fehlen.";
     full: "This page holds names of people, as far as the audit log has them.", "Diese Seite enthält Namen, soweit das Audit-Log sie hat.";

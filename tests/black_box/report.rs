@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::{Company, JobTicket, people};
 
@@ -35,7 +36,7 @@ pub(crate) fn year() -> String {
             let what = match (run + change) % 4 {
                 0 => json!({"kind": "joins"}),
                 1 => {
-                    json!({"kind": "leaves", "reason": "missing", "grounds": "approved", "hold": 9, "values": {"firstName.old": "Änne", "lastName.old": "Beispiel", "salt": "x"}})
+                    json!({"kind": "leaves", "reason": "missing", "grounds": "approved", "hold": 9, "values": {"firstName.old": "Änne", "lastName.old": "Beispiel"}})
                 }
                 2 => {
                     json!({"kind": "leaves", "reason": "employment_ended", "lastDay": "2026-01-31"})
@@ -67,10 +68,35 @@ pub(crate) fn year() -> String {
     log.text
 }
 
+/// A log as the program writes it: each line with the hash of the one before, and values with commitments.
 #[derive(Default)]
 struct Log {
     seq: u64,
+    last: String,
     text: String,
+}
+
+const SALT: &str = "000102030405060708090a0b0c0d0e0f";
+
+fn sha256(parts: &[&[u8]]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part);
+    }
+    let bytes = digest.finalize();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn commitment(key: &str, value: &str) -> String {
+    let lengths = [SALT, key, value].map(|part| (part.len() as u64).to_le_bytes());
+    sha256(&[
+        &lengths[0],
+        SALT.as_bytes(),
+        &lengths[1],
+        key.as_bytes(),
+        &lengths[2],
+        value.as_bytes(),
+    ])
 }
 
 impl Log {
@@ -78,19 +104,32 @@ impl Log {
         self.seq += 1;
         // The log begins each line with its number and time.
         let time = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let mut line = line.clone();
+        let values = line.as_object_mut().unwrap().remove("values");
         let rest = line.to_string();
         let run = if run.is_empty() {
             String::new()
         } else {
             format!("\"run\":\"{run}\",")
         };
-        writeln!(
-            self.text,
+        let mut line = format!(
             "{{\"seq\":{},\"time\":\"{time}\",\"integration\":\"acme\",{run}{}",
             self.seq,
-            &rest[1..]
-        )
-        .unwrap();
+            &rest[1..rest.len() - 1]
+        );
+        let mut shown = String::new();
+        if let Some(mut values) = values {
+            let mut commitments = json!({});
+            for (key, value) in values.as_object().unwrap() {
+                commitments[key] = commitment(key, value.as_str().unwrap()).into();
+            }
+            values["salt"] = SALT.into();
+            write!(line, ",\"commitments\":{commitments}").unwrap();
+            write!(shown, ",\"values\":{values}").unwrap();
+        }
+        write!(line, ",\"prev\":\"{}\"", self.last).unwrap();
+        self.last = sha256(&[line.as_bytes(), b"}"]);
+        writeln!(self.text, "{line}{shown}}}").unwrap();
     }
 }
 
@@ -222,4 +261,31 @@ fn what_really_happened_stands_in_the_report_by_hr_id() {
     for value in ["Beispiel", "Änne", "person0", "1990"] {
         assert!(!ran.stdout.contains(value), "the report shows {value}");
     }
+}
+
+#[test]
+fn a_report_of_a_log_with_holes_says_so_and_ends_with_1() {
+    let scene = crate::scene::Scene::new();
+    let company = &scene.company;
+    let page = company.path("report.html");
+    let report = |force: &[&str]| {
+        let out = page.to_str().unwrap();
+        let span = ["report", "--since", "2026-11", "--out", out];
+        company.run(&[&span[..], force].concat())
+    };
+    report(&[]).exits(0);
+    let whole = std::fs::read_to_string(&page).unwrap();
+    assert!(whole.contains("was checked when this was made, and is whole"));
+    let log = company.path("state/audit.jsonl");
+    let lines = std::fs::read_to_string(&log).unwrap();
+    let without: Vec<&str> = lines
+        .lines()
+        .enumerate()
+        .filter(|(at, _)| *at != 3)
+        .map(|(_, line)| line)
+        .collect();
+    std::fs::write(&log, without.join("\n") + "\n").unwrap();
+    report(&["--force"]).exits(1).says("Report written");
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains("was changed or has holes"));
 }
