@@ -322,14 +322,21 @@ fn a_contract_that_ended_does_not_end_the_next_one() {
         }
     }
     // A last day that stands elsewhere does not end the open one.
-    for word in ["first", "last"] {
+    let open = |begins: &'static str| (begins, None);
+    let ended_and_open = [old, open("2026-11-23")];
+    let two_open = [open("2020-01-01"), open("2026-11-23")];
+    for (word, all) in [
+        ("first", ended_and_open),
+        ("last", ended_and_open),
+        ("first", two_open),
+        ("last", two_open),
+    ] {
         let hris = Hris::start(move |asked| {
             if asked.path == "/people" {
                 let mut one = slice(0, 1, 1).remove(0);
                 one["end"] = "2026-11-22".into();
                 return Reply::Json(json!({ "data": [one] }));
             }
-            let all = [old, ("2026-11-23", None)];
             let all: Vec<Value> = all
                 .iter()
                 .map(|(begins, ends)| json!({ "person": { "id": 1 }, "begins": begins, "ends": ends }))

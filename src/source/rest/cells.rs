@@ -189,11 +189,12 @@ fn last_day(
 
 /// The latest of several last days; open, where one of several is none. `None` where they cannot be compared as they are written.
 fn later(mut ends: Vec<String>) -> Option<String> {
+    let is_open = ends.iter().any(|end| end.is_empty() || end == OPEN);
+    if is_open && ends.len() > 1 {
+        return Some(OPEN.to_owned());
+    }
     ends.dedup();
     if ends.len() > 1 {
-        if ends.iter().any(|end| end.is_empty() || end == OPEN) {
-            return Some(OPEN.to_owned());
-        }
         let is_iso = |end: &String| end.parse::<chrono::NaiveDate>().is_ok() && end.len() == 10;
         return ends.iter().all(is_iso).then(|| ends.into_iter().max())?;
     }
@@ -231,7 +232,7 @@ mod tests {
             (&["2026-11-27", ""], Some(OPEN)),
             (&["", "2026-11-27"], Some(OPEN)),
             (&[OPEN, "2026-11-27"], Some(OPEN)),
-            (&["", ""], Some("")),
+            (&["", ""], Some(OPEN)),
             (&["31.12.2026", "31.12.2026"], Some("31.12.2026")),
             (&["31.12.2026", "27.11.2026"], None),
         ] {
