@@ -50,6 +50,16 @@ struct Person {
     is_there: bool,
 }
 
+/// Absences of one person in an order of their own, for those in another order are no change, and what is wrong with one of them.
+pub(super) fn of_one_person(found: &[Result<Absence, Wrong>]) -> (Vec<Absence>, Option<Wrong>) {
+    let wrong = found.iter().find_map(|one| one.as_ref().err().copied());
+    let good = found.iter().filter_map(|one| one.as_ref().ok());
+    let mut all: Vec<Absence> = good.cloned().collect();
+    all.sort();
+    all.dedup();
+    (all, wrong)
+}
+
 /// The absences of a file.
 pub(super) struct Absences {
     file: String,
@@ -113,16 +123,7 @@ impl Absences {
             return (Vec::new(), None);
         };
         person.is_there = true;
-        let wrong = person
-            .absences
-            .iter()
-            .find_map(|one| one.as_ref().err().copied());
-        let good = person.absences.iter().filter_map(|one| one.as_ref().ok());
-        let mut all: Vec<Absence> = good.cloned().collect();
-        // Rows in another order are no change.
-        all.sort();
-        all.dedup();
-        (all, wrong)
+        of_one_person(&person.absences)
     }
 
     /// Whether the file can be believed, once all rows of the roster were asked for; and what to know of rows that are of no use. `some` tells whether JobTicket has absences.

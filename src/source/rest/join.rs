@@ -10,6 +10,7 @@ use super::list::{Done, Identity, List, Record};
 use super::{Ask, Kind};
 use crate::config::{IfSeveral, Join, JsonPath, Rest, Source};
 use crate::roster::{Absence, AbsenceMapping, Wrong};
+use crate::source::absences::of_one_person;
 use crate::source::columns::absence_mapping;
 
 /// With so many records fewer than last time, and more than this share of them, a list is not believed. Ours.
@@ -59,10 +60,12 @@ impl Joined {
             }
             let join = rest.join.iter().find(|join| join.name == *name);
             let least = join.map_or(1, |join| join.min_rows);
-            let found = table.matched.get();
-            if found < least {
-                let name = name.clone();
-                return Err(RestError::Unmatched { name, found, least });
+            if matched < least {
+                return Err(RestError::Unmatched {
+                    name: name.clone(),
+                    found: matched,
+                    least,
+                });
             }
         }
         Ok(())
@@ -99,13 +102,7 @@ impl Absences {
             self.is_somebodys.set(true);
         }
         let rows = self.rows.get(key.as_str()).map_or(&[][..], Vec::as_slice);
-        let wrong = rows.iter().find_map(|row| row.as_ref().err().copied());
-        let good = rows.iter().filter_map(|row| row.as_ref().ok());
-        let mut all: Vec<Absence> = good.cloned().collect();
-        // A list in another order is no change.
-        all.sort();
-        all.dedup();
-        Ok((all, wrong))
+        Ok(of_one_person(rows))
     }
 }
 
