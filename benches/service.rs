@@ -63,7 +63,7 @@ fn bars(rows: usize, starts: usize) -> Result<bool> {
     let config = folder.path().join("config.yaml");
     std::fs::create_dir(folder.path().join("drop"))?;
     std::fs::write(&config, configuration())?;
-    write_roster(&folder.path().join("drop/roster_20260105.csv"), rows)?;
+    write_roster(&folder.path().join("drop/roster_20260105.csv"), rows, false)?;
     by_hand(&config)?;
     let mut ready = Vec::new();
     for _ in 0..starts {

@@ -56,7 +56,7 @@ fn bar(rows: usize, runs: usize) -> Result<bool> {
         std::fs::create_dir(path(name))?;
     }
     let (remote, fetched) = (path("remote").join(ROSTER), path("drop").join(ROSTER));
-    write_roster(&remote, rows)?;
+    write_roster(&remote, rows, false)?;
     std::fs::copy(&remote, &fetched)?;
     let server = Server::start(folder.path())?;
     std::fs::write(

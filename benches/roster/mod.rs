@@ -6,6 +6,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+/// Names that Windows-1252 can write too.
 const FIRST_NAMES: [&str; 12] = [
     "Anna",
     "Jürgen",
@@ -17,14 +18,14 @@ const FIRST_NAMES: [&str; 12] = [
     "Zoë",
     "Renée",
     "Karl-Heinz",
-    "Łukasz",
+    "Lukáš",
     "Ute",
 ];
 const LAST_NAMES: [&str; 12] = [
     "Müller",
     "Weiß",
     "Größmann",
-    "Yılmaz",
+    "Çelik",
     "Schmidt",
     "von der Höhe",
     "Öztürk",
@@ -36,7 +37,9 @@ const LAST_NAMES: [&str; 12] = [
 ];
 
 /// A German roster: people in no order, one in four under a second first name, one in nine with an end of employment to come.
-pub(crate) fn write_roster(path: &Path, rows: usize) -> io::Result<()> {
+///
+/// Where `changed`, every fiftieth has married.
+pub(crate) fn write_roster(path: &Path, rows: usize, changed: bool) -> io::Result<()> {
     let mut out = BufWriter::new(std::fs::File::create(path)?);
     out.write_all(
         "Personalnummer;Vorname;Rufname;Nachname;E-Mail;Geburtsdatum;Eintrittsdatum;Austrittsdatum;Gesellschaft;Mitarbeiterkreis\r\n".as_bytes(),
@@ -58,7 +61,11 @@ pub(crate) fn write_roster(path: &Path, rows: usize) -> io::Result<()> {
             } else {
                 ""
             },
-            pick(LAST_NAMES, 3),
+            if changed && person % 50 == 7 {
+                "Neumann-Weiß"
+            } else {
+                pick(LAST_NAMES, 3)
+            },
         );
         let date = |byte: usize, years: std::ops::Range<usize>| {
             let year = years.start + random[byte] % years.len();
