@@ -4,9 +4,12 @@
 //! depend on how busy the machine is, but for the time to be ready, of which the median of several starts counts. The exit code is 1 where a bar is missed.
 //!
 //! `cargo bench --bench service -- [ROWS [STARTS]]`, 100,000 rows and 7 starts by default. The bars are those of 100,000 rows; other numbers are measured, not judged.
+//! `cargo bench --bench service -- integrations [COUNT]` shows what 200 integrations in one service need instead, beside one (`many`).
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
+#[path = "service/many.rs"]
+mod many;
 mod roster;
 
 use std::error::Error;
@@ -38,12 +41,23 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`.
-    let numbers: std::result::Result<Vec<usize>, _> = std::env::args()
+    let mut words: Vec<String> = std::env::args()
         .skip(1)
         .filter(|argument| argument != "--bench")
+        .collect();
+    let of_many = words.first().is_some_and(|word| word == "integrations");
+    if of_many {
+        words.remove(0);
+    }
+    let numbers: std::result::Result<Vec<usize>, _> = words
+        .iter()
         .map(|number| number.replace('_', "").parse())
         .collect();
     let done = numbers.map_err(Into::into).and_then(|numbers| {
+        if of_many {
+            let count = numbers.first().copied().unwrap_or(200).max(1);
+            return many::compare(count).map(|()| true);
+        }
         let rows = numbers.first().copied().unwrap_or(ROWS);
         bars(rows.max(1), numbers.get(1).copied().unwrap_or(7).max(1))
     });
@@ -193,6 +207,18 @@ impl Service {
         let text = std::fs::read_to_string(self.proc("smaps_rollup"))?;
         let kibibytes = number(&text, "Anonymous:").ok_or("the kernel says nothing of memory")?;
         Ok(kibibytes << 10)
+    }
+
+    /// The time that processors have spent on it, in hundredths of a second.
+    fn ticks(&self) -> Result<u64> {
+        let text = std::fs::read_to_string(self.proc("stat"))?;
+        let (_, rest) = text
+            .rsplit_once(')')
+            .ok_or("the kernel says nothing of time")?;
+        let times = rest.split_whitespace().skip(11).take(2);
+        Ok(times
+            .map(str::parse::<u64>)
+            .sum::<std::result::Result<_, _>>()?)
     }
 
     /// How often its threads have gone to sleep so far, each of which ends by a wake-up.
