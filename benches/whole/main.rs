@@ -30,8 +30,8 @@ use measure::{Counter, Spent, count, line, measure, median, spent};
 use scene::{Case, Scene};
 
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
-/// From this size on, a run takes so long under valgrind that nobody would wait for it.
-const MOST_COUNTED: usize = 100_000;
+/// A run over more people takes so long under valgrind that nobody would wait for it.
+const MOST_COUNTED: usize = 10_000;
 /// A REST list of more people is held by the measuring process as a gigabyte of pages.
 const MOST_ON_PAGES: usize = 100_000;
 /// Reading back more people takes minutes, in which the API's rate limit is waited for.
@@ -208,7 +208,11 @@ fn one_size(binary: &Path, rows: usize, runs: usize, counter: Option<Counter>) -
         changed: of(Case::Changed).ok_or("no runs")?,
         first: of(Case::First).ok_or("no runs")?,
     };
-    let by = counter.map_or("counted by neither valgrind nor perf", Counter::name);
+    let by = match counter {
+        None => "neither valgrind nor perf can count them",
+        Some(_) if rows > MOST_COUNTED => "up to 10,000 rows only",
+        Some(counter) => counter.name(),
+    };
     println!(
         "\n{rows} rows, medians of {runs} runs, the most memory of any; ratios to the loop of the same kind; instructions: {by}"
     );
