@@ -95,9 +95,9 @@ fn wire(employee: &Employee) -> SyncEmployee<&str> {
             .collect()
     };
     SyncEmployee {
-        first_name: &employee.first_name,
-        last_name: &employee.last_name,
-        email: &employee.email,
+        first_name: employee.first_name(),
+        last_name: employee.last_name(),
+        email: employee.email(),
         profile_image: None,
         date_of_birth: employee.date_of_birth,
         hr_id: employee.hr_id.as_str(),

@@ -171,7 +171,7 @@ impl Store {
                 let kept = || removed.get(entry.employee.hr_id.as_str());
                 let removed = if entry.line == 0 { kept() } else { None };
                 Sent {
-                    source: removed.map_or(sources[entry.source], String::as_str),
+                    source: removed.map_or(sources[entry.source()], String::as_str),
                     employee: &entry.employee,
                     fresh: entry.fresh,
                 }

@@ -281,12 +281,7 @@ impl Run<'_> {
             // Somebody of a source that is no longer configured counts as one of the first.
             let source = sources.position(|source| source.name == name).unwrap_or(0);
             old.insert(hr_id, employee.clone());
-            entries.push(Entry {
-                employee,
-                source,
-                line: 0,
-                fresh: false,
-            });
+            entries.push(Entry::new(employee, source, 0, false));
         }
         entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
         Ok(())

@@ -41,7 +41,7 @@ fn reject(
         let known = known(&hr_id);
         result.rejected.push(Rejected {
             hr_id,
-            source: entry.source,
+            source: entry.source(),
             line: entry.line,
             why: why(candidates[*other].employee.hr_id.clone()),
             known,
@@ -57,7 +57,7 @@ fn reject(
 /// The digits of an hrId and what its source puts before them; `None` where it is no number.
 fn number<'e>(entry: &'e Entry, prefixes: &[String]) -> Option<(&'e str, &'e str)> {
     let hr_id = entry.employee.hr_id.as_str();
-    let prefix = prefixes.get(entry.source).map_or("", String::as_str);
+    let prefix = prefixes.get(entry.source()).map_or("", String::as_str);
     // Whom the map of hrIds names otherwise has no prefix any more.
     let length = hr_id.strip_prefix(prefix).map_or(0, |_| prefix.len());
     let (prefix, digits) = hr_id.split_at(length);
