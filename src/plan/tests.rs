@@ -139,10 +139,7 @@ fn a_known_person_who_takes_the_email_of_somebody_who_is_kept_keeps_the_old_one(
         linked: Vec::new(),
     };
     let values = HashMap::from([(HrId::new("2"), old[1].clone())]);
-    let mut entries = vec![
-        Entry::new(old[0].clone(), 0, 0, false),
-        entry(changed),
-    ];
+    let mut entries = vec![Entry::new(old[0].clone(), 0, 0, false), entry(changed)];
     let found = keep_apart(&mut entries, &known, &values).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(entries[1].employee, old[1]);

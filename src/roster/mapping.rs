@@ -19,6 +19,9 @@ use super::rare::Rare;
 /// Longest value of a text field, in characters; ours, as JobTicket names none. A longer one is a misread file.
 const MOST_CHARACTERS: usize = 250;
 
+/// So many values are compared one by one sooner than by hash.
+const FEW_VALUES: usize = 8;
+
 /// Columns (counted from 0) of which the first that is not empty counts.
 pub type Columns = Vec<usize>;
 
@@ -298,14 +301,12 @@ fn first_filled<'c>(columns: &Columns, cell: &impl Fn(usize) -> &'c str) -> &'c 
 impl RuleMapping {
     /// Whether a cell holds one of the values, in whichever case and however its umlauts are written.
     pub fn matches(&self, cell: &str) -> bool {
-        let plain = cell
-            .bytes()
-            .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        if plain {
-            self.values.contains(cell)
-        } else {
-            self.values.contains(&normal(cell).to_lowercase())
+        // Asked for every row and every rule, so without memory of its own where that goes.
+        if cell.is_ascii() && self.values.len() <= FEW_VALUES {
+            let mut values = self.values.iter();
+            return values.any(|value| value.eq_ignore_ascii_case(cell));
         }
+        self.values.contains(&normal(cell).to_lowercase())
     }
 }
 

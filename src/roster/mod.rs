@@ -6,6 +6,7 @@
 
 mod assemble;
 mod dates;
+pub(crate) mod day;
 mod employee;
 mod hrid_map;
 mod mapping;

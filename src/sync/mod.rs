@@ -383,22 +383,22 @@ impl<'c> Run<'c> {
         })
     }
 
-    /// Pulls and puts the rosters together. `None` where no source has anything.
+    /// Pulls and puts the rosters together, and loads whom JobTicket has. `None` where no source has anything.
     async fn gathered(
         &mut self,
-        known: &Known,
+        doubt: &Doubt,
         doubtful: &Doubtful,
         report: &mut RunReport,
-    ) -> Result<Option<Stage>, Stop> {
-        report.snapshot = known.snapshot.as_ref().map(Vec::len);
-        let Some((assembly, taken)) = self.gather(known, report).await? else {
+    ) -> Result<Option<(Known, Stage)>, Stop> {
+        let Some((known, assembly, taken)) = self.gather(doubt, doubtful, report).await? else {
             report.ending = Ending::SourceFailed;
             self.note_failed(report)?;
             return Ok(None);
         };
         crate::crash::point("pulled");
         (self.context.stage)("comparing with the snapshot");
-        Ok(Some(self.stage(assembly, taken, known, doubtful, report)?))
+        let stage = self.stage(assembly, taken, &known, doubtful, report)?;
+        Ok(Some((known, stage)))
     }
 
     /// Whether an unchanged roster is due to be pushed again.
@@ -436,10 +436,9 @@ impl<'c> Run<'c> {
         self.compare_with_before(report).await?;
         self.settle_unconfirmed(report).await?;
         self.may_go_on()?;
-        (self.context.stage)("loading the snapshot");
         let doubtful = Doubtful::load(store, &self.target, &doubt)?;
-        let mut known = self.known(&doubt, &doubtful)?;
-        let Some(mut stage) = self.gathered(&known, &doubtful, report).await? else {
+        let gathered = self.gathered(&doubt, &doubtful, report).await?;
+        let Some((mut known, mut stage)) = gathered else {
             return Ok(());
         };
         self.look_who_is_back(&stage)?;

@@ -13,7 +13,7 @@ fn row(line: u64, hr_id: &str, change: impl FnOnce(&mut Employee)) -> Row {
     Row {
         line,
         employee,
-        wrong: Vec::new(),
+        wrong: Rare::default(),
     }
 }
 
@@ -46,10 +46,7 @@ fn rows_of_one_person_that_agree_count_once_and_rows_that_differ_are_rejected() 
     let assembly = run(vec![row(2, "1", |_| {}), row(3, "1", |_| {})], &[]);
     assert_eq!(ids(&assembly), ["1"]);
     let assembly = run(
-        vec![
-            row(2, "1", |_| {}),
-            row(3, "1", |e| e.set_last_name("X")),
-        ],
+        vec![row(2, "1", |_| {}), row(3, "1", |e| e.set_last_name("X"))],
         &["1"],
     );
     assert!(ids(&assembly).is_empty());

@@ -109,7 +109,7 @@ fn each_senseless_value_is_named_by_field_and_reason() {
         (3, "M\u{1}ller", Field::LastName, Wrong::NotText),
     ] {
         assert_eq!(
-            row(&[(column, text)]).wrong,
+            *row(&[(column, text)]).wrong,
             [(field, kind)],
             "{field} {kind:?}"
         );

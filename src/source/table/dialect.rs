@@ -2,8 +2,6 @@
 //!
 //! The checks of quotes stand here because the `csv` crate accepts everything: a quote that is never closed makes one cell of the rest of the file.
 
-use std::ops::Range;
-
 use super::error::NoDelimiter;
 
 /// A line of a file.
@@ -31,15 +29,15 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self::starting_at(text, 0..text.len(), 1)
+        let end = if text.contains('\n') { '\n' } else { '\r' };
+        Self::with_end(text, end, 1)
     }
 
-    /// The lines of a part, which are counted from `number`.
-    pub(super) fn starting_at(text: &'a str, part: Range<usize>, number: u64) -> Self {
-        let end = if text.contains('\n') { '\n' } else { '\r' };
+    /// The lines of a part of a text whose lines end so; they are counted from `number`.
+    pub(super) fn with_end(text: &'a str, end: char, number: u64) -> Self {
         Self {
-            text: &text[..part.end],
-            at: part.start,
+            text,
+            at: 0,
             number,
             end,
         }

@@ -231,12 +231,7 @@ fn a_rule_that_a_fresh_row_names_counts_before_that_of_a_frozen_one() {
 
 #[test]
 fn who_stands_unopposed_only_because_the_other_source_was_refused_stays_contested() {
-    let rows = |name: &str| {
-        vec![
-            row(2, "1", |e| e.set_last_name(name)),
-            row(3, name, |_| {}),
-        ]
-    };
+    let rows = |name: &str| vec![row(2, "1", |e| e.set_last_name(name)), row(3, name, |_| {})];
     let before = all(vec![delivery(rows("A")), delivery(rows("B"))], &["1"]);
     assert_eq!(ids(&before), ["A", "B"]);
     let mut after = all(vec![frozen(rows("A")), delivery(rows("B"))], &["1"]);
