@@ -21,7 +21,7 @@
 //! | `source` | one module an adapter, one shared table reader, one shared file intake, what packs and encrypts files | `roster`, `config`, `schedule`, `clock`, `digest`, `crash`, `retry` |
 //! | `plan` | the diff: joiners, leavers with reasons, changed, key drift; the hash of what waits | `roster`, `digest` |
 //! | `guard` | limits, windows, who goes and who waits, `Approved` | `plan`, `config`, `roster` |
-//! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock`, `retry` |
+//! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock`, `digest`, `retry` |
 //! | `drift` | where JobTicket differs from the snapshot | `jobticket`, `plan`, `roster` |
 //! | `audit` | the audit log: events, masking, hash chain, the files; reading it back and checking it | `plan`, `guard`, `config`, `roster`, `drift`, `digest`, `crash` |
 //! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock, forgetting people, copying and replacing it; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest` |
