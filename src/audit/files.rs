@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use super::blocks::Blocks;
+use super::chain::Link;
 use super::file::{AuditFile, End, end_of};
-use super::read::seq_of;
 
 /// What the name of a packed file ends with.
 pub(super) const PACKED: &str = ".gz";
@@ -67,10 +67,7 @@ impl Rotated {
     pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let (file, packed) = self.open_as_it_is()?;
         Ok(if packed {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(
-                128 * 1024,
-                file,
-            )))
+            unpacked(file)
         } else {
             Box::new(file)
         })
@@ -86,7 +83,9 @@ impl Rotated {
         let mut end = End::default();
         while blocks.advance()? {
             for line in blocks.block().split(|byte| *byte == b'\n') {
-                let Some(seq) = seq_of(line) else { continue };
+                let Some(Link { seq, .. }) = Link::of(line) else {
+                    continue;
+                };
                 end.last = Some(seq);
                 if seq >= from {
                     end.written.push(line.to_vec());
@@ -108,6 +107,14 @@ impl Rotated {
         }
     }
 
+    /// The same; `None` where it was removed by age meanwhile, as the log tells.
+    pub(super) fn open_if_there(&self) -> io::Result<Option<(File, bool)>> {
+        match self.open_as_it_is() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            file => file.map(Some),
+        }
+    }
+
     /// Whether a file may be called so, behind the name of the current one.
     pub(crate) fn is_suffix(suffix: &str) -> bool {
         Self::of_suffix(suffix, PathBuf::new()).is_some()
@@ -122,6 +129,14 @@ impl Rotated {
     pub fn name(&self) -> String {
         name_of(&self.path)
     }
+}
+
+/// What a packed file holds.
+pub(super) fn unpacked(file: File) -> Box<dyn Read + Send> {
+    Box::new(MultiGzDecoder::new(BufReader::with_capacity(
+        128 * 1024,
+        file,
+    )))
 }
 
 /// The last part of a path, as text.
@@ -160,8 +175,8 @@ pub(super) fn is_named(path: &Path, file: &File) -> io::Result<bool> {
 }
 
 impl AuditFile {
-    /// Looks at the log as it is now, while others go on writing. `then` is called while nobody can append.
-    pub fn look_and<T>(&self, then: impl FnOnce() -> T) -> io::Result<(Look, T)> {
+    /// Looks at the log as it is now, while others go on writing. `then` is called with the rotated files while nobody can append.
+    pub fn look_and<T>(&self, then: impl FnOnce(&[Rotated]) -> T) -> io::Result<(Look, T)> {
         let path = self.path();
         loop {
             let file = match File::open(path) {
@@ -175,22 +190,23 @@ impl AuditFile {
                     continue;
                 }
             }
-            let rotated = self.rotated()?;
+            let rotated = self.rotated_for_sure()?;
             let Some(mut file) = file else {
                 // Between the two steps of a rotation there is none for an instant.
                 if path.try_exists()? {
                     continue;
                 }
+                let then = then(&rotated);
                 let look = Look {
                     rotated,
                     current: None,
                     path: path.to_owned(),
                 };
-                return Ok((look, then()));
+                return Ok((look, then));
             };
             let length = file.seek(SeekFrom::End(0))?;
             file.seek(SeekFrom::Start(0))?;
-            let then = then();
+            let then = then(&rotated);
             file.unlock()?;
             let look = Look {
                 rotated,
@@ -203,7 +219,22 @@ impl AuditFile {
 
     /// Looks at the log as it is now, while others go on writing.
     pub fn look(&self) -> io::Result<Look> {
-        Ok(self.look_and(|| ())?.0)
+        Ok(self.look_and(|_| ())?.0)
+    }
+
+    /// The same, while others pack or remove some of them: a file that takes another name while the folder is read may show under neither.
+    fn rotated_for_sure(&self) -> io::Result<Vec<Rotated>> {
+        let lines = |rotated: &[Rotated]| -> Vec<(u64, u64)> {
+            rotated.iter().map(|one| (one.first, one.last)).collect()
+        };
+        let mut before = self.rotated()?;
+        loop {
+            let now = self.rotated()?;
+            if lines(&now) == lines(&before) {
+                return Ok(now);
+            }
+            before = now;
+        }
     }
 
     /// The rotated files, oldest first. One that a crash left both packed and not counts once, packed.
@@ -234,10 +265,8 @@ impl AuditFile {
     pub(crate) fn open_rotated(&self) -> io::Result<Vec<(String, File)>> {
         let mut opened = Vec::new();
         for rotated in self.rotated()? {
-            let (file, packed) = match rotated.open_as_it_is() {
-                // Removed by age just now, as the log tells.
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                file => file?,
+            let Some((file, packed)) = rotated.open_if_there()? else {
+                continue;
             };
             let mut suffix = Rotated::suffix(&rotated.month, rotated.first, rotated.last);
             if packed {

@@ -14,7 +14,7 @@ use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
-use super::chain::Hash;
+use super::chain::{Hash, Link};
 use super::file::{AuditFile, Locked, end_of};
 use super::files::{PACKED, Rotated, folder_of};
 use super::line::Line;
@@ -89,8 +89,9 @@ fn begin_of(mut file: &File) -> io::Result<Option<(u64, String)>> {
 /// The number of a file's last line, and the month.
 fn last_of(file: &File) -> io::Result<Option<(u64, String)>> {
     let end = end_of(file, u64::MAX)?;
+    // A torn line that was ended may stand last, and its number is that of a line to come.
     let mut lines = end.written.iter().rev();
-    Ok(lines.find_map(|line| Some((seq_of(line)?, month_of(line)?))))
+    Ok(lines.find_map(|line| Some((Link::of(line)?.seq, month_of(line)?))))
 }
 
 /// The month of a line, `YYYY-MM` in UTC.
@@ -258,7 +259,7 @@ mod tests {
                 monthly
                     .lock()
                     .unwrap()
-                    .append(&[line(seq, month)])
+                    .append(&[line(seq, month)], &[])
                     .unwrap()
                     .is_empty()
             );
@@ -272,7 +273,7 @@ mod tests {
             small
                 .lock()
                 .unwrap()
-                .append(&[line(5, 10), line(6, 10)])
+                .append(&[line(5, 10), line(6, 10)], &[])
                 .unwrap()
                 .is_empty()
         );
@@ -289,21 +290,21 @@ mod tests {
         let log = log(folder.path(), 50);
         log.lock()
             .unwrap()
-            .append(&[line(1, 10), line(2, 10)])
+            .append(&[line(1, 10), line(2, 10)], &[])
             .unwrap();
         // The outbox was not emptied, and has more by now.
         let more: Vec<Line> = (1..=4).map(|seq| line(seq, 10)).collect();
-        assert!(log.lock().unwrap().append(&more).unwrap().is_empty());
+        assert!(log.lock().unwrap().append(&more, &[]).unwrap().is_empty());
         assert_eq!(names(&log).len(), 1);
         for packed in [false, true] {
             if packed {
                 log.pack(&log.keep().unwrap()).unwrap();
             }
-            assert!(log.lock().unwrap().append(&more).unwrap().is_empty());
+            assert!(log.lock().unwrap().append(&more, &[]).unwrap().is_empty());
             assert_eq!(seqs(&log), [1, 2, 3, 4]);
         }
         fs::remove_file(log.path()).unwrap();
-        let gaps = log.lock().unwrap().append(&[line(5, 10)]).unwrap();
+        let gaps = log.lock().unwrap().append(&[line(5, 10)], &[]).unwrap();
         assert_eq!(
             gaps,
             [crate::audit::Gap::Missing {
@@ -318,14 +319,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path(), 10);
         let mut first = log.lock().unwrap();
-        first.append(&[line(1, 10)]).unwrap();
+        first.append(&[line(1, 10)], &[]).unwrap();
         let other = log.clone();
         // What waits in the outbox is the same for both.
         let waiting = std::thread::spawn(move || {
             let lines = [line(2, 10), line(3, 10)];
-            other.lock().unwrap().append(&lines).unwrap()
+            other.lock().unwrap().append(&lines, &[]).unwrap()
         });
-        first.append(&[line(2, 10)]).unwrap();
+        first.append(&[line(2, 10)], &[]).unwrap();
         drop(first);
         assert!(waiting.join().unwrap().is_empty());
         assert_eq!(seqs(&log), [1, 2, 3]);
@@ -348,7 +349,7 @@ mod tests {
                         }
                         let lines: Vec<Line> =
                             (last + 1..=last + 2).map(|seq| line(seq, 10)).collect();
-                        assert!(locked.append(&lines).unwrap().is_empty());
+                        assert!(locked.append(&lines, &[]).unwrap().is_empty());
                         let mut told = told.lock().unwrap();
                         *told = (*told).max(last + 2);
                         drop((told, locked));
@@ -373,8 +374,8 @@ mod tests {
     fn a_packed_file_that_differs_costs_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path(), 10);
-        log.lock().unwrap().append(&[line(1, 10)]).unwrap();
-        log.lock().unwrap().append(&[line(2, 10)]).unwrap();
+        log.lock().unwrap().append(&[line(1, 10)], &[]).unwrap();
+        log.lock().unwrap().append(&[line(2, 10)], &[]).unwrap();
         let plain = log.rotated().unwrap()[0].path.clone();
         let mut packed = GzEncoder::new(
             File::create(packed_name(&plain)).unwrap(),

@@ -1,75 +1,130 @@
 //! Whether the log is what was written: the chain over all files, the records of what was removed or redacted on purpose, and the head that the store or somebody else has kept.
 //!
-//! A break does not end the check: the chain is taken up behind it, so that one changed byte is told as one break. What the log cannot show by itself is that its end was cut, for a shorter chain is a
-//! good chain; only a head that was kept elsewhere shows that. Whoever can write to the log and to the store can rewrite both, and then only a head outside of this machine does.
+//! A break does not end the check: the chain is taken up behind it, so that one changed byte is told as one break. All files are opened while nobody can append, and what is done to the log is told in it
+//! first: so whatever is forgotten, rotated, packed or removed by age during a check, it sees a log that tells of all that it lacks.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 
 use serde_json::Value;
 
 use super::blocks::Blocks;
-use super::breaks::{Break, Kind, Removed, Verified};
+use super::breaks::{Break, Kind, Remark, Removed, Restore, Unusual, Verified};
 use super::chain::{Hash, of_hex, to_hex};
 use super::file::AuditFile;
-use super::files::{Look, Rotated, name_of};
-use super::line::Head;
+use super::files::{Look, Rotated, name_of, unpacked};
+use super::line::{Ends, Head};
 use super::sift::{Mark, Odd, Sifted, follows, sift_all};
 
-/// More breaks than this are counted only.
+/// More breaks than this are counted only, and more remarks.
 const MOST: usize = 50;
+/// So many files are opened at once; a process may have 1,024. Of a longer log the newest are opened when their turn comes, which are the last to be removed or packed.
+const OPEN: usize = 512;
 
 /// With what the end of the log is compared.
 #[derive(Debug, Default)]
 pub struct Against {
-    /// Where the file may end according to the store, oldest first; empty without a store.
-    pub ends: Vec<Head>,
+    /// Where the file may end according to the store.
+    pub ends: Ends,
     /// Heads that somebody has kept.
     pub heads: Vec<Head>,
 }
 
-/// Checks all of a log as it was when it was looked at.
+/// A log whose files are held as they were at one instant.
+#[derive(Debug)]
+pub(super) struct Held {
+    look: Look,
+    /// The rotated ones, and whether each is packed; those that were removed by age just then are not among them.
+    opened: Vec<Option<(File, bool)>>,
+}
+
+fn open(rotated: &[Rotated]) -> io::Result<Vec<Option<(File, bool)>>> {
+    let opened = rotated.iter().take(OPEN).map(Rotated::open_if_there);
+    opened.collect()
+}
+
+/// Checks all of a log as it is in the files that were looked at.
 ///
 /// # Errors
 /// A file cannot be opened or read. One that is damaged inside is a break.
 pub fn verify(look: Look, against: &Against) -> io::Result<Verified> {
-    let wanted: Vec<u64> = against.heads.iter().map(|head| head.seq).collect();
-    let name = name_of(&look.path);
-    let mut check = Check::default();
-    for rotated in &look.rotated {
-        check.begin(rotated.name(), Some(rotated));
-        let from = rotated.open()?;
-        let read = sift_all(Blocks::new(from), &wanted, |sifted| check.take(sifted));
-        check.ended(read, rotated.packed)?;
+    let opened = open(&look.rotated)?;
+    Held { look, opened }.check(against)
+}
+
+impl Held {
+    /// Checks all of it.
+    pub(super) fn check(self, against: &Against) -> io::Result<Verified> {
+        let Self { look, opened } = self;
+        let wanted: Vec<u64> = against.heads.iter().map(|head| head.seq).collect();
+        let name = name_of(&look.path);
+        let mut check = Check::default();
+        let mut opened = opened.into_iter();
+        for rotated in &look.rotated {
+            let file = match opened.next() {
+                Some(file) => file,
+                None => rotated.open_if_there()?,
+            };
+            let Some((file, packed)) = file else { continue };
+            check.begin(rotated.name(), Some(rotated));
+            let from: Box<dyn io::Read + Send> = if packed {
+                check.packed(&file)?;
+                unpacked(file)
+            } else {
+                check.plain.push(rotated.name());
+                Box::new(file)
+            };
+            let read = sift_all(Blocks::new(from), &wanted, |sifted| check.take(sifted));
+            check.ended(read, packed)?;
+        }
+        if let Some((file, length)) = look.current {
+            check.begin(name.clone(), None);
+            let from = Box::new(io::Read::take(file, length));
+            let read = sift_all(Blocks::new(from), &wanted, |sifted| check.take(sifted));
+            check.ended(read, false)?;
+        }
+        Ok(check.over(&name, against))
     }
-    if let Some((file, length)) = look.current {
-        check.begin(name.clone(), None);
-        let from = Box::new(io::Read::take(file, length));
-        let read = sift_all(Blocks::new(from), &wanted, |sifted| check.take(sifted));
-        check.ended(read, false)?;
-    }
-    Ok(check.over(&name, against))
 }
 
 /// A check in progress.
 #[derive(Default)]
-struct Check {
-    done: Verified,
+pub(super) struct Check {
+    pub(super) done: Verified,
     file: String,
     /// Lines of the current file so far.
-    places: u64,
+    pub(super) places: u64,
     /// The first of the current file and what its name promises.
     first_here: Option<u64>,
     named: Option<(u64, u64)>,
     first: Option<Mark>,
-    last: Option<Mark>,
+    pub(super) last: Option<Mark>,
     /// The file of the first line.
     first_file: String,
-    nonsense: Vec<(String, u64, String)>,
-    /// File and number of the first line, how many, and the number of the last, by hrId.
-    redacted: BTreeMap<String, (String, u64, u64, u64)>,
+    /// How many breaks and how much nonsense there was before the current file.
+    before: (usize, usize, usize),
+    /// What the name of the file in front of the place promises, where that file is damaged.
+    pub(super) behind: Option<(u64, u64)>,
+    /// The same of the first file, where nothing of it could be read.
+    unread: Option<(u64, u64)>,
+    /// Damaged files, and what their names promise.
+    pub(super) damaged: Vec<(String, u64, u64)>,
+    /// Rotated files that are not packed.
+    plain: Vec<String>,
+    nonsense: Vec<Nonsense>,
+    /// File and number of the first line, how many, and the number of the last, by the hrIds that they name.
+    redacted: BTreeMap<Vec<String>, (String, u64, u64, u64)>,
     told: Vec<Value>,
-    heads: Vec<(u64, Hash)>,
+    pub(super) heads: Vec<(u64, Hash)>,
+}
+
+/// What is no line of a log.
+struct Nonsense {
+    file: String,
+    line: u64,
+    sha256: String,
+    is_open: bool,
 }
 
 impl Check {
@@ -79,9 +134,38 @@ impl Check {
         self.places = 0;
         self.first_here = None;
         self.named = rotated.map(|rotated| (rotated.first, rotated.last));
+        self.before = (self.done.breaks.len(), self.done.more, self.nonsense.len());
     }
 
-    fn broken(&mut self, file: &str, line: u64, kind: Kind) {
+    fn remark(&mut self, file: &str, line: u64, kind: Unusual) {
+        if self.done.remarks.len() < MOST {
+            self.done.remarks.push(Remark {
+                file: file.to_owned(),
+                line,
+                kind,
+            });
+        }
+    }
+
+    /// Looks at the beginning of a packed file, by which this program's own are known.
+    fn packed(&mut self, mut file: &File) -> io::Result<()> {
+        for plain in std::mem::take(&mut self.plain) {
+            self.remark(&plain, 0, Unusual::NotPacked);
+        }
+        let mut begin = Vec::new();
+        file.take(10).read_to_end(&mut begin)?;
+        file.rewind()?;
+        // No name, no time, no system (RFC 1952); how hard it was packed is left open.
+        let is_ours = matches!(begin[..], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, _, 0xff]);
+        // What is no gzip at all is told when it is read.
+        if !is_ours && begin.starts_with(&[0x1f, 0x8b, 8]) {
+            let file = self.file.clone();
+            self.remark(&file, 0, Unusual::PackedByAnother);
+        }
+        Ok(())
+    }
+
+    pub(super) fn broken(&mut self, file: &str, line: u64, kind: Kind) {
         if self.done.breaks.len() < MOST {
             self.done.breaks.push(Break {
                 file: file.to_owned(),
@@ -101,24 +185,34 @@ impl Check {
             mark.place += before;
             mark
         };
-        if let (Some(last), Some(first)) = (self.last, sifted.first.map(moved))
-            && !follows(&last, &first)
-        {
-            self.joint(&last, &first);
+        if let Some(first) = sifted.first.map(moved) {
+            match (self.last, self.behind.take()) {
+                (Some(last), _) if !follows(&last, &first) => self.joint(&last, &first),
+                (_, Some((_, end))) => self.behind_damage(end, &first),
+                _ => {}
+            }
         }
         for odd in sifted.odd {
             match odd {
-                Odd::Nonsense { place, sha256 } => {
-                    self.nonsense.push((file.clone(), place + before, sha256));
-                }
+                Odd::Nonsense {
+                    place,
+                    sha256,
+                    is_open,
+                } => self.nonsense.push(Nonsense {
+                    file: file.clone(),
+                    line: place + before,
+                    sha256,
+                    is_open,
+                }),
+                Odd::Blank { place } => self.remark(&file, place + before, Unusual::BlankLine),
                 Odd::Joint { before, after } => self.joint(&moved(before), &moved(after)),
                 Odd::Forged { place, seq } => {
                     self.broken(&file, place + before, Kind::ValuesForged { seq });
                 }
             }
         }
-        for (hr_id, (seq, count, last)) in sifted.redacted {
-            let known = self.redacted.entry(hr_id);
+        for (hr_ids, (seq, count, last)) in sifted.redacted {
+            let known = self.redacted.entry(hr_ids);
             let known = known.or_insert_with(|| (file.clone(), seq, 0, last));
             known.2 += count;
             known.3 = known.3.max(last);
@@ -185,6 +279,43 @@ impl Check {
         self.broken(&file, line, kind);
     }
 
+    /// The chain is taken up behind a damaged file: all that can be compared is the number.
+    fn behind_damage(&mut self, end: u64, first: &Mark) {
+        let file = self.file.clone();
+        if first.seq > end + 1 {
+            let (from, to) = (end + 1, first.seq - 1);
+            self.broken(&file, first.place, Kind::FileMissing { from, to });
+        } else if first.seq <= end {
+            let (seq, after) = (first.seq, end);
+            self.broken(&file, first.place, Kind::OutOfOrder { seq, after });
+        }
+    }
+
+    /// A damaged file is one break, whatever nonsense it has become; where it begins is told as the line.
+    fn unreadable(&mut self, cause: String) {
+        let file = self.file.clone();
+        let (breaks, more, nonsense) = self.before;
+        let found = self.done.breaks.split_off(breaks);
+        self.done.more = more;
+        let odd = self.nonsense.drain(nonsense..).map(|odd| odd.line);
+        let odd = odd.chain(found.iter().map(|found| found.line)).min();
+        let line = odd.unwrap_or(self.places + 1);
+        // What is missing in front of it is missing.
+        let missing = found
+            .into_iter()
+            .filter(|found| matches!(found.kind, Kind::FileMissing { .. }));
+        self.done.breaks.extend(missing);
+        self.broken(&file, line, Kind::Unreadable { cause });
+        if let Some((first, last)) = self.named {
+            self.damaged.push((file, first, last));
+        }
+        if self.first.is_none() && self.unread.is_none() {
+            self.unread = self.named;
+        }
+        self.behind = self.named;
+        self.last = None;
+    }
+
     /// The end of a file.
     fn ended(&mut self, read: io::Result<()>, packed: bool) -> io::Result<()> {
         let file = self.file.clone();
@@ -192,14 +323,7 @@ impl Check {
             if !packed {
                 return Err(io::Error::new(error.kind(), format!("{file}: {error}")));
             }
-            let line = self.places + 1;
-            self.broken(
-                &file,
-                line,
-                Kind::Unreadable {
-                    cause: error.to_string(),
-                },
-            );
+            self.unreadable(error.to_string());
             return Ok(());
         }
         if let Some(named) = self.named {
@@ -217,7 +341,8 @@ impl Check {
     /// What only shows when all of it was read.
     fn over(mut self, current: &str, against: &Against) -> Verified {
         let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
-        let all = std::mem::take(&mut self.told);
+        let mut all = std::mem::take(&mut self.told);
+        all.extend_from_slice(&against.ends.told);
         let of = |event: &str| {
             all.iter()
                 .filter(|line| line["event"] == event)
@@ -233,15 +358,18 @@ impl Check {
                 last_hash: text(line, "lastHash"),
             })
             .collect();
+        self.done.restored = of("restored").iter().map(restore).collect();
         let sealed: HashSet<String> = of("torn_line_sealed")
             .iter()
             .map(|line| text(line, "sha256"))
             .collect();
-        for (file, line, sha256) in std::mem::take(&mut self.nonsense) {
-            if sealed.contains(&sha256) {
+        for odd in std::mem::take(&mut self.nonsense) {
+            if sealed.contains(&odd.sha256) {
                 self.done.torn += 1;
+            } else if odd.is_open && odd.file == current {
+                self.remark(&odd.file, odd.line, Unusual::TornEnd);
             } else {
-                self.broken(&file, line, Kind::NotALine);
+                self.broken(&odd.file, odd.line, Kind::NotALine);
             }
         }
         // What was written of somebody after they were forgotten last has its values.
@@ -254,35 +382,19 @@ impl Check {
                 *last = seq.max(*last);
             }
         }
-        for (hr_id, (file, seq, lines, last)) in std::mem::take(&mut self.redacted) {
+        for (hr_ids, (file, seq, lines, last)) in std::mem::take(&mut self.redacted) {
             self.done.redacted += lines;
-            if forgotten
-                .get(&hr_id)
-                .is_none_or(|forgotten| *forgotten < last)
-            {
-                let people = if hr_id.is_empty() {
-                    String::new()
-                } else {
-                    format!(" of {hr_id}")
+            // The values of a line that names several go with the first of them.
+            let asked = |hr_id: &String| forgotten.get(hr_id).is_some_and(|seq| *seq >= last);
+            if !hr_ids.iter().any(asked) {
+                let people = match hr_ids[..] {
+                    [] => String::new(),
+                    _ => format!(" of {}", hr_ids.join(", ")),
                 };
                 self.broken(&file, 0, Kind::ValuesRemoved { seq, people, lines });
             }
         }
-        if let Some(first) = self.first {
-            let is_begin = first.seq == 1 && first.prev.is_none();
-            let removed = |removed: &Removed| {
-                removed.last + 1 == first.seq && of_hex(removed.last_hash.as_bytes()) == first.prev
-            };
-            if !is_begin && !self.done.removed.iter().any(removed) {
-                let file = self.first_file.clone();
-                self.broken(
-                    &file,
-                    first.place,
-                    Kind::BeginningMissing { first: first.seq },
-                );
-            }
-            self.done.first = first.seq;
-        }
+        self.compare_begin();
         let last = self.last.map_or(
             Head {
                 seq: 0,
@@ -300,75 +412,39 @@ impl Check {
         self.done
     }
 
-    fn compare_end(&mut self, file: &str, last: &Head, ends: &[Head]) {
-        let (Some(early), Some(late)) = (ends.first(), ends.last()) else {
-            return;
+    fn compare_begin(&mut self) {
+        let removed = &self.done.removed;
+        let (first, place, is_right) = match (self.unread, self.first) {
+            // Of a damaged file only the name can be compared.
+            (Some((first, _)), _) => {
+                let is_right = first == 1 || removed.iter().any(|one| one.last + 1 == first);
+                (first, 0, is_right)
+            }
+            (None, Some(first)) => {
+                let is_begin = first.seq == 1 && first.prev.is_none();
+                let is_next = |one: &Removed| {
+                    one.last + 1 == first.seq && of_hex(one.last_hash.as_bytes()) == first.prev
+                };
+                let is_right = is_begin || removed.iter().any(is_next);
+                (first.seq, first.place, is_right)
+            }
+            (None, None) => return,
         };
-        self.done.compared = true;
-        let place = self.places;
-        if ends.contains(last) {
-        } else if last.seq < early.seq {
-            self.broken(
-                file,
-                place,
-                Kind::EndMissing {
-                    last: last.seq,
-                    expected: early.seq,
-                },
-            );
-        } else if last.seq > late.seq {
-            self.broken(
-                file,
-                place,
-                Kind::StoreBehind {
-                    last: last.seq,
-                    store: late.seq,
-                },
-            );
-        } else {
-            self.broken(file, place, Kind::OtherEnd { seq: last.seq });
+        self.done.first = first;
+        if !is_right {
+            let file = self.first_file.clone();
+            self.broken(&file, place, Kind::BeginningMissing { first });
         }
     }
+}
 
-    fn compare_heads(&mut self, file: &str, last: &Head, heads: &[Head]) {
-        for Head { seq, hash } in heads {
-            let head = *seq;
-            let found: Vec<Hash> = self
-                .heads
-                .iter()
-                .filter(|(seq, _)| *seq == head)
-                .map(|(_, hash)| *hash)
-                .collect();
-            let wanted = of_hex(hash.as_bytes());
-            let removed = self
-                .done
-                .removed
-                .iter()
-                .find(|removed| removed.last == head)
-                .map(|removed| removed.last_hash.clone());
-            if found.iter().any(|hash| Some(*hash) == wanted) || removed.as_ref() == Some(hash) {
-            } else if head > last.seq {
-                self.broken(
-                    file,
-                    self.places,
-                    Kind::ShorterThan {
-                        last: last.seq,
-                        head,
-                    },
-                );
-            } else if found.is_empty() && removed.is_none() && head < self.done.first {
-                self.broken(
-                    file,
-                    0,
-                    Kind::NotThere {
-                        head,
-                        removed: self.done.first - 1,
-                    },
-                );
-            } else {
-                self.broken(file, 0, Kind::OtherThan { head });
-            }
-        }
+/// A restore, as its line tells it.
+fn restore(line: &Value) -> Restore {
+    let seq = line["seq"].as_u64().unwrap_or_default();
+    Restore {
+        line: seq,
+        time: line["time"].as_str().unwrap_or_default().to_owned(),
+        up_to: line["replacedUpTo"].as_u64().filter(|up_to| *up_to >= seq),
     }
 }
 
@@ -380,14 +456,21 @@ impl AuditFile {
     pub fn verify<E>(
         &self,
         heads: Vec<Head>,
-        ends: impl FnOnce() -> Result<Vec<Head>, E>,
+        ends: impl FnOnce() -> Result<Ends, E>,
     ) -> io::Result<Result<Verified, E>> {
-        let (look, ends) = self.look_and(ends)?;
+        let (held, ends) = self.hold(ends)?;
         let ends = match ends {
             Ok(ends) => ends,
             Err(error) => return Ok(Err(error)),
         };
-        verify(look, &Against { ends, heads }).map(Ok)
+        held.check(&Against { ends, heads }).map(Ok)
+    }
+
+    /// Opens all files while nobody can append.
+    pub(super) fn hold<T>(&self, then: impl FnOnce() -> T) -> io::Result<(Held, T)> {
+        let (look, (opened, then)) = self.look_and(|rotated| (open(rotated), then()))?;
+        let opened = opened?;
+        Ok((Held { look, opened }, then))
     }
 }
 

@@ -37,7 +37,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 pub(crate) use archived::Archived;
 pub(crate) use copy::{Copied, Holding, version_of};
 pub use forget::Active;
-pub(crate) use forget::{Forgotten, Gone, forgotten_in};
+pub(crate) use forget::{Going, Gone};
 pub use holds::{
     Decision, HeldPerson, HeldState, HoldRecord, HoldState, HoldsUpdate, NewHold, Scope, Verb,
 };
@@ -48,6 +48,7 @@ pub use outbox::{Note, Notes};
 pub use person::{DecisionRecord, Left, Remembered};
 pub use push::{Prepared, PushState, Settled, Unsettled};
 pub(crate) use replace::Alone;
+pub(crate) use restored::{Former, former_in};
 pub use snapshot::rules_mark;
 pub use sources::{Delivered, SourceState, pieces_of};
 pub use standing::{Ended, Fact, Missing, Origin, Pause};

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Store, StoreError};
-use crate::audit::{AuditFile, Event, Gap, Head, Line, Locked, Values, compose};
+use crate::audit::{AuditFile, Ends, Event, Gap, Head, Line, Locked, Values, compose};
 
 /// An event with the personal values that stand beside it.
 #[derive(Clone)]
@@ -107,37 +107,55 @@ impl Store {
         locked: &mut Locked,
         file: &AuditFile,
     ) -> Result<(), StoreError> {
+        let mut told = Vec::new();
         loop {
             let lines = self.pending(5_000)?;
             let Some(last) = lines.last() else {
                 return Ok(());
             };
-            let gaps = locked.append(&lines).map_err(|cause| StoreError::Audit {
-                path: file.path().to_owned(),
-                cause,
-            })?;
+            let gaps = locked
+                .append(&lines, &told)
+                .map_err(|cause| StoreError::Audit {
+                    path: file.path().to_owned(),
+                    cause,
+                })?;
+            if !gaps.is_empty() {
+                self.tell_gaps(&gaps, file)?;
+                crate::crash::point("gaps_told");
+                told.extend(gaps);
+                continue;
+            }
             crate::crash::point("appended");
-            for gap in &gaps {
+            self.write(|transaction| {
+                transaction.execute("DELETE FROM audit_outbox WHERE seq <= ?1", [last.seq])?;
+                Ok(())
+            })?;
+        }
+    }
+
+    /// Puts into the outbox what is wrong with the file, unless that waits there already: whoever was to append it may have failed again and again.
+    fn tell_gaps(&self, gaps: &[Gap], file: &AuditFile) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let mut notes = Notes::default();
+            for gap in gaps {
+                let event = Event::from(gap.clone());
+                let text = serde_json::to_string(&event).expect("an event is plain values");
+                let waits: bool = transaction.query_row(
+                    "SELECT EXISTS (SELECT 1 FROM audit_outbox WHERE instr(line, ?1) > 0)",
+                    [text.trim_matches(['{', '}'])],
+                    |row| row.get(0),
+                )?;
+                if waits {
+                    continue;
+                }
                 tracing::error!(
                     "The audit log {} does not end as it did ({gap:?}); see `audit verify`",
                     file.path().display()
                 );
+                notes.notes.push(event.into());
             }
-            self.write(|transaction| {
-                transaction.execute("DELETE FROM audit_outbox WHERE seq <= ?1", [last.seq])?;
-                let notes = gaps
-                    .into_iter()
-                    .map(|gap| Note::from(Event::from(gap)))
-                    .collect();
-                self.note(
-                    transaction,
-                    &Notes {
-                        notes,
-                        ..Notes::default()
-                    },
-                )
-            })?;
-        }
+            self.note(transaction, &notes)
+        })
     }
 
     /// The end of the audit chain, lines that are not in the file yet included.
@@ -168,29 +186,22 @@ impl Store {
         })
     }
 
-    /// Where the file of the log may end: behind what was appended surely, behind each line that waits, or behind the last of them. Oldest first, never empty.
-    pub fn audit_ends(&self) -> Result<Vec<Head>, StoreError> {
-        #[derive(serde::Deserialize)]
-        struct Before {
-            prev: String,
-        }
+    /// Where the file of the log may end: behind what was appended surely, behind each line that waits, or behind the last of them; and what the lines that wait tell of the log.
+    pub fn audit_ends(&self) -> Result<Ends, StoreError> {
         let mut connection = self.lock();
         let view = connection.transaction()?;
-        let mut ends = Vec::new();
+        let mut ends = Ends::default();
         {
             let mut select = view.prepare("SELECT seq, line FROM audit_outbox ORDER BY seq")?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
-                let (seq, line): (u64, String) = (row.get(0)?, row.get(1)?);
-                let before: Before = serde_json::from_str(&line)
-                    .map_err(|_| StoreError::Unreadable("a line of the audit log"))?;
-                ends.push(Head {
-                    seq: seq - 1,
-                    hash: before.prev,
-                });
+                let (seq, text) = (row.get(0)?, row.get(1)?);
+                if !ends.wait(&Line { seq, text }) {
+                    return Err(StoreError::Unreadable("a line of the audit log"));
+                }
             }
         }
-        ends.push(head(&view)?);
+        ends.heads.push(head(&view)?);
         Ok(ends)
     }
 
@@ -218,7 +229,7 @@ fn pack(file: &AuditFile) {
     }
 }
 
-fn head(connection: &Connection) -> Result<Head, StoreError> {
+pub(super) fn head(connection: &Connection) -> Result<Head, StoreError> {
     let text: Option<String> = connection
         .query_row("SELECT value FROM fact WHERE name = ?1", [HEAD], |row| {
             row.get(0)
@@ -250,6 +261,155 @@ impl From<Gap> for Event {
                 Self::StoreIsBehind { expected, found }
             }
             Gap::Missing { expected, found } => Self::LinesMissing { expected, found },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::audit::Verified;
+    use crate::clock::Clock;
+    use crate::crash::crashing_at;
+
+    struct Scene {
+        _folder: tempfile::TempDir,
+        store: Store,
+        log: AuditFile,
+    }
+
+    impl Scene {
+        /// A log of two lines; two more wait.
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let scene = Self {
+                store: Store::in_memory(Clock::system()).unwrap(),
+                log: AuditFile::new(folder.path().join("audit.jsonl")),
+                _folder: folder,
+            };
+            scene.note(2);
+            scene.store.flush(&scene.log).unwrap();
+            scene.note(2);
+            scene
+        }
+
+        fn note(&self, count: usize) {
+            let event = || Event::PushUnsettled {
+                sync_id: "s".to_owned(),
+            };
+            let notes = (0..count).map(|_| event().into()).collect();
+            let notes = Notes {
+                notes,
+                ..Notes::default()
+            };
+            self.store.record(&notes).unwrap();
+        }
+
+        fn text(&self) -> String {
+            fs::read_to_string(self.log.path()).unwrap()
+        }
+
+        /// A part of the first line that waits is written, and no more.
+        fn tears(&self, before: &str) {
+            let line = self.store.pending(1).unwrap().remove(0).text;
+            let text = self.text() + before + &line[..line.len() / 2];
+            fs::write(self.log.path(), text).unwrap();
+        }
+
+        /// Appends what waits, and is killed at a point.
+        #[track_caller]
+        fn is_killed(&self, point: &str) {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            let flush = async { self.store.flush(&self.log) };
+            let flush = || runtime.block_on(crashing_at(point, flush));
+            assert!(catch_unwind(AssertUnwindSafe(flush)).is_err(), "{point}");
+        }
+
+        fn checked(&self) -> Verified {
+            let ends = || self.store.audit_ends();
+            self.log.verify(Vec::new(), ends).unwrap().unwrap()
+        }
+
+        fn events(&self, event: &str) -> usize {
+            let event = format!("\"event\":\"{event}\"");
+            self.text()
+                .lines()
+                .filter(|line| line.contains(&event))
+                .count()
+        }
+    }
+
+    #[test]
+    fn a_torn_line_is_told_whatever_fails_before_that_is_done() {
+        for failures in [
+            &[][..],
+            &["gaps_told"],
+            &["torn_line_ended"],
+            &["appended"],
+            &["gaps_told", "gaps_told"],
+            &["gaps_told", "torn_line_ended", "appended"],
+            &["torn_line_ended", "appended"],
+        ] {
+            let scene = Scene::new();
+            scene.tears("");
+            assert_eq!(scene.checked().breaks, [], "{failures:?}: torn");
+            for point in failures {
+                scene.is_killed(point);
+                let found = scene.checked().breaks;
+                assert_eq!(found, [], "{failures:?}: killed at {point}");
+            }
+            scene.store.flush(&scene.log).unwrap();
+            let checked = scene.checked();
+            assert_eq!((checked.breaks, checked.torn), (vec![], 1), "{failures:?}");
+            assert_eq!(scene.events("torn_line_sealed"), 1, "{failures:?}");
+            assert_eq!(scene.events("store_is_behind"), 0, "{failures:?}");
+            assert_eq!(scene.events("lines_missing"), 0, "{failures:?}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_again_and_again_leaves_only_lines_that_are_told() {
+        let scene = Scene::new();
+        scene.tears("");
+        // Room for a line end, and for a part of the next attempt, each time.
+        for _ in 0..3 {
+            scene.is_killed("torn_line_ended");
+            scene.tears("");
+            assert_eq!(scene.checked().breaks, []);
+        }
+        scene.note(1);
+        scene.store.flush(&scene.log).unwrap();
+        let checked = scene.checked();
+        assert_eq!(checked.breaks, []);
+        assert_eq!(checked.torn, 4);
+    }
+
+    #[test]
+    fn lines_that_are_missing_are_told_whatever_fails_before_that_is_done() {
+        for failures in [
+            &[][..],
+            &["gaps_told"],
+            &["appended"],
+            &["gaps_told", "appended"],
+        ] {
+            let scene = Scene::new();
+            let text = scene.text();
+            fs::write(
+                scene.log.path(),
+                &text[..=text.find('\n').expect("two lines")],
+            )
+            .unwrap();
+            for point in failures {
+                scene.is_killed(point);
+            }
+            scene.store.flush(&scene.log).unwrap();
+            assert_eq!(scene.events("lines_missing"), 1, "{failures:?}");
+            assert_eq!(scene.checked().breaks.len(), 1, "they are missing");
         }
     }
 }
