@@ -4,9 +4,9 @@
 //! current file shared, without which nothing is rotated, and keeps that file open: its content stays, whatever name it has later. The others never change but for
 //! being packed or redacted, each by one rename.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
@@ -15,6 +15,8 @@ use super::blocks::Blocks;
 use super::chain::Link;
 use super::file::{AuditFile, End, end_of};
 
+/// What the name of a file ends with that is still being written.
+pub(super) const PART: &str = ".part";
 /// What the name of a packed file ends with.
 pub(super) const PACKED: &str = ".gz";
 
@@ -139,6 +141,17 @@ pub(super) fn unpacked(file: File) -> Box<dyn Read + Send> {
     )))
 }
 
+/// A file that only its owner may read, made where there is none; what it holds stays.
+pub(crate) fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
 /// The last part of a path, as text.
 pub(super) fn name_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
@@ -249,7 +262,7 @@ impl AuditFile {
     pub fn strangers(&self) -> Vec<String> {
         let name = name_of(self.path());
         let ours = |suffix: &str| {
-            let part = suffix.strip_suffix(".part").unwrap_or(suffix);
+            let part = suffix.strip_suffix(PART).unwrap_or(suffix);
             matches!(part, "" | ".lock" | ".restore-new") || Rotated::is_suffix(part)
         };
         let entries = fs::read_dir(folder_of(self.path())).into_iter().flatten();
@@ -259,6 +272,21 @@ impl AuditFile {
             .collect();
         found.sort();
         found
+    }
+
+    /// Removes what was written beside a file of the log and never took its name. Only whoever keeps the files writes such a thing.
+    pub(super) fn remove_parts(&self) -> io::Result<()> {
+        let name = name_of(self.path());
+        for entry in fs::read_dir(folder_of(self.path()))? {
+            let entry = entry?;
+            let file = entry.file_name();
+            let part = file.to_str().and_then(|file| file.strip_suffix(PART));
+            let suffix = part.and_then(|part| part.strip_prefix(&name));
+            if suffix.is_some_and(|suffix| suffix.is_empty() || Rotated::is_suffix(suffix)) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// The rotated files, oldest first, opened: what follows the name of the current file in theirs, and the file as it is.

@@ -56,8 +56,8 @@ pub struct Ends {
 
 impl Ends {
     /// Takes a line that waits: the file may end in front of it. `false` for what is no line.
-    pub(crate) fn wait(&mut self, line: &Line) -> bool {
-        let bytes = line.text.as_bytes();
+    pub(crate) fn wait(&mut self, waits: &Line) -> bool {
+        let bytes = waits.text.as_bytes();
         let Some(link) = Link::of(bytes) else {
             return false;
         };

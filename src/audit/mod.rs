@@ -27,6 +27,7 @@ mod words;
 pub use breaks::{Break, Kind, NotCompared, Remark, Removed, Restore, Unusual, Verified, Why};
 pub use event::{AbsencesPulled, EVENTS, Event, Values};
 pub use file::{AuditFile, Gap, Locked};
+pub(crate) use files::private_file;
 pub use files::{Look, Rotated};
 pub use follow::Follow;
 pub use line::{Ends, Head, Line, compose};

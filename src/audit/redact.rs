@@ -68,6 +68,8 @@ impl<'r> Redaction<'r> {
 impl AuditFile {
     /// Removes values from all files; how many lines had some.
     pub(crate) fn redact(&self, _keeping: &Keeping, redaction: &Redaction<'_>) -> io::Result<u64> {
+        // Killed while it was packed, a file left another with all values.
+        self.remove_parts()?;
         let mut lines = 0;
         // Packed or not: where a process was killed in between, both are there.
         for rotated in self.rotated_as_they_are()? {
@@ -162,6 +164,8 @@ fn replace(new: &File, part: &Path, path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use chrono::DateTime;
 
     use super::*;
@@ -215,7 +219,17 @@ mod tests {
         let (log, head) = log(folder.path(), &["acme", "other", "acme-before"]);
         let redaction = Redaction::of_people(&["123"], "acme", vec!["acme", "other"]);
         let keeping = log.keep().unwrap();
+        let name = log.path().to_str().unwrap();
+        let parts =
+            ["", ".1970-01.0000000001-0000000002.gz"].map(|end| format!("{name}{end}.part"));
+        let others =
+            ["jsonl.old", "jsonl.1.part"].map(|end| folder.path().join(format!("audit.{end}")));
+        for path in parts.iter().map(PathBuf::from).chain(others.clone()) {
+            fs::write(path, "left by a kill").unwrap();
+        }
         assert_eq!(log.redact(&keeping, &redaction).unwrap(), 2);
+        assert!(parts.iter().all(|part| !fs::exists(part).unwrap()));
+        assert!(others.iter().all(|other| other.exists()), "not ours");
         assert_eq!(values(&log), ["Of other 123", "Of acme 0123"]);
         assert_eq!(log.redact(&keeping, &redaction).unwrap(), 0);
         let against = Against {

@@ -4,9 +4,8 @@
 //! afterwards, under a lock of its own, so that nobody who appends waits for it: the packed file is written under another name, read back and compared, and gets its name before the other goes.
 //! Between any two steps the process may be killed; the next rotation, or the next run, does the rest.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -16,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::chain::{Hash, Link};
 use super::file::{AuditFile, Locked, end_of};
-use super::files::{PACKED, Rotated, folder_of};
+use super::files::{PACKED, PART, Rotated, folder_of, private_file};
 use super::line::Line;
 use super::read::{seq_of, time_of};
 use crate::crash;
@@ -114,15 +113,10 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
 /// A new file for its owner alone, under a name at which nothing is lost.
 pub(super) fn part(path: &Path) -> io::Result<(File, PathBuf)> {
     let mut name = path.as_os_str().to_owned();
-    name.push(".part");
+    name.push(PART);
     let path = PathBuf::from(name);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path)?;
+    let file = private_file(&path)?;
+    file.set_len(0)?;
     Ok((file, path))
 }
 
@@ -147,13 +141,7 @@ impl AuditFile {
     fn keeping_file(&self) -> io::Result<File> {
         let mut name = self.path().as_os_str().to_owned();
         name.push(".lock");
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(PathBuf::from(name))
+        private_file(&PathBuf::from(name))
     }
 
     /// Packs what was rotated and is not packed yet.

@@ -61,17 +61,8 @@ impl Review<'_> {
         Ok(exit)
     }
 
-    fn told(checked: &Verified, heads: &[Head], strangers: &[String]) -> String {
-        let mut told = String::new();
-        let files = if checked.files == 1 { "file" } else { "files" };
-        let _ = match checked.last {
-            0 => writeln!(told, "audit log: no line yet"),
-            last => writeln!(
-                told,
-                "audit log: lines {} to {last} in {} {files}",
-                checked.first, checked.files
-            ),
-        };
+    /// What was done to the log on purpose, what is unusual, and what was changed.
+    fn tell_of_files(checked: &Verified, told: &mut String) {
         for removed in &checked.removed {
             let _ = writeln!(
                 told,
@@ -122,6 +113,20 @@ impl Review<'_> {
         if checked.more > 0 {
             let _ = writeln!(told, "  and {} more", checked.more);
         }
+    }
+
+    fn told(checked: &Verified, heads: &[Head], strangers: &[String]) -> String {
+        let mut told = String::new();
+        let files = if checked.files == 1 { "file" } else { "files" };
+        let _ = match checked.last {
+            0 => writeln!(told, "audit log: no line yet"),
+            last => writeln!(
+                told,
+                "audit log: lines {} to {last} in {} {files}",
+                checked.first, checked.files
+            ),
+        };
+        Self::tell_of_files(checked, &mut told);
         for one in &checked.not_compared {
             let _ = writeln!(
                 told,

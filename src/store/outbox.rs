@@ -1,6 +1,8 @@
 //! The audit outbox: events are written in the transaction of the change they tell of, and appended to the audit log afterwards.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError};
 use crate::audit::{AuditFile, Ends, Event, Gap, Head, Line, Locked, Values, compose};
@@ -41,7 +43,22 @@ pub struct Notes {
     pub notes: Vec<Note>,
 }
 
+/// Lines that were missing from the end of the log when something was to be appended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissingLines {
+    /// When that was found.
+    pub at: DateTime<Utc>,
+    /// With which line the log should have ended.
+    pub expected: u64,
+    /// With which it did; 0 for none.
+    pub found: u64,
+}
+
 const HEAD: &str = "audit_head";
+const MISSING: &str = "audit_missing";
+/// So long people are told of lines that were missing; nothing makes them come back.
+const TOLD: TimeDelta = TimeDelta::days(30);
 const REMOVED: &str = "audit_removed";
 
 impl Store {
@@ -153,9 +170,36 @@ impl Store {
                     file.path().display()
                 );
                 notes.notes.push(event.into());
+                if let Gap::Missing { expected, found } = *gap
+                    && found < expected
+                {
+                    let at = self.clock.now();
+                    let missing = MissingLines {
+                        at,
+                        expected,
+                        found,
+                    };
+                    let text = serde_json::to_string(&missing).expect("numbers and a time");
+                    super::runs::set_fact(transaction, MISSING, &text)?;
+                }
             }
             self.note(transaction, &notes)
         })
+    }
+
+    /// The lines that were found missing last, if that was in the last 30 days.
+    pub fn missing_lines(&self) -> Result<Option<MissingLines>, StoreError> {
+        let sql = "SELECT value FROM fact WHERE name = ?1";
+        let text: Option<String> = self
+            .lock()
+            .query_row(sql, [MISSING], |row| row.get(0))
+            .optional()?;
+        let missing: Option<MissingLines> = text
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|_| StoreError::Unreadable("which lines of the audit log were missing"))?;
+        let now = self.clock.now();
+        Ok(missing.filter(|missing| now - missing.at < TOLD))
     }
 
     /// The end of the audit chain, lines that are not in the file yet included.
@@ -369,6 +413,7 @@ mod tests {
             assert_eq!(scene.events("torn_line_sealed"), 1, "{failures:?}");
             assert_eq!(scene.events("store_is_behind"), 0, "{failures:?}");
             assert_eq!(scene.events("lines_missing"), 0, "{failures:?}");
+            assert_eq!(scene.store.missing_lines().unwrap(), None);
         }
     }
 
@@ -409,6 +454,8 @@ mod tests {
             }
             scene.store.flush(&scene.log).unwrap();
             assert_eq!(scene.events("lines_missing"), 1, "{failures:?}");
+            let missing = scene.store.missing_lines().unwrap().unwrap();
+            assert_eq!((missing.expected, missing.found), (2, 1));
             assert_eq!(scene.checked().breaks.len(), 1, "they are missing");
         }
     }
