@@ -182,18 +182,11 @@ pub(crate) fn forget_again(
     let told = told(context, integration)?;
     let mut groups: BTreeMap<_, Vec<HrId>> = BTreeMap::new();
     for one in &all {
-        // In the log of an older backup it does not stand; and who came back since then and left again is told of anew, for what was written of them meanwhile goes, too.
+        // In the log of an older backup it does not stand, or only that they were forgotten once before.
         let at: Option<DateTime<Utc>> = one.at.parse().ok();
-        let told = told
-            .get(one.hr_id.as_str())
-            .filter(|told| at.is_some_and(|at| at.timestamp_millis() <= told.timestamp_millis()));
-        let is_told = match told {
-            None => false,
-            Some(told) => {
-                let left = store.left(&target, &one.hr_id)?;
-                left.iter().all(|left| left.left_at <= *told)
-            }
-        };
+        let is_told = told.get(one.hr_id.as_str()).is_some_and(|told| {
+            at.is_some_and(|at| at.timestamp_millis() <= told.timestamp_millis())
+        });
         let by = (&one.login, &one.on_behalf_of, &one.reason, is_told);
         groups.entry(by).or_default().push(one.hr_id.clone());
     }
@@ -210,7 +203,7 @@ pub(crate) fn forget_again(
     Ok(())
 }
 
-/// Of whom the log tells that they were to be forgotten, and when last.
+/// Of whom the log tells that they were to be forgotten, and when last. Of those who came back since then it does not, for what was written of them meanwhile goes, too.
 fn told(
     context: &Context<'_>,
     integration: &Integration,
@@ -221,11 +214,17 @@ fn told(
     };
     let mut told = HashMap::new();
     let entries = context.audit.read(Span::default()).map_err(failed)?;
-    for entry in entries.containing(["\"event\":\"forgotten\""]) {
+    let texts = ["\"event\":\"forgotten\"", "\"kind\":\"joins\""];
+    for entry in entries.containing(texts) {
         let entry = entry.map_err(failed)?;
-        if entry.event == "forgotten" && entry.integration.as_deref() == Some(&integration.name) {
-            for hr_id in named(&entry.line) {
+        if entry.integration.as_deref() != Some(&integration.name) {
+            continue;
+        }
+        for hr_id in named(&entry.line) {
+            if entry.event == "forgotten" {
                 told.insert(hr_id.to_owned(), entry.time);
+            } else {
+                told.remove(hr_id);
             }
         }
     }
