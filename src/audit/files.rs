@@ -188,8 +188,8 @@ pub(super) fn is_named(path: &Path, file: &File) -> io::Result<bool> {
 }
 
 impl AuditFile {
-    /// Looks at the log as it is now, while others go on writing. `then` is called with the rotated files while nobody can append.
-    pub fn look_and<T>(&self, then: impl FnOnce(&[Rotated]) -> T) -> io::Result<(Look, T)> {
+    /// Looks at the log as it is now, while others go on writing. `then` is called with the rotated files while nobody can append; what it gives counts the last time.
+    pub fn look_and<T>(&self, mut then: impl FnMut(&[Rotated]) -> T) -> io::Result<(Look, T)> {
         let path = self.path();
         loop {
             let file = match File::open(path) {
@@ -205,11 +205,11 @@ impl AuditFile {
             }
             let rotated = self.rotated_for_sure()?;
             let Some(mut file) = file else {
-                // Between the two steps of a rotation there is none for an instant.
-                if path.try_exists()? {
+                // Between the two steps of a rotation there is none for an instant. Nobody can append until there is one, and so nobody has where there is none still.
+                let then = then(&rotated);
+                if path.try_exists()? || self.rotated()?.len() != rotated.len() {
                     continue;
                 }
-                let then = then(&rotated);
                 let look = Look {
                     rotated,
                     current: None,

@@ -68,11 +68,12 @@ impl Held {
             };
             let Some((file, packed)) = file else { continue };
             check.begin(rotated.name(), Some(rotated));
+            // As they were listed: some may have been packed while they were opened.
+            check.listed(rotated.packed);
             let from: Box<dyn io::Read + Send> = if packed {
                 check.packed(&file)?;
                 unpacked(file)
             } else {
-                check.plain.push(rotated.name());
                 Box::new(file)
             };
             let read = sift_all(Blocks::new(from), &wanted, |sifted| check.take(sifted));
@@ -147,11 +148,19 @@ impl Check {
         }
     }
 
-    /// Looks at the beginning of a packed file, by which this program's own are known.
-    fn packed(&mut self, mut file: &File) -> io::Result<()> {
+    /// Files are packed in their order, so a packed one says that those before it should be, too.
+    fn listed(&mut self, packed: bool) {
+        if !packed {
+            self.plain.push(self.file.clone());
+            return;
+        }
         for plain in std::mem::take(&mut self.plain) {
             self.remark(&plain, 0, Unusual::NotPacked);
         }
+    }
+
+    /// Looks at the beginning of a packed file, by which this program's own are known.
+    fn packed(&mut self, mut file: &File) -> io::Result<()> {
         let mut begin = Vec::new();
         file.take(10).read_to_end(&mut begin)?;
         file.rewind()?;
@@ -456,7 +465,7 @@ impl AuditFile {
     pub fn verify<E>(
         &self,
         heads: Vec<Head>,
-        ends: impl FnOnce() -> Result<Ends, E>,
+        ends: impl FnMut() -> Result<Ends, E>,
     ) -> io::Result<Result<Verified, E>> {
         let (held, ends) = self.hold(ends)?;
         let ends = match ends {
@@ -467,7 +476,7 @@ impl AuditFile {
     }
 
     /// Opens all files while nobody can append.
-    pub(super) fn hold<T>(&self, then: impl FnOnce() -> T) -> io::Result<(Held, T)> {
+    pub(super) fn hold<T>(&self, mut then: impl FnMut() -> T) -> io::Result<(Held, T)> {
         let (look, (opened, then)) = self.look_and(|rotated| (open(rotated), then()))?;
         let opened = opened?;
         Ok((Held { look, opened }, then))

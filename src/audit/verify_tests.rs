@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, TimeDelta};
 use flate2::Compression;
@@ -670,4 +672,72 @@ fn a_check_sees_the_log_of_one_instant_whatever_is_done_to_it_meanwhile() {
     };
     let checked = held.check(&against).unwrap();
     assert_eq!((checked.breaks, checked.redacted), (vec![], 1));
+}
+
+/// Appends an event, and remembers the end of the chain while the file is locked.
+fn append(log: &AuditFile, head: &Mutex<Head>, event: &Event) {
+    let mut locked = log.lock().unwrap();
+    let mut head = head.lock().unwrap();
+    let (time, none) = (DateTime::UNIX_EPOCH, Vec::new());
+    let mut next = head.clone();
+    let line = compose(&mut next, time, Some("acme"), None, event, &none, [7; 16]);
+    assert_eq!(locked.append(&[line], &[]).unwrap(), []);
+    *head = next;
+}
+
+#[test]
+fn a_check_beside_rotations_packing_and_removal_by_age_never_finds_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = log(folder.path());
+    log.rotate_bytes = Some(2_000);
+    let head = Mutex::new(Head {
+        seq: 0,
+        hash: String::new(),
+    });
+    let done = AtomicBool::new(false);
+    let event = Event::PushUnsettled {
+        sync_id: "s".repeat(300),
+    };
+    let removed = std::thread::scope(|scope| {
+        let (log, head, done) = (&log, &head, &done);
+        let today = chrono::NaiveDate::from_ymd_opt(2026, 11, 1).unwrap();
+        let writer = scope.spawn(move || {
+            let mut removed = 0;
+            for number in 0..400 {
+                append(log, head, &event);
+                let keeping = log.keep().unwrap();
+                log.pack(&keeping).unwrap();
+                let rotated = log.rotated().unwrap();
+                if number % 10 == 0 && rotated.len() > 4 {
+                    let old = log.old(&keeping, 1, today).unwrap().remove(0);
+                    let (first, last) = (old.first, old.last);
+                    let told = Event::OldLinesRemoved {
+                        file: old.file,
+                        first,
+                        last,
+                        lines: old.lines,
+                        last_hash: old.last_hash,
+                        keep_months: 1,
+                    };
+                    append(log, head, &told);
+                    log.remove_up_to(&keeping, last).unwrap();
+                    removed += 1;
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+            removed
+        });
+        let mut checks = 0;
+        while !done.load(Ordering::Relaxed) || checks == 0 {
+            let end = || Ok::<_, ()>(ends(&head.lock().unwrap()));
+            let checked = log.verify(Vec::new(), end).unwrap().unwrap();
+            if checked.last > 0 {
+                assert_eq!(checked.breaks, [], "check {checks}");
+                assert_eq!(checked.remarks, [], "check {checks}");
+            }
+            checks += 1;
+        }
+        writer.join().unwrap()
+    });
+    assert!(removed > 10, "{removed}");
 }

@@ -40,11 +40,15 @@ impl Review<'_> {
             .verify(heads.clone(), ends)
             .map_err(self.unreadable())?;
         let checked = checked?;
-        // What could not be compared was not found right.
-        let exit = if checked.breaks.is_empty() && checked.not_compared.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Unexpected
+        // What could not be compared was found neither right nor wrong.
+        let intact = match (checked.breaks.is_empty(), checked.not_compared.is_empty()) {
+            (false, _) => Some(false),
+            (true, false) => None,
+            (true, true) => Some(true),
+        };
+        let exit = match intact {
+            Some(true) => Exit::Done,
+            _ => Exit::Unexpected,
         };
         let done = match self.output {
             Output::Text => {
@@ -53,7 +57,7 @@ impl Review<'_> {
             Output::Json => writeln!(
                 out,
                 "{:#}",
-                json!({ "verified": checked, "intact": checked.breaks.is_empty(), "exitCode": exit })
+                json!({ "verified": checked, "intact": intact, "exitCode": exit })
             ),
         };
         done.and_then(|()| out.flush())

@@ -95,6 +95,9 @@ fn a_head_that_was_kept_before_a_restore_is_never_taken_for_a_changed_log() {
             .says("cannot be compared with the head that was given")
             .says(&format!("has replaced the lines from {lines} to {up_to}"));
         assert!(!ran.stdout.contains("CHANGED"), "{}", ran.stdout);
+        let found = as_json(&company, &["audit", "verify", "--head", &before]);
+        assert!(found["intact"].is_null(), "neither true nor false: {found}");
+        assert_eq!(found["verified"]["notCompared"][0]["because"], "replaced");
         verify(&head()).exits(0);
         verify(&format!("{seq}:{}", "0".repeat(64)))
             .exits(1)
