@@ -6,8 +6,8 @@
 
 use super::breaks::{Kind, NotCompared, Why};
 use super::chain::of_hex;
+use super::check::Check;
 use super::line::{Ends, Head};
-use super::verify::Check;
 
 impl Check {
     pub(super) fn compare_end(&mut self, file: &str, last: &Head, ends: &Ends) {

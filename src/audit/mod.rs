@@ -3,11 +3,12 @@
 //! `event` says what is recorded, `line` how it becomes one line of JSON that carries the hash of the line before, `mask` how much of a personal value is shown, `file` how lines reach the disk exactly
 //! once. Events are written to the store's outbox in the transaction of the change that they tell of, and only then appended here: the file never tells of what did not happen, and a crash loses
 //! nothing. The log is several files (`files`): `rotate` begins and packs them, `retain` removes old ones, `redact` removes values, and the chain goes through all of that. `read`, `blocks` and `follow`
-//! read it back, `person` and `words` say whom a line names and what it tells; `verify`, with `chain` for a line, `sift` for a block, `heads` for its end and `breaks` for the verdict, says whether it was changed.
+//! read it back, `person` and `words` say whom a line names and what it tells; `verify`, with `chain` for a line, `sift` for a block, `check` for all of them, `heads` for the end and `breaks` for the verdict, says whether it was changed.
 
 mod blocks;
 mod breaks;
 mod chain;
+mod check;
 mod event;
 mod file;
 mod files;
