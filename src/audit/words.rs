@@ -251,10 +251,15 @@ pub fn in_words(line: &Value) -> String {
         ),
         "backup_written" => format!("backup {} written by {}", text("file"), text("user")),
         "restored" => format!(
-            "restored by {} from {}, a backup of {}",
+            "restored by {} from {}, a backup of {}{}",
             text("user"),
             text("file"),
-            text("backupTime")
+            text("backupTime"),
+            line["replacedHead"]
+                .as_str()
+                .map_or_else(String::new, |head| format!(
+                    ", in place of a log with the head {head}"
+                ))
         ),
         "torn_line_sealed" => format!(
             "a crash had torn a line of {} bytes, which was ended and left as it is",

@@ -1,4 +1,4 @@
-//! What has changed between two configurations, key by key, for the audit log. A limit that was loosened is marked.
+//! What has changed between two configurations, key by key, for the audit log. A limit that was loosened is marked, and so is a time for which something is kept that was shortened.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct KeyChange {
     /// What it is; `None` where it is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<String>,
-    /// Whether a safety limit lets more through than before.
+    /// Whether a safety limit lets more through than before, or something is kept for a shorter time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loosened: bool,
 }
@@ -75,7 +75,8 @@ pub fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -
             key: key.clone(),
             old: old.get(key).cloned(),
             new: new.get(key).cloned(),
-            loosened: loosened(key, old.get(key), new.get(key)),
+            loosened: loosened(key, old.get(key), new.get(key))
+                || shortened(key, old, new.get(key)),
         })
         .collect()
 }
@@ -112,6 +113,26 @@ fn loosened(key: &str, old: Option<&String>, new: Option<&String>) -> bool {
         (Some(_), None) => grows,
         _ => false,
     }
+}
+
+/// Whether something is kept for a shorter time than before; without such a key it is kept for ever. In the first configuration of all, or of a source, nothing is shortened.
+fn shortened(key: &str, before: &BTreeMap<String, String>, new: Option<&String>) -> bool {
+    const KEPT: [&str; 3] = ["keep_months", "leavers_keep_days", "archive_keep_days"];
+    let (above, last) = key.rsplit_once('.').unwrap_or(("", key));
+    let number = |text: &String| text.parse::<u64>().ok();
+    let Some(new) = new.and_then(number).filter(|_| KEPT.contains(&last)) else {
+        return false;
+    };
+    let Some(old) = before.get(key) else {
+        let beside = |other: &String| match above {
+            "" => true,
+            above => other
+                .strip_prefix(above)
+                .is_some_and(|rest| rest.starts_with('.')),
+        };
+        return before.keys().any(beside);
+    };
+    number(old).is_some_and(|old| new < old)
 }
 
 #[cfg(test)]
@@ -152,5 +173,34 @@ mod tests {
         ] {
             assert_eq!(changes(old, new)[0].loosened, loosened);
         }
+    }
+
+    #[test]
+    fn a_shortened_time_is_marked_and_a_first_or_longer_one_is_not() {
+        let archive = "integrations.acme.sources.hr.archive_keep_days";
+        let beside = "integrations.acme.sources.hr.pattern";
+        for key in ["audit.keep_months", "leavers_keep_days", archive] {
+            let pairs = |value: Option<&str>| {
+                let mut all = keys(&[("audit.values", "none"), (beside, "x")]);
+                all.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+                all
+            };
+            for (old, new, marked) in [
+                (Some("36"), Some("1"), true),
+                (Some("9"), Some("10"), false),
+                (None, Some("400"), true),
+                (Some("36"), None, false),
+            ] {
+                let found = changes(&pairs(old), &pairs(new));
+                assert_eq!(found.len(), 1, "{key}");
+                assert_eq!(found[0].loosened, marked, "{key}: {old:?} to {new:?}");
+            }
+            let first = changes(&keys(&[]), &pairs(Some("1")));
+            assert!(first.iter().all(|change| !change.loosened), "{key}");
+        }
+        // Another source may have been there.
+        let before = keys(&[("integrations.acme.sources.other.pattern", "x")]);
+        let after = keys(&[(archive, "5"), (beside, "x")]);
+        assert!(changes(&before, &after).iter().all(|one| !one.loosened));
     }
 }

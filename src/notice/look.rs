@@ -8,11 +8,13 @@ use super::Telling;
 use crate::clock::Clock;
 use crate::config::{Config, Integration, NotifyConfig, NotifyEvent};
 use crate::status::{IntegrationStatus, status_of_all};
-use crate::store::{News, Store, StoreError, Target};
+use crate::store::{MissingLines, News, Store, StoreError, Target};
 use crate::sync::target_of;
 
 /// The subject of the digest.
 const DIGEST: &str = "digest";
+/// What the subject of missing lines begins with; when they were missed follows.
+const LINES_MISSING: &str = "lines_missing:";
 
 /// One thing that stands: its subject, who hears of it, and what they are told.
 type Stands = (String, NotifyEvent, Telling);
@@ -41,7 +43,43 @@ pub fn look(config: &Config, store: &Store, clock: &Clock) -> Result<(), StoreEr
         let (new, over) = compare(notify, &stands, &told);
         store.tell((Some(&target), &integration.name), &new, &over)?;
     }
+    lines_missing(notify, store, status.audit.lines_missing.as_ref())?;
     digest(config, notify, store, now)
+}
+
+/// Tells once of lines that were missing from the audit log, to whom failures are told. Nothing makes them come back, so it is never over.
+fn lines_missing(
+    notify: &NotifyConfig,
+    store: &Store,
+    missing: Option<&MissingLines>,
+) -> Result<(), StoreError> {
+    let Some(missing) = missing else {
+        return Ok(());
+    };
+    let subject = format!("{LINES_MISSING}{}", missing.at.to_rfc3339());
+    let told = store.told(None)?;
+    if told.contains_key(&subject) {
+        return Ok(());
+    }
+    let telling = Telling::LinesMissing {
+        at: missing.at,
+        expected: missing.expected,
+        found: missing.found,
+    };
+    let new = News {
+        subject,
+        news: Some(json(&telling)),
+        channels: channels(notify, NotifyEvent::Failed),
+    };
+    let earlier = told
+        .into_keys()
+        .filter(|told| told.starts_with(LINES_MISSING));
+    let earlier = earlier.map(|subject| News {
+        subject,
+        news: None,
+        channels: Vec::new(),
+    });
+    store.tell((None, ""), &[new], &earlier.collect::<Vec<_>>())
 }
 
 /// Sends the digest where its time has come; the first one a period after notifications were switched on.

@@ -71,6 +71,12 @@ pub(crate) enum Telling {
         outcome: String,
         since: Option<DateTime<Utc>>,
     },
+    /// Lines were missing from the end of the audit log.
+    LinesMissing {
+        at: DateTime<Utc>,
+        expected: u64,
+        found: u64,
+    },
     /// What was told under this subject is over.
     Recovered {
         subject: String,
@@ -95,6 +101,7 @@ impl Telling {
             Self::Drift { .. } => "drift",
             Self::StaleSource { .. } => "stale_source",
             Self::Credential { .. } => "credential",
+            Self::LinesMissing { .. } => "lines_missing",
             Self::Recovered { .. } => "recovered",
             Self::Digest { .. } => "digest",
             Self::Test => "test",

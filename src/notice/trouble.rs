@@ -29,6 +29,11 @@ pub(super) fn other(words: Words, telling: &Telling) -> (String, String) {
             outcome,
             since,
         } => credential(words, source.as_deref(), *certificate, outcome, *since),
+        Telling::LinesMissing {
+            at,
+            expected,
+            found,
+        } => lines_missing(words, *at, *expected, *found),
         Telling::Recovered { subject, since } => recovered(words, subject, *since),
         Telling::Held { .. } | Telling::Digest { .. } | Telling::Test => (
             words.say("a test", "ein Test").to_owned(),
@@ -135,6 +140,24 @@ fn credential(
     };
     let body = format!("{subject}{}.\n  {outcome}\n", since(words, at));
     (subject, body)
+}
+
+fn lines_missing(words: Words, at: DateTime<Utc>, expected: u64, found: u64) -> (String, String) {
+    let at = words.when(at);
+    match words.language {
+        Language::En => (
+            "lines are missing from the audit log".to_owned(),
+            format!(
+                "Lines are missing from the audit log: at {at} it ended with line {found}, and should have ended with line {expected}. Somebody or something has cut or removed it. Keep all of its files; `audit verify` says what is missing, and a backup may have it.\n"
+            ),
+        ),
+        Language::De => (
+            "im Audit-Log fehlen Zeilen".to_owned(),
+            format!(
+                "Im Audit-Log fehlen Zeilen: Am {at} endete es mit Zeile {found} und hätte mit Zeile {expected} enden müssen. Jemand oder etwas hat es gekürzt oder entfernt. Bitte alle seine Dateien aufbewahren; `audit verify` sagt, was fehlt, und ein Backup hat es vielleicht noch.\n"
+            ),
+        ),
+    }
 }
 
 fn recovered(words: Words, subject: &str, since: DateTime<Utc>) -> (String, String) {

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::Context;
-use crate::audit::{AuditFile, Entry, Head, Span, Verified, mask};
+use crate::audit::{AuditFile, Ends, Entry, Head, Span, Verified, mask};
 use crate::plan::{Change, Leaving, What};
 use crate::review::{Fate, Pushes};
 use crate::roster::Field;
@@ -163,7 +163,7 @@ const EVENTS: [&str; 13] = [
 fn checked(context: &Context<'_>, audit: &AuditFile) -> Result<Verified, Failed> {
     let ends = || match context.store.audit_head() {
         // There is no state to compare with.
-        Ok(head) if head.seq == 0 => Ok(Vec::new()),
+        Ok(head) if head.seq == 0 => Ok(Ends::default()),
         Ok(_) => context.store.audit_ends(),
         Err(error) => Err(error),
     };

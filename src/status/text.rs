@@ -42,8 +42,20 @@ impl fmt::Display for Status {
         if self.audit.seq == 0 {
             return writeln!(f, "audit log: no line yet");
         }
-        let AuditHead { seq, hash } = &self.audit;
-        writeln!(f, "audit log: line {seq}, head {seq}:{hash}")
+        let AuditHead {
+            seq,
+            hash,
+            lines_missing,
+        } = &self.audit;
+        writeln!(f, "audit log: line {seq}, head {seq}:{hash}")?;
+        let Some(missing) = lines_missing else {
+            return Ok(());
+        };
+        let (at, found, expected) = (when(missing.at, self.zone), missing.found, missing.expected);
+        writeln!(
+            f,
+            "  LINES WERE MISSING at {at}: the log ended with line {found} and not with {expected}; `audit verify` says what is missing"
+        )
     }
 }
 

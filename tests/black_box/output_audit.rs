@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::deciding::as_json;
+use crate::rest_server::{Hris, Reply};
 use crate::scene::Scene;
 use crate::support::{Company, people};
 
@@ -229,4 +231,43 @@ fn lines_that_were_cut_off_the_log_are_missed() {
     let missing = scene.company.events("lines_missing").pop().unwrap();
     assert_eq!(missing["found"], 5);
     assert_eq!(missing["expected"], text.lines().count());
+    let ran = scene.company.run(&["status"]);
+    ran.says("LINES WERE MISSING at")
+        .says("the log ended with line 5 and not with");
+    let told = as_json(&scene.company, &["status"])["audit"]["linesMissing"].clone();
+    assert_eq!(
+        (&told["found"], &told["expected"]),
+        (&missing["found"], &missing["expected"])
+    );
+}
+
+#[test]
+fn missing_lines_are_told_once_to_whom_failures_are_told() {
+    let mut scene = Scene::new();
+    let receiver = Hris::start(|_| Reply::Full(200, Vec::new(), b"ok".to_vec()));
+    fs::write(scene.company.path("url"), &receiver.url).unwrap();
+    scene.company.top = "notify:\n  channels:\n    - name: chat\n      type: webhook\n      url: {file: url}\n      body: '{\"event\": \"{event}\", \"text\": \"{text}\"}'\n      events: [failed, recovered]\n".to_owned();
+    scene.company.run_now().exits(0);
+    assert!(receiver.asked().is_empty());
+    let path = scene.company.path("state/audit.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = text.lines().take(5).collect();
+    fs::write(&path, kept.join("\n") + "\n").unwrap();
+    for _ in 0..3 {
+        scene.company.run_now().exits(0);
+    }
+    scene.days_pass(31);
+    scene.company.run(&["--run-now", "--resync"]);
+    let asked = receiver.asked();
+    assert_eq!(asked.len(), 1, "once, and it is never over");
+    let sent = asked[0].json();
+    assert_eq!(sent["event"], "lines_missing");
+    assert!(
+        sent["text"]
+            .as_str()
+            .unwrap()
+            .contains("it ended with line 5")
+    );
+    let status = as_json(&scene.company, &["status"]);
+    assert!(status["audit"]["linesMissing"].is_null(), "{status}");
 }
