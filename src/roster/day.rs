@@ -53,7 +53,7 @@ impl<'de> Visitor<'de> for Day {
     type Value = Option<NaiveDate>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a day as 2026-11-30, or null")
+        f.write_str("a day (YYYY-MM-DD) or null")
     }
 
     fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
