@@ -30,7 +30,7 @@ pub use files::{Look, Rotated};
 pub use follow::Follow;
 pub use line::{Head, Line, compose};
 pub use mask::{mask, mask_text, parts};
-pub use person::{named, names};
+pub use person::{excepted, named, names};
 pub use read::{Entries, Entry, Span};
 pub(crate) use redact::Redaction;
 pub use verify::{Against, verify};
