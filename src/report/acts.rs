@@ -82,7 +82,7 @@ pub(super) fn forgotten(words: Words, labels: &Labels, one: &One) -> Table {
 pub(super) fn restored(words: Words, labels: &Labels, gathered: &Gathered) -> Table {
     let columns = [
         (labels.when, false),
-        (labels.file, false),
+        (labels.backup, false),
         (labels.backup_of, false),
         (labels.who, false),
     ];

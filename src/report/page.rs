@@ -101,7 +101,10 @@ fn shown(
     span: Span,
     now: DateTime<Utc>,
 ) -> Shown {
-    let labels = words.labels();
+    let mut labels = words.labels();
+    if one.place.is_sandbox() {
+        labels.headcount = labels.in_sandbox;
+    }
     let weeks = weeks(words, one, span);
     let people = one.people(span.0).last().map(|(_, people)| *people);
     let facts = [

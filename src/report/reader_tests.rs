@@ -143,8 +143,9 @@ fn a_run_that_panicked_is_told_once_with_what_is_known_of_its_begin() {
 #[test]
 fn an_integration_that_is_gone_from_the_configuration_keeps_its_past() {
     let mut run = [started("z", "production", "schedule"), ended("z", 0)];
-    run.iter_mut()
-        .for_each(|line| line["integration"] = "old".into());
+    for line in &mut run {
+        line["integration"] = "old".into();
+    }
     let told = told(vec![], run.into());
     assert_eq!((told[0].name.as_str(), told[0].runs.len()), ("old", 1));
 }

@@ -290,11 +290,12 @@ pub(super) fn durations(
     let axes = Axes::new(span, values.clone(), true);
     let longest = words.seconds(values.fold(0.0, f64::max));
     let description = words.say(
-        format!("A mark for each run, by its seconds; the longest took {longest}."),
-        format!("Eine Marke je Lauf nach seinen Sekunden; der längste dauerte {longest}."),
+        format!("A mark for each run, by its seconds; the longest took {longest} seconds."),
+        format!("Eine Marke je Lauf nach seinen Sekunden; der längste dauerte {longest} Sekunden."),
     );
     let mut plot = plot("durations", place, labels.durations, description);
     plot.legend = legend(&endings(labels));
+    axes.draw(words, &mut plot);
     let dot = |run: &Run| axes.dot(run.started, run.seconds, run.class());
     plot.dots = one.runs.iter().map(dot).collect();
     let columns = [

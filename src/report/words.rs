@@ -199,6 +199,7 @@ labels! {
     contents: "Contents", "Inhalt";
     environment: "Environment", "Umgebung";
     headcount: "People at JobTicket", "Personen bei JobTicket";
+    in_sandbox: "People in the sandbox", "Personen in der Sandbox";
     moves: "Joiners and leavers", "Zugänge und Abgänge";
     runs: "Runs", "Läufe";
     durations: "How long runs took", "Dauer der Läufe";
@@ -240,6 +241,7 @@ labels! {
     installation: "The installation", "Die Installation";
     settings: "Changes of the configuration", "Änderungen der Konfiguration";
     restored: "Restored backups", "Zurückgespielte Sicherungen";
+    backup: "File", "Datei";
     backup_of: "Backup of", "Sicherung vom";
     key: "Key", "Schlüssel";
     old: "Before", "Vorher";

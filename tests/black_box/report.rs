@@ -162,6 +162,8 @@ fn a_year_is_one_page_under_a_megabyte_that_asks_nobody_for_anything() {
         0o600
     );
     assert!(page.contains("default-src 'none'"));
+    let plots: Vec<&str> = page.split("<figure>").skip(1).collect();
+    assert!(plots.iter().all(|plot| plot.contains("class=\"grid\"")));
     for text in ["<script", "http://", "https://", "@import", "url(", "src="] {
         assert!(!page.contains(text), "the page has {text}");
     }
@@ -298,6 +300,7 @@ fn what_went_to_the_sandbox_stands_apart_and_what_people_did_is_told_with_everyb
                 "People forgotten",
                 "<td>loosened</td>",
                 "backup of",
+                "People in the sandbox",
             ],
         ),
         (
@@ -312,6 +315,7 @@ fn what_went_to_the_sandbox_stands_apart_and_what_people_did_is_told_with_everyb
                 "Vergessene Personen",
                 "<td>gelockert</td>",
                 "sicherung vom",
+                "Personen in der Sandbox",
             ],
         ),
     ] {
@@ -340,6 +344,11 @@ fn what_went_to_the_sandbox_stands_apart_and_what_people_did_is_told_with_everyb
             .unwrap();
         assert!(production.contains("<dd>41</dd>") && !production.contains("777"));
         assert!(sandbox.contains("<dd>777</dd>") && sandbox.contains("SANDBOX"));
+        assert!(!sandbox.contains(if language == "en" {
+            "<h3>People at JobTicket</h3>"
+        } else {
+            "<h3>Personen bei JobTicket</h3>"
+        }));
         assert!(!sandbox.contains("00041") && !production.contains("SANDBOX"));
     }
     let table = report(&["--format", "csv"]);
