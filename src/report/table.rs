@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use super::acts::value;
 use super::facts::{Gathered, One, Settings};
+use super::words::exit;
 
 const HEADER: [&str; 9] = [
     "time",
@@ -31,6 +32,11 @@ fn cell(text: &str) -> String {
 
 type Line = (DateTime<Utc>, [String; 6]);
 
+fn local(at: DateTime<Utc>, zone: Tz) -> String {
+    let at = at.with_timezone(&zone);
+    at.to_rfc3339_opts(SecondsFormat::Secs, false)
+}
+
 pub(super) fn render(gathered: &Gathered, zone: Tz) -> Vec<u8> {
     let mut table = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
@@ -39,9 +45,7 @@ pub(super) fn render(gathered: &Gathered, zone: Tz) -> Vec<u8> {
     table.write_record(HEADER).expect(written);
     let mut write = |name: &str, environment: &str, lines: Vec<Line>| {
         for (at, cells) in lines {
-            let time = at.with_timezone(&zone);
-            let time = time.to_rfc3339_opts(SecondsFormat::Secs, false);
-            let mut record = vec![time, cell(name), cell(environment)];
+            let mut record = vec![local(at, zone), cell(name), cell(environment)];
             record.extend(cells.iter().map(|text| cell(text)));
             table.write_record(record).expect(written);
         }
@@ -53,12 +57,12 @@ pub(super) fn render(gathered: &Gathered, zone: Tz) -> Vec<u8> {
             lines(one, gathered.since),
         );
     }
-    write("", "", of_all(gathered));
+    write("", "", of_all(gathered, zone));
     table.into_inner().expect(written)
 }
 
 /// What happened to the whole installation.
-fn of_all(gathered: &Gathered) -> Vec<Line> {
+fn of_all(gathered: &Gathered, zone: Tz) -> Vec<Line> {
     let line = |at, what: &str, subject: &str, number: String, who: &str, text: String| {
         let [what, subject, who] = [what, subject, who].map(str::to_owned);
         (at, [what, String::new(), subject, number, who, text])
@@ -83,7 +87,7 @@ fn of_all(gathered: &Gathered) -> Vec<Line> {
     for restored in &gathered.restored {
         let made = restored
             .made
-            .map(|made| format!("backup of {}", made.to_rfc3339()));
+            .map(|made| format!("backup of {}", local(made, zone)));
         lines.push(line(
             restored.at,
             "restored",
@@ -123,8 +127,11 @@ fn people(one: &One, since: DateTime<Utc>, lines: &mut Vec<Line>) {
     for run in &one.runs {
         let seconds = format!("{:.3}", run.seconds);
         let text = format!(
-            "{}, exit code {}, {} requests",
-            run.outcome, run.exit_code, run.requests
+            "{}, exit code {} ({}), {} requests",
+            run.outcome,
+            run.exit_code,
+            exit(run.exit_code).0,
+            run.requests
         );
         say(
             run.started,

@@ -29,6 +29,37 @@ const MONTHS: [(&str, &str); 12] = [
     ("Dec", "Dez"),
 ];
 
+/// What an exit code means, as the README says, in English and German.
+pub(super) fn exit(code: u64) -> (&'static str, &'static str) {
+    match code {
+        0 => ("done, or nothing to do", "erledigt, oder nichts zu tun"),
+        2 => ("wrong configuration", "falsche Konfiguration"),
+        3 => (
+            "somebody or something waits for a decision",
+            "jemand oder etwas wartet auf eine Entscheidung",
+        ),
+        4 => (
+            "a source failed, or an empty roster was refused",
+            "eine Quelle ist gestört, oder eine leere Liste wurde abgelehnt",
+        ),
+        5 => (
+            "refused by JobTicket, or answered in a way that nobody can rely on",
+            "von JobTicket abgelehnt, oder so beantwortet, dass sich niemand darauf verlassen kann",
+        ),
+        6 => ("JobTicket not reachable", "JobTicket nicht erreichbar"),
+        7 => ("another run in progress", "ein anderer Lauf war im Gang"),
+        8 => (
+            "JobTicket differs from what it acknowledged, or somebody who does not belong to a push lost a ticket",
+            "JobTicket weicht von dem ab, was es bestätigt hat, oder jemand außerhalb einer Übertragung hat ein Ticket verloren",
+        ),
+        9 => (
+            "done, but rows were rejected",
+            "erledigt, aber Zeilen wurden abgelehnt",
+        ),
+        _ => ("something unexpected", "etwas Unerwartetes"),
+    }
+}
+
 impl Words {
     /// One of two texts.
     pub(super) fn say<T>(self, english: T, german: T) -> T {
@@ -108,35 +139,9 @@ impl Words {
         .to_owned()
     }
 
-    /// What an exit code means, as the README says.
+    /// What an exit code means.
     pub(super) fn exit(self, code: u64) -> &'static str {
-        let (english, german) = match code {
-            0 => ("done, or nothing to do", "erledigt, oder nichts zu tun"),
-            2 => ("wrong configuration", "falsche Konfiguration"),
-            3 => (
-                "somebody or something waits for a decision",
-                "jemand oder etwas wartet auf eine Entscheidung",
-            ),
-            4 => (
-                "a source failed, or an empty roster was refused",
-                "eine Quelle ist gestört, oder eine leere Liste wurde abgelehnt",
-            ),
-            5 => (
-                "refused by JobTicket, or answered in a way that nobody can rely on",
-                "von JobTicket abgelehnt, oder so beantwortet, dass sich niemand darauf verlassen kann",
-            ),
-            6 => ("JobTicket not reachable", "JobTicket nicht erreichbar"),
-            7 => ("another run in progress", "ein anderer Lauf war im Gang"),
-            8 => (
-                "JobTicket differs from what it acknowledged, or somebody who does not belong to a push lost a ticket",
-                "JobTicket weicht von dem ab, was es bestätigt hat, oder jemand außerhalb einer Übertragung hat ein Ticket verloren",
-            ),
-            9 => (
-                "done, but rows were rejected",
-                "erledigt, aber Zeilen wurden abgelehnt",
-            ),
-            _ => ("something unexpected", "etwas Unerwartetes"),
-        };
+        let (english, german) = exit(code);
         self.say(english, german)
     }
 

@@ -374,6 +374,10 @@ fn what_went_to_the_sandbox_stands_apart_and_what_people_did_is_told_with_everyb
     }
     assert!(rows.iter().all(|row| row[0].ends_with("+02:00")), "{table}");
     assert!(table.contains("reject: not gone; 00007 00008") && !table.contains("anna"));
+    assert!(table.contains(
+        "pushed, exit code 4 (a source failed, or an empty roster was refused), 3 requests"
+    ));
+    assert!(table.contains("backup of 2026-06-01T12:00:00+02:00"));
 }
 
 #[test]
