@@ -113,9 +113,9 @@ pub(super) fn settings(words: Words, labels: &Labels, gathered: &Gathered) -> Ta
         (labels.when, false),
         (labels.who, false),
         (labels.key, false),
+        (labels.limit_of, false),
         (labels.old, false),
         (labels.new, false),
-        (labels.limit_of, false),
     ];
     let mut table = Table::new(labels.settings, &columns);
     for settings in &gathered.settings {
@@ -123,9 +123,9 @@ pub(super) fn settings(words: Words, labels: &Labels, gathered: &Gathered) -> Ta
         if settings.is_first() {
             let rest = [
                 first(words, settings),
-                "–".to_owned(),
-                "–".to_owned(),
                 String::new(),
+                "–".to_owned(),
+                "–".to_owned(),
             ];
             table.rows.push(begins.into_iter().chain(rest).collect());
             continue;
@@ -133,9 +133,9 @@ pub(super) fn settings(words: Words, labels: &Labels, gathered: &Gathered) -> Ta
         for change in &settings.changes {
             let rest = [
                 change.key.clone(),
+                if change.loosened { labels.loosened } else { "" }.to_owned(),
                 value(&change.key, change.old.as_deref()).to_owned(),
                 value(&change.key, change.new.as_deref()).to_owned(),
-                if change.loosened { labels.loosened } else { "" }.to_owned(),
             ];
             table
                 .rows
