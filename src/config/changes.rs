@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Config;
 
-/// One key that changed. Values hold no secret: the configuration only refers to them.
+/// One key that changed. Values hold no secret, for the configuration only refers to those; some may tell of people, which [`is_private`] knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyChange {
     /// Which key, such as `integrations.acme.limits.leavers.count`.
@@ -135,9 +135,67 @@ fn shortened(key: &str, before: &BTreeMap<String, String>, new: Option<&String>)
     number(old).is_some_and(|old| new < old)
 }
 
+/// Whether a value may tell of somebody: values of rules, who is notified, accounts, and what is asked of an HR system.
+pub fn is_private(key: &str, value: &str) -> bool {
+    if value.contains('@') {
+        return true;
+    }
+    let is_plain = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
+    let mut steps = key
+        .split('.')
+        .rev()
+        .skip_while(|step| step.parse::<u32>().is_ok());
+    let last = steps.next().unwrap_or(key);
+    let within = |names: &[&str]| key.split('.').any(|step| names.contains(&step));
+    if within(&["include", "exclude"]) {
+        return last != "column";
+    }
+    if key.starts_with("notify.channels.") {
+        return !is_plain && !matches!(last, "type" | "events" | "tls" | "language");
+    }
+    last == "user" || within(&["query", "headers", "form"]) && !is_plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_tell_of_people_is_known_by_its_key_or_by_an_at_sign() {
+        for (key, value) in [
+            ("integrations.acme.sources.hq.include.0.in.0", "00123"),
+            ("integrations.acme.sources.hq.exclude.1.in", "Anna Muster"),
+            ("notify.channels.hr.to.0", "anna"),
+            ("notify.channels.hr.url", "https://chat.example/x"),
+            ("integrations.acme.sources.sftp.user", "amuster"),
+            (
+                "integrations.acme.sources.api.request.query.filter.0",
+                "boss eq 'Muster'",
+            ),
+            (
+                "integrations.acme.sources.api.base",
+                "https://anna@hr.example",
+            ),
+        ] {
+            assert!(is_private(key, value), "{key}");
+        }
+        for (key, value) in [
+            (
+                "integrations.acme.sources.hq.include.0.column",
+                "Gesellschaft",
+            ),
+            ("integrations.acme.sources.hq.folder", "/srv/drop"),
+            (
+                "integrations.acme.jobticket.base_url",
+                "https://api.example",
+            ),
+            ("integrations.acme.limits.leavers.count", "10"),
+            ("notify.channels.hr.port", "587"),
+            ("notify.channels.hr.events.0", "held"),
+        ] {
+            assert!(!is_private(key, value), "{key}");
+        }
+    }
 
     fn keys(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs

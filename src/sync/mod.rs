@@ -45,14 +45,14 @@ pub(crate) use hrid_map::{Numbers, numbers};
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
 pub use standing::{FailedSource, LastRun, NotPutAway, RefusedLogin, Standing, standing};
 
-use crate::audit::{AuditFile, Event};
+use crate::audit::{AuditFile, Event, told_changes};
 use crate::clock::Clock;
 use crate::config::{Config, Integration, changes, flatten};
 use crate::guard::{Decided, Judgement, Unaccounted};
 use crate::jobticket::{CallError, There};
 use crate::plan::Known;
 use crate::roster::{HrId, Selection};
-use crate::store::{HoldRecord, LockTaken, Notes, RunLock, Store, StoreError, Target};
+use crate::store::{HoldRecord, LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
 
 /// What a run needs besides its integration.
 pub struct Context<'c> {
@@ -126,12 +126,13 @@ pub fn note_configuration(context: &Context<'_>) -> Result<(), StoreError> {
         return Ok(());
     }
     let changes = changes(&old.unwrap_or_default(), &new);
+    let (changes, values) = told_changes(changes, context.config.audit.values);
     let event = Event::ConfigurationChanged {
         user: context.user.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         changes,
     };
-    let notes = vec![event.into()];
+    let notes = vec![Note { event, values }];
     off(|| {
         context.store.keep_configuration(
             &new,

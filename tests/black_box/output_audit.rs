@@ -170,6 +170,37 @@ fn every_changed_key_of_the_configuration_is_told_with_its_old_and_new_value() {
 }
 
 #[test]
+fn values_of_rules_and_addresses_stay_out_of_the_hashed_log_and_it_still_verifies() {
+    let mut scene = Scene::with(|company| {
+        company.top = "notify: {channels: [{name: hr, type: smtp, host: 127.0.0.1, port: 9, tls: none, from: sender0@example.com, to: [anna@example.com], events: [digest]}]}\n".to_owned();
+        company.source += "        exclude: [{column: Nachname, in: [Muster GmbH]}]\n";
+    });
+    scene.company.edit("anna@example.com", "adam@example.com");
+    scene.company.edit("Muster GmbH", "Beispiel AG");
+    scene.company.run_now().exits(0);
+    let event = scene.company.events("configuration_changed").pop().unwrap();
+    let changes = event["changes"].as_array().unwrap();
+    for key in [
+        "notify.channels.hr.to.0",
+        "integrations.acme.sources.headquarters.exclude.0.in.0",
+    ] {
+        let change = changes.iter().find(|change| change["key"] == key);
+        let change = change.unwrap_or_else(|| panic!("{key} is missing: {event}"));
+        assert_eq!(
+            (change["old"].as_str(), change["new"].as_str()),
+            (Some("…"), Some("…"))
+        );
+    }
+    assert!(event["values"].to_string().contains("a…@e…"), "{event}");
+    let text = scene.company.audit_text();
+    for value in ["anna", "adam", "sender0", "Muster GmbH", "Beispiel AG"] {
+        assert!(!text.contains(value), "the log has {value}");
+    }
+    chain(&scene.company);
+    scene.company.run(&["audit", "verify"]).exits(0);
+}
+
+#[test]
 fn a_loosened_check_of_files_is_marked() {
     let mut scene = Scene::with(|company| {
         company.source += "        table: {min_rows: 4, trailer: null}\n";
