@@ -170,6 +170,8 @@ const STEPS: [&str; 5] = [
     r"
     -- Which fields a source fills, and under which rules, is asked for in every run; without this all values would be read for it.
     CREATE INDEX snapshot_by_source ON snapshot_employee (target, source, filled, rules);
+    -- So are keys and hashes; the values beside them are many times as long.
+    CREATE INDEX snapshot_keys ON snapshot_employee (target, hr_id, hash);
 ",
 ];
 

@@ -99,7 +99,7 @@ impl Store {
 
 fn keys(connection: &rusqlite::Connection, target: &Target) -> Result<Vec<Keyed>, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT hr_id, hash FROM snapshot_employee WHERE target = ?1 ORDER BY hr_id",
+        "SELECT hr_id, hash FROM snapshot_employee INDEXED BY snapshot_keys WHERE target = ?1 ORDER BY hr_id",
     )?;
     let mut rows = select.query([target.as_str()])?;
     let mut keys = Vec::new();

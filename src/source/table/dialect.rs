@@ -2,7 +2,14 @@
 //!
 //! The checks of quotes stand here because the `csv` crate accepts everything: a quote that is never closed makes one cell of the rest of the file.
 
+use memchr::memchr;
+
 use super::error::NoDelimiter;
+
+/// The character that ends lines, which is one byte.
+pub(super) fn byte(line_end: char) -> u8 {
+    if line_end == '\n' { b'\n' } else { b'\r' }
+}
 
 /// A line of a file.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +61,7 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<Line<'a>> {
         let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let (content, next) = match rest.find(self.end) {
+        let (content, next) = match memchr(byte(self.end), rest.as_bytes()) {
             Some(length) => {
                 let content = &rest[..length];
                 let content = content.strip_suffix('\r').unwrap_or(content);
@@ -172,7 +179,7 @@ pub(super) enum QuoteFault {
 ///
 /// A quote in the middle of an unquoted cell is an ordinary character, as for Excel.
 pub(super) fn quote_fault(line: &str, delimiter: u8, escapes: bool) -> Option<(usize, QuoteFault)> {
-    if !line.contains('"') {
+    if memchr(b'"', line.as_bytes()).is_none() {
         return None;
     }
     let mut rest = line.as_bytes();

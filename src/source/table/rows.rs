@@ -6,6 +6,7 @@
 use std::fmt;
 
 use csv::{ReaderBuilder, StringRecord};
+use memchr::memchr;
 
 use super::dialect::{self, Line, Lines, QuoteFault};
 use super::{Promised, Spot, Table, TableError, clean};
@@ -41,8 +42,7 @@ pub(super) fn pieces(body: &str, line_end: char) -> Vec<Box<str>> {
     let mut rest = body;
     while !rest.is_empty() {
         let tail = rest.as_bytes().get(PIECE..).unwrap_or_default();
-        let is_end = |byte: &u8| char::from(*byte) == line_end;
-        let end = tail.iter().position(is_end).map(|at| PIECE + at + 1);
+        let end = memchr(dialect::byte(line_end), tail).map(|at| PIECE + at + 1);
         let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
         pieces.push(piece.into());
         rest = after;
@@ -116,7 +116,7 @@ impl Table {
     }
 
     pub(super) fn check_line(&self, line: &Line<'_>) -> Result<(), TableError> {
-        if let Some(offset) = line.content.find('\r') {
+        if let Some(offset) = memchr(b'\r', line.content.as_bytes()) {
             let mut at = self.at(line.number, None);
             at.spot = Spot::Character(line.content[..offset].chars().count() + 1);
             return Err(TableError::StrayReturn { at });
