@@ -6,11 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Telling;
 use crate::clock::Clock;
-use crate::config::{Config, Integration, NotifyConfig, NotifyEvent};
+use crate::config::{Channel, Config, Integration, NotifyConfig, NotifyEvent};
 use crate::status::{IntegrationStatus, status_of_all};
 use crate::store::{News, Store, StoreError, Target};
-use crate::sync::target_of;
+use crate::sync::{clock_in_doubt, target_of};
 
+/// The subject that remembers that a channel has heard of the holds that stood when it was new, before its name.
+const CHANNEL: &str = "channel:";
 /// The subject of the digest.
 const DIGEST: &str = "digest";
 
@@ -26,6 +28,11 @@ pub fn look(config: &Config, store: &Store, clock: &Clock) -> Result<(), StoreEr
         return Ok(());
     };
     let now = clock.now();
+    if let Some(why) = clock_in_doubt(store, config, now)? {
+        // The runs that it keeps from beginning say so louder.
+        tracing::debug!("Nobody is told of anything while the clock is in doubt: {why}");
+        return Ok(());
+    }
     let names: Vec<&str> = notify
         .channels
         .iter()
@@ -37,7 +44,13 @@ pub fn look(config: &Config, store: &Store, clock: &Clock) -> Result<(), StoreEr
         let target = target_of(integration);
         let told = store.told(Some(&target))?;
         let failed = store.failed_in_a_row(&target)?;
-        let stands = stands(notify, integration, one, &told, failed, now);
+        let waiting = waiting(store, one)?;
+        let stands = stands(notify, integration, one, &waiting, &told, failed, now);
+        let who = (&target, integration.name.as_str());
+        // First, or what is new to everybody would be told to a newcomer twice.
+        for (mark, news) in newcomers(notify, &stands, &told) {
+            store.tell_newcomer(who, &mark, &news)?;
+        }
         let (new, over) = compare(notify, &stands, &told);
         store.tell((Some(&target), &integration.name), &new, &over)?;
     }
@@ -59,6 +72,10 @@ fn digest(
     let Some(last) = store.told(None)?.get(DIGEST).copied() else {
         return store.tell((None, ""), &[of(None)], &[]);
     };
+    if last > now + TimeDelta::hours(1) {
+        // Told by a clock that was wrong: the next one comes a period from now.
+        return store.tell((None, ""), &[of(None)], &[of(None)]);
+    }
     let schedule = notify.digest.schedule(config.timezone);
     if schedule.next_after(last).is_none_or(|next| next > now) {
         return Ok(());
@@ -78,47 +95,91 @@ fn compare(
         .filter(|(subject, ..)| !told.contains_key(subject));
     let new = new.map(|(subject, event, telling)| News {
         subject: subject.clone(),
-        news: is_latest(telling, stands).then(|| json(telling)),
+        news: is_latest(telling, stands, told).then(|| json(telling)),
         channels: match telling {
             Telling::Held {
                 escalated: true, ..
             } => notify
                 .channels
                 .iter()
-                .filter(|channel| {
-                    channel.tells_of(NotifyEvent::Held)
-                        || channel.tells_of(NotifyEvent::Escalated)
-                        || !channel.escalate_to.is_empty()
-                })
+                .filter(|channel| hears_of_holds(channel))
                 .map(|channel| channel.name.clone())
                 .collect(),
             _ => channels(notify, *event),
         },
     });
-    let is_over = |subject: &String| stands.iter().all(|(other, ..)| other != subject);
+    let is_over = |subject: &String| {
+        let stands = stands.iter().any(|(other, ..)| other == subject);
+        let marks = subject.strip_prefix(CHANNEL);
+        let is_there = |name| {
+            notify
+                .channels
+                .iter()
+                .any(|one| one.name == name && hears_of_holds(one))
+        };
+        !stands && !marks.is_some_and(is_there)
+    };
     let over = told.iter().filter(|(subject, _)| is_over(subject));
     let over = over.map(|(subject, since)| {
         // A hold ends by a decision, of which nobody has to be told.
-        let is_hold = subject.starts_with("hold:");
+        let is_silent = subject.starts_with("hold:") || subject.starts_with(CHANNEL);
         let recovered = Telling::Recovered {
             subject: subject.clone(),
             since: *since,
         };
         News {
             subject: subject.clone(),
-            news: (!is_hold).then(|| json(&recovered)),
+            news: (!is_silent).then(|| json(&recovered)),
             channels: channels(notify, NotifyEvent::Recovered),
         }
     });
     (new.collect(), over.collect())
 }
 
-/// Whether this is the latest that there is to be said of a hold: of one that waits for three days already, nobody hears three times at once.
-fn is_latest(telling: &Telling, stands: &[Stands]) -> bool {
+/// What channels hear that have not heard of these holds: each that stands and was told to the others, once. The mark by which it is remembered, and what is told.
+fn newcomers(
+    notify: &NotifyConfig,
+    stands: &[Stands],
+    told: &BTreeMap<String, DateTime<Utc>>,
+) -> Vec<(String, Vec<News>)> {
+    let marked = notify.channels.iter().filter(|one| hears_of_holds(one));
+    let marked = marked.map(|channel| (format!("{CHANNEL}{}", channel.name), channel));
+    let new = marked.filter(|(mark, _)| !told.contains_key(mark));
+    let news = |channel: &Channel| {
+        let known = stands
+            .iter()
+            .filter(|(subject, ..)| told.contains_key(subject));
+        let for_it = known.filter(|(.., telling)| match telling {
+            Telling::Held { hours: None, .. } => channel.tells_of(NotifyEvent::Held),
+            // Who hears of escalations alone hears of those.
+            Telling::Held { escalated, .. } => *escalated && !channel.tells_of(NotifyEvent::Held),
+            _ => false,
+        });
+        let news = for_it.map(|(subject, _, telling)| News {
+            subject: subject.clone(),
+            news: Some(json(telling)),
+            channels: vec![channel.name.clone()],
+        });
+        news.collect()
+    };
+    new.map(|(mark, channel)| (mark, news(channel))).collect()
+}
+
+fn hears_of_holds(channel: &Channel) -> bool {
+    channel.tells_of(NotifyEvent::Held)
+        || channel.tells_of(NotifyEvent::Escalated)
+        || !channel.escalate_to.is_empty()
+}
+
+/// Whether this is the latest that there is to be said of a hold and was not said: of one that waits for three days already, nobody hears three times at once.
+fn is_latest(telling: &Telling, stands: &[Stands], told: &BTreeMap<String, DateTime<Utc>>) -> bool {
     let Telling::Held { hold, .. } = telling else {
         return true;
     };
-    let of_hold = stands.iter().rev().map(|(_, _, other)| other);
+    let new = stands
+        .iter()
+        .filter(|(subject, ..)| !told.contains_key(subject));
+    let of_hold = new.rev().map(|(_, _, other)| other);
     let mut of_hold =
         of_hold.filter(|other| matches!(other, Telling::Held { hold: one, .. } if one == hold));
     of_hold.next() == Some(telling)
@@ -139,12 +200,13 @@ fn stands(
     notify: &NotifyConfig,
     integration: &Integration,
     one: &IntegrationStatus,
+    waiting: &[Waiting],
     told: &BTreeMap<String, DateTime<Utc>>,
     failed: (u32, Option<DateTime<Utc>>),
     now: DateTime<Utc>,
 ) -> Vec<Stands> {
     let mut stands = Vec::new();
-    holds(notify, one, now, &mut stands);
+    holds(notify, waiting, now, &mut stands);
     credentials(one, &mut stands);
     if one.drifted() {
         let push = one
@@ -152,9 +214,13 @@ fn stands(
             .unconfirmed
             .as_ref()
             .filter(|push| push.overdue);
+        let found = one.standing.found_drift.as_ref();
         let telling = Telling::Drift {
             sync_id: push.map(|push| push.sync_id.clone()),
-            since: push.map(|push| push.since),
+            since: push
+                .map(|push| push.since)
+                .or(found.map(|found| found.since)),
+            people: found.map_or(0, |found| found.people),
             lost: one.standing.tickets_lost,
         };
         stands.push(("drift".to_owned(), NotifyEvent::Drift, telling));
@@ -185,35 +251,56 @@ fn stands(
             times,
             since,
             result: last.map_or_else(|| "never ended".to_owned(), |last| last.result.clone()),
-            message: last.and_then(|last| last.message.clone()),
+            message: last
+                .and_then(|last| last.message.clone())
+                .or_else(|| failed_sources(one)),
         };
         stands.push(("failed".to_owned(), NotifyEvent::Failed, telling));
     }
     stands
 }
 
-/// Open holds, and those of them that nobody has decided for too long.
-fn holds(
-    notify: &NotifyConfig,
-    one: &IntegrationStatus,
-    now: DateTime<Utc>,
-    stands: &mut Vec<Stands>,
-) {
-    for hold in one.open_holds() {
+/// Why a run that pushed or had nothing to push has failed nevertheless.
+fn failed_sources(one: &IntegrationStatus) -> Option<String> {
+    let sources = one.standing.failed_sources.iter();
+    let sources = sources.map(|source| format!("{}: {}", source.name, source.why));
+    let sources: Vec<String> = sources.collect();
+    (!sources.is_empty()).then(|| sources.join("; "))
+}
+
+/// An open hold, and where the waiting began that it goes on with.
+struct Waiting {
+    hold: u64,
+    first: u64,
+    since: DateTime<Utc>,
+}
+
+fn waiting(store: &Store, one: &IntegrationStatus) -> Result<Vec<Waiting>, StoreError> {
+    let each = one.open_holds().map(|hold| {
+        let (first, since) = store.row_of_hold((hold.id, hold.opened_at, hold.scope))?;
+        let hold = hold.id;
+        Ok(Waiting { hold, first, since })
+    });
+    each.collect()
+}
+
+/// Open holds, and those of them that nobody has decided for too long. Of a row of holds each is told, but that it waits for so long is told once for all of them.
+fn holds(notify: &NotifyConfig, waiting: &[Waiting], now: DateTime<Utc>, stands: &mut Vec<Stands>) {
+    for hold in waiting {
         let of = |hours, escalated| Telling::Held {
-            hold: hold.id,
+            hold: hold.hold,
             hours,
             escalated,
         };
         stands.push((
-            format!("hold:{}", hold.id),
+            format!("hold:{}", hold.hold),
             NotifyEvent::Held,
             of(None, false),
         ));
         let last = notify.remind_hours.last();
         for hours in &notify.remind_hours {
-            if now - hold.opened_at >= TimeDelta::hours(i64::from(*hours)) {
-                let subject = format!("hold:{}:{hours}", hold.id);
+            if now - hold.since >= TimeDelta::hours(i64::from(*hours)) {
+                let subject = format!("hold:{}:{hours}", hold.first);
                 let telling = of(Some(*hours), Some(hours) == last);
                 stands.push((subject, NotifyEvent::Held, telling));
             }

@@ -20,8 +20,9 @@ pub(super) fn other(words: Words, telling: &Telling) -> (String, String) {
         Telling::Drift {
             sync_id,
             since,
+            people,
             lost,
-        } => drift(words, sync_id.as_deref(), *since, *lost),
+        } => drift(words, sync_id.as_deref(), *since, (*people, *lost)),
         Telling::StaleSource { source, why, since } => stale(words, source, why, *since),
         Telling::Credential {
             source,
@@ -70,7 +71,7 @@ fn drift(
     words: Words,
     sync_id: Option<&str>,
     at: Option<DateTime<Utc>>,
-    lost: usize,
+    (people, lost): (usize, usize),
 ) -> (String, String) {
     let subject = words
         .say(
@@ -85,6 +86,13 @@ fn drift(
             "Es zeigt nicht alles aus der Übertragung",
         );
         let _ = writeln!(body, "{what} {sync_id}{}.", since(words, at));
+    }
+    if people > 0 {
+        let what = words.say(
+            "people differed when it was looked at last; the command drift names them, and the next push corrects most of it",
+            "Personen wichen beim letzten Nachsehen ab; der Befehl drift nennt sie, und die nächste Übertragung berichtigt das meiste",
+        );
+        let _ = writeln!(body, "{people} {what}.");
     }
     if lost > 0 {
         let what = words.say(

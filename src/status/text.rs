@@ -218,6 +218,15 @@ impl IntegrationStatus {
                 "  JobTicket may have taken a part of a push that it refused; the next push settles it"
             )?;
         }
+        if let Some(found) = &standing.found_drift {
+            writeln!(
+                f,
+                "  DRIFT: {} people differed at JobTicket when it was looked at {}, first found {}; the command drift names them",
+                found.people,
+                when(found.at),
+                when(found.since)
+            )?;
+        }
         if let Some(push) = &standing.unconfirmed {
             let what = if push.overdue {
                 "DRIFT: JobTicket does not show all of the push"

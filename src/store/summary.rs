@@ -83,6 +83,36 @@ impl Store {
         Ok(found)
     }
 
+    /// Where the waiting began that a hold goes on with: the first of the whole-plan holds that follow one another up to this one, and when it was opened. A file that comes
+    /// each day opens one of the same kind each day. A decision ends such a row, and so does a run that ended in step with JobTicket, or a hold of another kind.
+    pub fn row_of_hold(
+        &self,
+        (id, opened_at, scope): (u64, DateTime<Utc>, Scope),
+    ) -> Result<(u64, DateTime<Utc>), StoreError> {
+        let mut first = (id, opened_at);
+        if scope != Scope::Plan {
+            return Ok(first);
+        }
+        let connection = self.lock();
+        let mut before = connection.prepare_cached(
+            "SELECT b.id, b.opened_at FROM hold h JOIN hold b ON b.id =
+                 (SELECT max(id) FROM hold WHERE target = h.target AND scope = 'plan' AND id < h.id)
+             WHERE h.id = ?1 AND b.kind = h.kind AND b.state = 'over'
+               AND NOT EXISTS (SELECT 1 FROM decision WHERE hold = b.id)
+               AND NOT EXISTS (SELECT 1 FROM run WHERE target = h.target AND outcome IN ('pushed', 'unchanged')
+                   AND julianday(started_at) BETWEEN julianday(b.opened_at) AND julianday(h.opened_at))",
+        )?;
+        // Each has a lower number than the one before, so this ends.
+        loop {
+            let found = before.query_row([first.0], |row| Ok((row.get(0)?, row.get(1)?)));
+            let found: Option<(u64, String)> = found.optional()?;
+            let Some((id, opened_at)) = found else {
+                return Ok(first);
+            };
+            first = (id, time(&opened_at, "the time of a hold")?);
+        }
+    }
+
     /// How many people the snapshot has; 0 before the first acknowledgement.
     pub fn snapshot_size(&self, target: &Target) -> Result<usize, StoreError> {
         let connection = self.lock();
