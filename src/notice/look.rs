@@ -377,6 +377,107 @@ pub(super) fn is_news(
 mod tests {
     use super::*;
 
+    const CONFIG: &str = include_str!("../../config.example.yaml");
+
+    /// The example with these channels: a name each, and what it tells of.
+    fn notify(channels: &[(&str, &str)]) -> NotifyConfig {
+        let mut text = format!("{CONFIG}\nnotify:\n  channels:\n");
+        for (name, events) in channels {
+            text += &format!(
+                "    - {{name: {name}, type: smtp, host: mail.example.com, from: a@example.com, to: [b@example.com], events: [{events}]}}\n"
+            );
+        }
+        let config = crate::config::parse(&text, std::path::Path::new("/")).unwrap();
+        config.notify.unwrap()
+    }
+
+    fn told(subjects: &[&str]) -> BTreeMap<String, DateTime<Utc>> {
+        let at = DateTime::UNIX_EPOCH;
+        subjects.iter().map(|one| ((*one).to_owned(), at)).collect()
+    }
+
+    fn waits(hold: u64, first: u64, hours: i64, notify: &NotifyConfig) -> Vec<Stands> {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(365);
+        let since = now - TimeDelta::hours(hours);
+        let mut stands = Vec::new();
+        let waiting = [Waiting { hold, first, since }];
+        holds(notify, &waiting, now, &mut stands);
+        stands
+    }
+
+    /// What is sent, of what is remembered.
+    fn sent(new: &[News]) -> Vec<&str> {
+        let sent = new.iter().filter(|news| news.news.is_some());
+        sent.map(|news| news.subject.as_str()).collect()
+    }
+
+    #[test]
+    fn only_the_latest_step_of_a_hold_is_told() {
+        let notify = notify(&[("hr", "held")]);
+        let stands = waits(7, 7, 73, &notify);
+        let (new, _) = compare(&notify, &stands, &told(&[]));
+        assert_eq!(new.len(), 3, "all three are remembered");
+        assert_eq!(sent(&new), ["hold:7:72"]);
+        let (new, _) = compare(&notify, &stands, &told(&["hold:7"]));
+        assert_eq!(sent(&new), ["hold:7:72"]);
+        let (new, over) = compare(
+            &notify,
+            &stands,
+            &told(&["hold:7", "hold:7:24", "hold:7:72"]),
+        );
+        assert!(new.is_empty() && over.is_empty());
+    }
+
+    #[test]
+    fn a_hold_that_goes_on_with_another_is_told_and_reminds_of_both_once() {
+        let notify = notify(&[("hr", "held")]);
+        let day = waits(8, 7, 30, &notify);
+        let (new, over) = compare(&notify, &day, &told(&["hold:7"]));
+        assert_eq!(sent(&new), ["hold:7:24"]);
+        assert_eq!(over.len(), 1);
+        let day = waits(9, 7, 50, &notify);
+        let (new, _) = compare(&notify, &day, &told(&["hold:8", "hold:7:24"]));
+        assert_eq!(sent(&new), ["hold:9"]);
+        let known = ["hold:9", "hold:7:24", "hold:7:72"];
+        let (new, _) = compare(&notify, &waits(10, 7, 98, &notify), &told(&known));
+        assert_eq!(sent(&new), ["hold:10"], "it does not escalate each day");
+        let (new, _) = compare(&notify, &waits(11, 11, 0, &notify), &told(&known));
+        assert_eq!(sent(&new), ["hold:11"]);
+    }
+
+    #[test]
+    fn a_new_channel_hears_of_each_standing_hold_once_and_the_others_hear_nothing() {
+        let notify = notify(&[
+            ("hr", "held"),
+            ("new", "held"),
+            ("boss", "escalated"),
+            ("it", "failed"),
+        ]);
+        let mut stands = waits(7, 7, 73, &notify);
+        stands.extend(waits(8, 8, 0, &notify));
+        let mut known = told(&["hold:7", "hold:7:24", "hold:7:72", "hold:8", "channel:hr"]);
+        let found: Vec<_> = newcomers(&notify, &stands, &known)
+            .into_iter()
+            .map(|(mark, news)| (mark, sent(&news).join(" ")))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("channel:new".to_owned(), "hold:7 hold:8".to_owned()),
+                ("channel:boss".to_owned(), "hold:7:72".to_owned())
+            ]
+        );
+        known.extend(told(&["channel:new", "channel:boss", "channel:gone"]));
+        assert!(newcomers(&notify, &stands, &known).is_empty());
+        let (new, over) = compare(&notify, &stands, &known);
+        assert!(new.is_empty());
+        assert_eq!(over.len(), 1, "one that is gone is forgotten, in silence");
+        assert_eq!(
+            (over[0].subject.as_str(), &over[0].news),
+            ("channel:gone", &None)
+        );
+    }
+
     #[test]
     fn an_error_about_the_other_sides_identity_is_told_from_others() {
         for text in [

@@ -88,11 +88,24 @@ fn drift(
         let _ = writeln!(body, "{what} {sync_id}{}.", since(words, at));
     }
     if people > 0 {
-        let what = words.say(
-            "people differed when it was looked at last; the command drift names them, and the next push corrects most of it",
-            "Personen wichen beim letzten Nachsehen ab; der Befehl drift nennt sie, und die nächste Übertragung berichtigt das meiste",
-        );
-        let _ = writeln!(body, "{people} {what}.");
+        let _ = match (words.language, people) {
+            (Language::En, 1) => writeln!(
+                body,
+                "1 person differed when it was looked at last; the command drift says who."
+            ),
+            (Language::En, _) => writeln!(
+                body,
+                "{people} people differed when it was looked at last; the command drift names them."
+            ),
+            (Language::De, 1) => writeln!(
+                body,
+                "1 Person wich beim letzten Nachsehen ab; der Befehl drift sagt, wer."
+            ),
+            (Language::De, _) => writeln!(
+                body,
+                "{people} Personen wichen beim letzten Nachsehen ab; der Befehl drift nennt sie."
+            ),
+        };
     }
     if lost > 0 {
         let what = words.say(

@@ -416,3 +416,125 @@ impl Store {
         Ok(select.query_row([target.as_str(), &since.to_rfc3339()], |row| row.get(0))?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Notes;
+    use super::*;
+    use crate::clock::Clock;
+
+    const NOW: &str = "2026-11-28T10:00:00Z";
+
+    fn store() -> Store {
+        Store::in_memory(Clock::starting_at(NOW.parse().unwrap())).unwrap()
+    }
+
+    fn set(store: &mut Store, ahead: TimeDelta) {
+        let now: DateTime<Utc> = NOW.parse().unwrap();
+        store.clock = store.clock.set_to(now + ahead);
+    }
+
+    fn tell(store: &Store, subject: &str) {
+        let news = News {
+            subject: subject.to_owned(),
+            news: Some("{}".to_owned()),
+            channels: vec!["hr".to_owned()],
+        };
+        store.tell((None, ""), &[news], &[]).unwrap();
+    }
+
+    #[test]
+    fn what_a_clock_that_was_wrong_has_put_off_is_due_when_it_is_right_again() {
+        let mut store = store();
+        set(&mut store, TimeDelta::days(400));
+        tell(&store, "failed");
+        let now = store.clock.now();
+        let notice = store.notices_due("hr", 10).unwrap().pop().unwrap();
+        let due = now + TimeDelta::minutes(4);
+        store.put_off_notice(&notice, due, "no", true).unwrap();
+        set(&mut store, TimeDelta::zero());
+        tell(&store, "drift");
+        let now = store.clock.now();
+        let due = store.notices_due("hr", 10).unwrap();
+        assert_eq!(due.len(), 2);
+        assert!(
+            store
+                .claim_notice(due[0].id, now + TimeDelta::minutes(10))
+                .unwrap()
+        );
+        // A wait that is ours is kept, for everything of the channel.
+        let later = now + TimeDelta::hours(20);
+        store.put_off_notice(&due[0], later, "no", true).unwrap();
+        assert!(store.notices_due("hr", 10).unwrap().is_empty());
+        let state = store.channel_state("hr").unwrap();
+        assert!(state.failing_since.unwrap() < later, "{state:?}");
+        assert_eq!(state.next_try.unwrap().timestamp(), later.timestamp());
+        set(&mut store, TimeDelta::hours(21));
+        let due = store.notices_due("hr", 10).unwrap();
+        assert_eq!(due.len(), 2);
+        assert!(due[0].made_at < store.clock.now(), "it can be given up");
+    }
+
+    #[test]
+    fn what_a_clock_that_was_wrong_has_sent_does_not_count_for_this_hour() {
+        let mut store = store();
+        set(&mut store, TimeDelta::days(400));
+        tell(&store, "failed");
+        store.settle_notice(1, "sent", None).unwrap();
+        let sent = |store: &Store| {
+            let since = store.clock.now() - TimeDelta::hours(1);
+            store.sent_since("hr", since).unwrap().len()
+        };
+        assert_eq!(sent(&store), 1);
+        set(&mut store, TimeDelta::zero());
+        assert_eq!(sent(&store), 0);
+        assert_eq!(store.channel_state("hr").unwrap().last_sent, None);
+    }
+
+    #[test]
+    fn a_run_whose_source_failed_has_failed_although_its_last_roster_stood_in() {
+        let store = store();
+        let target = Target::new("https://a.example", 7);
+        let run = |id: &str, outcome: &str, exit: Exit| {
+            store
+                .begin_run(id, &target, "test", &Notes::default())
+                .unwrap();
+            let none: Option<&()> = None;
+            store
+                .end_run(id, &target, (outcome, exit), none, &Notes::default())
+                .unwrap();
+            store.failed_in_a_row(&target).unwrap().0
+        };
+        assert_eq!(run("1", "pushed", Exit::SourceFailed), 1);
+        assert_eq!(run("2", "unchanged", Exit::SourceFailed), 2);
+        assert_eq!(run("3", "paused", Exit::Waits), 2, "a pause says nothing");
+        assert_eq!(run("4", "refused", Exit::Refused), 3);
+        assert_eq!(run("5", "held", Exit::Waits), 0);
+        assert_eq!(run("6", "held", Exit::SourceFailed), 1);
+        assert_eq!(run("7", "pushed", Exit::RowsRejected), 0);
+    }
+
+    #[test]
+    fn a_channel_that_is_new_hears_once_of_what_stands() {
+        let store = store();
+        let target = Target::new("https://a.example", 7);
+        let news = News {
+            subject: "hold:1".to_owned(),
+            news: Some("{}".to_owned()),
+            channels: vec!["hr".to_owned()],
+        };
+        for _ in 0..2 {
+            let who = (&target, "acme");
+            store
+                .tell_newcomer(who, "channel:hr", std::slice::from_ref(&news))
+                .unwrap();
+        }
+        assert_eq!(store.notices_due("hr", 10).unwrap().len(), 1);
+        assert!(
+            store
+                .told(Some(&target))
+                .unwrap()
+                .contains_key("channel:hr")
+        );
+    }
+}

@@ -173,3 +173,108 @@ impl Ledger {
         look().map(Some).map_err(|error| error.named(&path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Decision, HoldsUpdate, NewHold, Notes, Verb};
+    use super::*;
+    use std::collections::BTreeSet;
+
+    use chrono::TimeDelta;
+
+    use crate::exit::Exit;
+
+    fn plan(kind: &str) -> NewHold {
+        NewHold {
+            scope: Scope::Plan,
+            kind: kind.to_owned(),
+            why: Vec::new(),
+            plan_hash: Some("h".to_owned()),
+            details: serde_json::Value::Null,
+            people: Vec::new(),
+        }
+    }
+
+    /// A store in which a day passes with each run.
+    struct Days {
+        store: Store,
+        target: Target,
+        day: i64,
+        open: Vec<u64>,
+    }
+
+    impl Days {
+        fn new() -> Self {
+            let clock = Clock::starting_at("2026-11-28T10:00:00Z".parse().unwrap());
+            Self {
+                store: Store::in_memory(clock).unwrap(),
+                target: Target::new("https://a.example", 7),
+                day: 0,
+                open: Vec::new(),
+            }
+        }
+
+        /// A run that opens a hold in the place of the one before, or ends it. The hold with which its row began.
+        fn run(&mut self, kind: Option<&str>) -> u64 {
+            self.day += 1;
+            let now = self.store.clock.now() + TimeDelta::days(1);
+            self.store.clock = self.store.clock.set_to(now);
+            let id = self.day.to_string();
+            let notes = Notes::default();
+            self.store
+                .begin_run(&id, &self.target, "test", &notes)
+                .unwrap();
+            let update = HoldsUpdate {
+                open: kind.map(plan).into_iter().collect(),
+                plans_over: std::mem::take(&mut self.open),
+                ..HoldsUpdate::default()
+            };
+            self.open = self
+                .store
+                .update_holds(&self.target, "acme", &id, &update, |_| notes.clone())
+                .unwrap();
+            let outcome = if kind.is_some() { "held" } else { "unchanged" };
+            let none: Option<&()> = None;
+            self.store
+                .end_run(&id, &self.target, (outcome, Exit::Done), none, &notes)
+                .unwrap();
+            let open = self.store.hold_summaries(&self.target).unwrap();
+            open.last().map_or(0, |hold| {
+                let hold = (hold.id, hold.opened_at, hold.scope);
+                self.store.row_of_hold(hold).unwrap().0
+            })
+        }
+    }
+
+    #[test]
+    fn holds_of_a_plan_that_follow_one_another_are_one_row_until_a_run_is_in_step_or_somebody_decides()
+     {
+        let mut days = Days::new();
+        assert_eq!(days.run(Some("plan")), 1);
+        assert_eq!(days.run(Some("plan")), 1);
+        assert_eq!(days.run(Some("plan")), 1);
+        let opened = days.store.hold_summaries(&days.target).unwrap()[0].clone();
+        let (_, since) = days
+            .store
+            .row_of_hold((opened.id, opened.opened_at, opened.scope))
+            .unwrap();
+        assert_eq!((opened.opened_at - since).num_days(), 2);
+        // One of another kind is another question.
+        assert_eq!(days.run(Some("first contact")), 4);
+        assert_eq!(days.run(Some("plan")), 5);
+        // The file was right for a day.
+        assert_eq!(days.run(None), 0);
+        assert_eq!(days.run(Some("plan")), 6);
+        let decision = Decision {
+            user: "hr",
+            on_behalf_of: None,
+            reason: "a test",
+        };
+        days.store
+            .decide(6, Verb::Reject, &BTreeSet::new(), &decision, |_| {
+                Notes::default()
+            })
+            .unwrap();
+        assert_eq!(days.run(Some("plan")), 7);
+    }
+}

@@ -140,8 +140,9 @@ impl Run<'_> {
             return Ok(());
         }
         if found > 0 {
+            let people = if found == 1 { "person" } else { "people" };
             report.notes.push(format!(
-                "DRIFT: before this push {found} people differed at JobTicket from the snapshot; `drift` names those who still do"
+                "DRIFT: when JobTicket was read back, {found} {people} differed there from the snapshot; `drift` names those who still do"
             ));
         }
         off(|| FoundDrift::keep(store, target, found, now))
