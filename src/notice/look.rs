@@ -383,9 +383,10 @@ mod tests {
     fn notify(channels: &[(&str, &str)]) -> NotifyConfig {
         let mut text = format!("{CONFIG}\nnotify:\n  channels:\n");
         for (name, events) in channels {
-            text += &format!(
+            let channel = format!(
                 "    - {{name: {name}, type: smtp, host: mail.example.com, from: a@example.com, to: [b@example.com], events: [{events}]}}\n"
             );
+            text.push_str(&channel);
         }
         let config = crate::config::parse(&text, std::path::Path::new("/")).unwrap();
         config.notify.unwrap()

@@ -275,15 +275,11 @@ fn serve(
             "MAIL" if now.login.is_some() && !logged_in => {
                 say(&mut wire, "530 5.7.0 log in first")?;
             }
-            "RCPT" if now.unknown.is_some_and(|unknown| line.contains(unknown)) => {
-                say(&mut wire, "550 5.1.1 nobody of that name here")?;
-            }
-            "RCPT" if now.greylisted.is_some_and(|later| line.contains(later)) => {
-                say(&mut wire, "451 4.7.1 greylisted, come again")?;
-            }
             "RCPT" => {
-                to.push(line.trim_start_matches("RCPT TO:").to_owned());
-                say(&mut wire, "250 ok")?;
+                let answer = receiver(&now, line);
+                let name = line.trim_start_matches("RCPT TO:").to_owned();
+                to.extend(answer.starts_with("250").then_some(name));
+                say(&mut wire, answer)?;
             }
             "DATA" => {
                 say(&mut wire, "354 go on")?;
@@ -319,6 +315,17 @@ fn serve(
             }
             _ => say(&mut wire, "250 ok")?,
         }
+    }
+}
+
+/// What it says to a receiver.
+fn receiver(now: &Behaviour, line: &str) -> &'static str {
+    if now.unknown.is_some_and(|unknown| line.contains(unknown)) {
+        "550 5.1.1 nobody of that name here"
+    } else if now.greylisted.is_some_and(|later| line.contains(later)) {
+        "451 4.7.1 greylisted, come again"
+    } else {
+        "250 ok"
     }
 }
 
