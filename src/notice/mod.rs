@@ -56,6 +56,9 @@ pub(crate) enum Telling {
     Drift {
         sync_id: Option<String>,
         since: Option<DateTime<Utc>>,
+        /// Who differed when somebody looked.
+        #[serde(default)]
+        people: usize,
         lost: usize,
     },
     /// A source is frozen for too long.
@@ -131,6 +134,8 @@ struct Failure {
     message: String,
     /// How long the receiver asks to be left alone.
     wait: Option<Duration>,
+    /// Who still has to get it, where others have it or will never get it.
+    receivers: Option<Vec<String>>,
 }
 
 /// What a failure means for the next try.
@@ -150,6 +155,7 @@ impl Failure {
             kind,
             message: message.into(),
             wait: None,
+            receivers: None,
         }
     }
 }

@@ -20,8 +20,9 @@ pub(super) fn other(words: Words, telling: &Telling) -> (String, String) {
         Telling::Drift {
             sync_id,
             since,
+            people,
             lost,
-        } => drift(words, sync_id.as_deref(), *since, *lost),
+        } => drift(words, sync_id.as_deref(), *since, (*people, *lost)),
         Telling::StaleSource { source, why, since } => stale(words, source, why, *since),
         Telling::Credential {
             source,
@@ -75,7 +76,7 @@ fn drift(
     words: Words,
     sync_id: Option<&str>,
     at: Option<DateTime<Utc>>,
-    lost: usize,
+    (people, lost): (usize, usize),
 ) -> (String, String) {
     let subject = words
         .say(
@@ -90,6 +91,26 @@ fn drift(
             "Es zeigt nicht alles aus der Übertragung",
         );
         let _ = writeln!(body, "{what} {sync_id}{}.", since(words, at));
+    }
+    if people > 0 {
+        let _ = match (words.language, people) {
+            (Language::En, 1) => writeln!(
+                body,
+                "1 person differed when it was looked at last; the command drift says who."
+            ),
+            (Language::En, _) => writeln!(
+                body,
+                "{people} people differed when it was looked at last; the command drift names them."
+            ),
+            (Language::De, 1) => writeln!(
+                body,
+                "1 Person wich beim letzten Nachsehen ab; der Befehl drift sagt, wer."
+            ),
+            (Language::De, _) => writeln!(
+                body,
+                "{people} Personen wichen beim letzten Nachsehen ab; der Befehl drift nennt sie."
+            ),
+        };
     }
     if lost > 0 {
         let what = words.say(

@@ -323,9 +323,11 @@ impl IntegrationStatus {
         self.restored.is_some() || not_ours
     }
 
-    /// Whether JobTicket is known to differ from what it acknowledged, or somebody outside a push lost a ticket.
+    /// Whether JobTicket is known to differ from what it acknowledged, by whichever look, or somebody outside a push lost a ticket.
     pub fn drifted(&self) -> bool {
         let overdue = self.standing.unconfirmed.as_ref();
-        self.standing.tickets_lost > 0 || overdue.is_some_and(|push| push.overdue)
+        self.standing.tickets_lost > 0
+            || overdue.is_some_and(|push| push.overdue)
+            || self.standing.found_drift.is_some()
     }
 }

@@ -12,6 +12,10 @@ fn when(at: DateTime<Utc>, zone: Tz) -> impl fmt::Display {
     at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z")
 }
 
+fn people(number: usize) -> String {
+    format!("{number} {}", if number == 1 { "person" } else { "people" })
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for integration in &self.integrations {
@@ -228,6 +232,15 @@ impl IntegrationStatus {
             writeln!(
                 f,
                 "  JobTicket may have taken a part of a push that it refused; the next push settles it"
+            )?;
+        }
+        if let Some(found) = &standing.found_drift {
+            writeln!(
+                f,
+                "  DRIFT: {} differed at JobTicket when it was looked at {}, first found {}; the command drift names them",
+                people(found.people),
+                when(found.at),
+                when(found.since)
             )?;
         }
         if let Some(push) = &standing.unconfirmed {

@@ -43,6 +43,7 @@ pub use holds::{
 };
 pub use ledger::Ledger;
 pub use lock::{LockTaken, RunLock, ServiceLock};
+pub(crate) use notices::LONGEST_PUT_OFF;
 pub use notices::{ChannelState, News, Notice};
 pub use outbox::{MissingLines, Note, Notes};
 pub use person::{DecisionRecord, Left, Remembered};

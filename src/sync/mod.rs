@@ -42,8 +42,11 @@ pub use connect::{ConnectError, Link, Secrets, connect};
 pub use drift::{DriftReport, drift};
 pub(crate) use failures::{backs_off_until, pause};
 pub(crate) use hrid_map::{Numbers, numbers};
+pub(crate) use record::clock_in_doubt;
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
-pub use standing::{FailedSource, LastRun, NotPutAway, RefusedLogin, Standing, standing};
+pub use standing::{
+    FailedSource, FoundDrift, LastRun, NotPutAway, RefusedLogin, Standing, standing,
+};
 
 use crate::audit::{AuditFile, Event, told_changes};
 use crate::clock::Clock;
