@@ -231,9 +231,9 @@ fn pull(config: &Path) -> Result<()> {
         let one = &row.employee;
         std::mem::size_of_val(row)
             + one.hr_id.to_string().len()
-            + one.first_name.len()
-            + one.last_name.len()
-            + one.email.len()
+            + one.first_name().len()
+            + one.last_name().len()
+            + one.email().len()
     });
     println!("{}", texts.sum::<usize>());
     Ok(())

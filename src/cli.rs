@@ -441,7 +441,7 @@ pub enum AuditFormat {
 /// What else to do with the audit log.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Check the chain over all files, and its end against the store; exit code 1 where the log was changed
+    /// Check the chain over all files, and its end against the store; exit code 1 where the log was changed, or a head cannot be compared
     Verify {
         /// Also against a head that was kept elsewhere, as `status` shows it; may be repeated
         #[arg(long, value_name = "NUMBER:HASH")]

@@ -202,10 +202,10 @@ mod tests {
         ours.termination_date = day;
         ours.auto_sync_employee = Some(true);
         let mut theirs = person("1", "A");
-        theirs.email = "P1@EXAMPLE.com".into();
+        theirs.set_email("P1@EXAMPLE.com");
         let there = vec![linked(theirs.clone(), Some(true), Some("sync-2"))];
         assert!(drift(std::slice::from_ref(&ours), there).is_empty());
-        theirs.last_name = "B".into();
+        theirs.set_last_name("B");
         theirs.date_of_birth = day;
         let there = vec![linked(theirs, Some(true), None)];
         assert_eq!(

@@ -498,6 +498,7 @@ async fn run(
     let program = decisions::program(&cli.config, Path::new(DEFAULT_CONFIG));
     if !cli.dry_run && config.notify.is_some() {
         progress.stage("telling people");
+        let program = decisions::program_anywhere(&cli.config, Path::new(DEFAULT_CONFIG));
         notify(config, &store, clock, &program).await;
     }
     progress.end();

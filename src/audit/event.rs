@@ -299,6 +299,12 @@ pub enum Event {
         lines: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
         replaced: Option<String>,
+        /// How the log ended that was here, as people keep it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaced_head: Option<String>,
+        /// Up to which line it, or one that it had replaced in turn, had come.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaced_up_to: Option<u64>,
     },
     /// A crash had torn the last line of this file; it was ended and left as it is.
     TornLineSealed { bytes: u64, sha256: String },

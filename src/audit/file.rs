@@ -2,17 +2,19 @@
 //!
 //! The current file's own lock keeps processes apart. A process may have waited for a file that was rotated away meanwhile, so whoever gets the lock looks whether the name still means that file.
 //! What was written before is found out from the last lines themselves, in the file before this one too, so that a crash between the append and the emptying of the outbox, or
-//! within a rotation, repeats nothing and loses nothing. A line torn by a crash is ended and left to be seen.
+//! within a rotation, repeats nothing and loses nothing. A line torn by a crash is ended and left to be seen. What is wrong with the file has to be told in the outbox before the file is touched:
+//! the first byte that is appended hides it from whoever comes after a second failure.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::chain::Link;
 use super::files::{folder_of, is_named};
 use super::line::Line;
-use super::read::seq_of;
 use crate::config::Config;
+use crate::crash;
 use crate::digest::sha256;
 
 /// The audit log's current file, and when another is begun.
@@ -112,13 +114,13 @@ impl AuditFile {
 }
 
 impl Locked {
-    /// Appends the lines that are not there yet, and puts them on disk. `lines` are in sequence, without gaps. Tells what was wrong with the file.
-    pub fn append(&mut self, lines: &[Line]) -> io::Result<Vec<Gap>> {
+    /// Appends the lines that are not there yet, and puts them on disk. `lines` are in sequence, without gaps. Where something is wrong with the file that is not `told` yet, nothing is written:
+    /// it is given, and is to be told before the next attempt. None means that the lines are there.
+    pub fn append(&mut self, lines: &[Line], told: &[Gap]) -> io::Result<Vec<Gap>> {
         let (Some(first), Some(last_of_all)) = (lines.first(), lines.last().map(|line| line.seq))
         else {
             return Ok(Vec::new());
         };
-        let mut gaps = Vec::new();
         loop {
             let End {
                 last,
@@ -128,8 +130,8 @@ impl Locked {
             } = self.end(first.seq, last_of_all)?;
             let mut found = last.unwrap_or(0);
             let mut there: Vec<&[u8]> = written.iter().map(Vec::as_slice).collect();
+            let mut gaps = Vec::new();
             if let Some(torn) = &torn {
-                self.file.write_all(b"\n")?;
                 if lines.iter().any(|line| line.text.as_bytes() == torn) {
                     // Only its line end was missing.
                     there.push(torn);
@@ -147,15 +149,23 @@ impl Locked {
                 .iter()
                 .filter(|line| !there.contains(&line.text.as_bytes()))
                 .collect();
+            let expected = missing.first().map_or(found, |line| line.seq - 1);
+            if found != expected {
+                gaps.push(Gap::Missing { expected, found });
+            }
+            gaps.retain(|gap| !told.contains(gap));
+            if !gaps.is_empty() {
+                return Ok(gaps);
+            }
+            if torn.is_some() {
+                self.file.write_all(b"\n")?;
+                crash::point("torn_line_ended");
+            }
             // In another file the last lines are looked for again: another process may have begun it before this one had its lock.
             if let Some(line) = missing.first()
                 && self.rotate_before(line)?
             {
                 continue;
-            }
-            let expected = missing.first().map_or(found, |line| line.seq - 1);
-            if found != expected {
-                gaps.push(Gap::Missing { expected, found });
             }
             let mut text = String::new();
             for line in missing {
@@ -164,7 +174,7 @@ impl Locked {
             }
             self.file.write_all(text.as_bytes())?;
             self.file.sync_data()?;
-            return Ok(gaps);
+            return Ok(Vec::new());
         }
     }
 
@@ -209,7 +219,9 @@ pub(super) fn end_of(mut file: &File, from: u64) -> io::Result<End> {
         let lines = lines
             .skip(usize::from(start > 0))
             .filter(|line| !line.is_empty());
-        let seqs: Vec<(Option<u64>, &[u8])> = lines.map(|line| (seq_of(line), line)).collect();
+        // What is left of a torn line has a number, too, and is no line.
+        let seq = |line| Link::of(line).map(|link| link.seq);
+        let seqs: Vec<(Option<u64>, &[u8])> = lines.map(|line| (seq(line), line)).collect();
         let reaches_back = seqs
             .iter()
             .any(|(seq, _)| seq.is_some_and(|seq| seq < from));
@@ -248,13 +260,17 @@ mod tests {
     fn lines(seqs: std::ops::RangeInclusive<u64>) -> Vec<Line> {
         seqs.map(|seq| Line {
             seq,
-            text: format!("{{\"seq\":{seq}}}"),
+            text: format!("{{\"seq\":{seq},\"prev\":\"\"}}"),
         })
         .collect()
     }
 
+    /// Appends, and tells what is wrong with the file.
     fn append(file: &AuditFile, seqs: std::ops::RangeInclusive<u64>) -> Vec<Gap> {
-        file.lock().unwrap().append(&lines(seqs)).unwrap()
+        let (mut locked, lines) = (file.lock().unwrap(), lines(seqs));
+        let gaps = locked.append(&lines, &[]).unwrap();
+        assert_eq!(locked.append(&lines, &gaps).unwrap(), []);
+        gaps
     }
 
     #[test]
@@ -271,7 +287,11 @@ mod tests {
     fn a_log_that_is_ahead_of_the_store_swallows_no_line() {
         let folder = tempfile::tempdir().unwrap();
         let file = AuditFile::new(folder.path().join("audit.jsonl"));
-        std::fs::write(file.path(), "{\"seq\":500,\"of\":\"another store\"}\n").unwrap();
+        std::fs::write(
+            file.path(),
+            "{\"seq\":500,\"of\":\"another store\",\"prev\":\"\"}\n",
+        )
+        .unwrap();
         let gaps = append(&file, 1..=2);
         assert_eq!(
             gaps,
@@ -290,19 +310,35 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = AuditFile::new(folder.path().join("audit.jsonl"));
         append(&file, 1..=1);
-        let mut text = std::fs::read_to_string(file.path()).unwrap();
-        text.push_str("{\"seq\":2,\"ev");
-        std::fs::write(file.path(), text).unwrap();
-        let gaps = append(&file, 2..=3);
+        let whole = std::fs::read_to_string(file.path()).unwrap();
+        let torn = whole.clone() + "{\"seq\":2,\"ev";
+        std::fs::write(file.path(), &torn).unwrap();
+        // Until somebody has told of it, it stays what it is.
+        let gaps = file.lock().unwrap().append(&lines(2..=3), &[]).unwrap();
         assert!(
             matches!(&gaps[..], [Gap::Torn { bytes: 12, .. }]),
             "{gaps:?}"
         );
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), torn);
+        assert_eq!(append(&file, 2..=3), gaps);
+        let rest: String = lines(2..=3)
+            .into_iter()
+            .map(|line| line.text + "\n")
+            .collect();
         let text = std::fs::read_to_string(file.path()).unwrap();
-        assert_eq!(
-            text,
-            "{\"seq\":1}\n{\"seq\":2,\"ev\n{\"seq\":2}\n{\"seq\":3}\n"
-        );
+        assert_eq!(text, torn + "\n" + &rest);
+    }
+
+    #[test]
+    fn a_torn_line_that_was_ended_before_a_second_failure_is_not_taken_for_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = AuditFile::new(folder.path().join("audit.jsonl"));
+        append(&file, 1..=1);
+        let mut text = std::fs::read_to_string(file.path()).unwrap();
+        text.push_str("{\"seq\":2,\"ev\n");
+        std::fs::write(file.path(), text).unwrap();
+        assert_eq!(append(&file, 2..=3), []);
+        assert_eq!(append(&file, 4..=4), []);
     }
 
     #[test]
@@ -310,7 +346,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = AuditFile::new(folder.path().join("audit.jsonl"));
         append(&file, 1..=4);
-        std::fs::write(file.path(), "{\"seq\":1}\n").unwrap();
+        std::fs::write(file.path(), lines(1..=1)[0].text.clone() + "\n").unwrap();
         assert_eq!(
             append(&file, 5..=5),
             [Gap::Missing {

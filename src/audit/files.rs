@@ -4,17 +4,19 @@
 //! current file shared, without which nothing is rotated, and keeps that file open: its content stays, whatever name it has later. The others never change but for
 //! being packed or redacted, each by one rename.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::blocks::Blocks;
+use super::chain::Link;
 use super::file::{AuditFile, End, end_of};
-use super::read::seq_of;
 
+/// What the name of a file ends with that is still being written.
+pub(super) const PART: &str = ".part";
 /// What the name of a packed file ends with.
 pub(super) const PACKED: &str = ".gz";
 
@@ -67,10 +69,7 @@ impl Rotated {
     pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let (file, packed) = self.open_as_it_is()?;
         Ok(if packed {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(
-                128 * 1024,
-                file,
-            )))
+            unpacked(file)
         } else {
             Box::new(file)
         })
@@ -86,7 +85,9 @@ impl Rotated {
         let mut end = End::default();
         while blocks.advance()? {
             for line in blocks.block().split(|byte| *byte == b'\n') {
-                let Some(seq) = seq_of(line) else { continue };
+                let Some(Link { seq, .. }) = Link::of(line) else {
+                    continue;
+                };
                 end.last = Some(seq);
                 if seq >= from {
                     end.written.push(line.to_vec());
@@ -108,6 +109,14 @@ impl Rotated {
         }
     }
 
+    /// The same; `None` where it was removed by age meanwhile, as the log tells.
+    pub(super) fn open_if_there(&self) -> io::Result<Option<(File, bool)>> {
+        match self.open_as_it_is() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            file => file.map(Some),
+        }
+    }
+
     /// Whether a file may be called so, behind the name of the current one.
     pub(crate) fn is_suffix(suffix: &str) -> bool {
         Self::of_suffix(suffix, PathBuf::new()).is_some()
@@ -122,6 +131,25 @@ impl Rotated {
     pub fn name(&self) -> String {
         name_of(&self.path)
     }
+}
+
+/// What a packed file holds.
+pub(super) fn unpacked(file: File) -> Box<dyn Read + Send> {
+    Box::new(MultiGzDecoder::new(BufReader::with_capacity(
+        128 * 1024,
+        file,
+    )))
+}
+
+/// A file that only its owner may read, made where there is none; what it holds stays.
+pub(crate) fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 /// The last part of a path, as text.
@@ -160,8 +188,8 @@ pub(super) fn is_named(path: &Path, file: &File) -> io::Result<bool> {
 }
 
 impl AuditFile {
-    /// Looks at the log as it is now, while others go on writing. `then` is called while nobody can append.
-    pub fn look_and<T>(&self, then: impl FnOnce() -> T) -> io::Result<(Look, T)> {
+    /// Looks at the log as it is now, while others go on writing. `then` is called with the rotated files while nobody can append; what it gives counts the last time.
+    pub fn look_and<T>(&self, mut then: impl FnMut(&[Rotated]) -> T) -> io::Result<(Look, T)> {
         let path = self.path();
         loop {
             let file = match File::open(path) {
@@ -175,10 +203,11 @@ impl AuditFile {
                     continue;
                 }
             }
-            let rotated = self.rotated()?;
+            let rotated = self.rotated_for_sure()?;
             let Some(mut file) = file else {
-                // Between the two steps of a rotation there is none for an instant.
-                if path.try_exists()? {
+                // Between the two steps of a rotation there is none for an instant. Nobody can append until there is one, and so nobody has where there is none still.
+                let then = then(&rotated);
+                if path.try_exists()? || self.rotated()?.len() != rotated.len() {
                     continue;
                 }
                 let look = Look {
@@ -186,11 +215,11 @@ impl AuditFile {
                     current: None,
                     path: path.to_owned(),
                 };
-                return Ok((look, then()));
+                return Ok((look, then));
             };
             let length = file.seek(SeekFrom::End(0))?;
             file.seek(SeekFrom::Start(0))?;
-            let then = then();
+            let then = then(&rotated);
             file.unlock()?;
             let look = Look {
                 rotated,
@@ -203,7 +232,22 @@ impl AuditFile {
 
     /// Looks at the log as it is now, while others go on writing.
     pub fn look(&self) -> io::Result<Look> {
-        Ok(self.look_and(|| ())?.0)
+        Ok(self.look_and(|_| ())?.0)
+    }
+
+    /// The same, while others pack or remove some of them: a file that takes another name while the folder is read may show under neither.
+    fn rotated_for_sure(&self) -> io::Result<Vec<Rotated>> {
+        let lines = |rotated: &[Rotated]| -> Vec<(u64, u64)> {
+            rotated.iter().map(|one| (one.first, one.last)).collect()
+        };
+        let mut before = self.rotated()?;
+        loop {
+            let now = self.rotated()?;
+            if lines(&now) == lines(&before) {
+                return Ok(now);
+            }
+            before = now;
+        }
     }
 
     /// The rotated files, oldest first. One that a crash left both packed and not counts once, packed.
@@ -218,7 +262,7 @@ impl AuditFile {
     pub fn strangers(&self) -> Vec<String> {
         let name = name_of(self.path());
         let ours = |suffix: &str| {
-            let part = suffix.strip_suffix(".part").unwrap_or(suffix);
+            let part = suffix.strip_suffix(PART).unwrap_or(suffix);
             matches!(part, "" | ".lock" | ".restore-new") || Rotated::is_suffix(part)
         };
         let entries = fs::read_dir(folder_of(self.path())).into_iter().flatten();
@@ -230,14 +274,27 @@ impl AuditFile {
         found
     }
 
+    /// Removes what was written beside a file of the log and never took its name. Only whoever keeps the files writes such a thing.
+    pub(super) fn remove_parts(&self) -> io::Result<()> {
+        let name = name_of(self.path());
+        for entry in fs::read_dir(folder_of(self.path()))? {
+            let entry = entry?;
+            let file = entry.file_name();
+            let part = file.to_str().and_then(|file| file.strip_suffix(PART));
+            let suffix = part.and_then(|part| part.strip_prefix(&name));
+            if suffix.is_some_and(|suffix| suffix.is_empty() || Rotated::is_suffix(suffix)) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// The rotated files, oldest first, opened: what follows the name of the current file in theirs, and the file as it is.
     pub(crate) fn open_rotated(&self) -> io::Result<Vec<(String, File)>> {
         let mut opened = Vec::new();
         for rotated in self.rotated()? {
-            let (file, packed) = match rotated.open_as_it_is() {
-                // Removed by age just now, as the log tells.
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                file => file?,
+            let Some((file, packed)) = rotated.open_if_there()? else {
+                continue;
             };
             let mut suffix = Rotated::suffix(&rotated.month, rotated.first, rotated.last);
             if packed {

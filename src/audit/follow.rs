@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
+use super::chain::Link;
 use super::file::AuditFile;
 use super::files::is_named;
-use super::read::{Entries, Span, seq_of};
+use super::read::{Entries, Span};
 
 /// A place in the log.
 #[derive(Debug, Default)]
@@ -33,6 +34,11 @@ impl AuditFile {
         follow.seq = seq.max(last_before(&follow)?);
         Ok((Entries::of(look, span)?, follow, count))
     }
+}
+
+/// The number of a line; what is left of a torn one has none, for the whole line comes behind it.
+fn seq_of(line: &[u8]) -> Option<u64> {
+    Link::of(line).map(|link| link.seq)
 }
 
 /// The number of the last line in front of a place.

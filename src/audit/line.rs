@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::chain::{Link, to_hex};
 use super::event::{Event, Values};
+use super::sift::is_about_the_log;
 use crate::digest::{hex, sha256};
 
 /// The end of the chain: what the next line builds on.
@@ -40,6 +42,35 @@ impl std::str::FromStr for Head {
         parsed.ok_or_else(|| {
             "a head is NUMBER:HASH, with the 64 hexadecimal digits that `status` shows".to_owned()
         })
+    }
+}
+
+/// Where the file of the log may end, as far as a store knows: behind what was appended surely, or behind any of the lines that wait to be.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// Oldest first; none where there is no store.
+    pub heads: Vec<Head>,
+    /// Lines that wait and tell of what was done to the log.
+    pub(super) told: Vec<Value>,
+}
+
+impl Ends {
+    /// Takes a line that waits: the file may end in front of it. `false` for what is no line.
+    pub(crate) fn wait(&mut self, waits: &Line) -> bool {
+        let bytes = waits.text.as_bytes();
+        let Some(link) = Link::of(bytes) else {
+            return false;
+        };
+        let hash = link.prev.map(|prev| to_hex(&prev).to_vec());
+        self.heads.push(Head {
+            seq: link.seq - 1,
+            hash: String::from_utf8(hash.unwrap_or_default()).expect("digits are text"),
+        });
+        if is_about_the_log(bytes) {
+            self.told
+                .extend(serde_json::from_slice::<Value>(bytes).ok());
+        }
+        true
     }
 }
 

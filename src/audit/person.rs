@@ -1,5 +1,7 @@
 //! Whom a line of the log names.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 /// Keys under which a line names people. Values stand apart and are not looked at.
@@ -31,11 +33,22 @@ pub fn names(value: &Value, hr_id: &str) -> bool {
     }
 }
 
-/// Everybody whom a line names, in the order of the line.
+/// Everybody whom a line names, in the order of the line, once.
 pub fn named(line: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     collect(line, &mut found);
+    let mut seen = HashSet::new();
+    found.retain(|hr_id| seen.insert(*hr_id));
     found
+}
+
+/// Those whom a decision leaves out; the line names them, and nothing was decided of them.
+pub fn excepted(line: &Value) -> Vec<&str> {
+    let list = line["except"].as_array();
+    list.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 fn collect<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
@@ -61,6 +74,17 @@ fn collect<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn everybody_is_named_once_and_whom_a_decision_leaves_out_is_known() {
+        let line =
+            json!({ "hrIds": ["1", "2"], "except": ["3"], "trips": [{ "hrIds": ["2", "1"] }] });
+        let mut all = named(&line);
+        all.sort_unstable();
+        assert_eq!(all, ["1", "2", "3"]);
+        assert_eq!(excepted(&line), ["3"]);
+        assert!(excepted(&json!({ "hrIds": ["1"] })).is_empty());
+    }
 
     #[test]
     fn a_line_names_somebody_where_it_names_people_and_nowhere_else() {

@@ -4,10 +4,12 @@
 //! by line, and takes the old one's name by a rename; the current one while it is locked. Killed in between, a file has all of the values or none, and the next attempt does the rest. That it
 //! was done on purpose has to stand in the log before.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
+use aho_corasick::AhoCorasick;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
@@ -16,7 +18,7 @@ use super::blocks::Blocks;
 use super::chain::Link;
 use super::file::AuditFile;
 use super::files::folder_of;
-use super::person::names;
+use super::person::named;
 use super::rotate::{Keeping, part, sync};
 
 const VALUES: &[u8] = b",\"values\":{";
@@ -24,34 +26,50 @@ const VALUES: &[u8] = b",\"values\":{";
 /// Whose values go.
 #[derive(Debug)]
 pub(crate) struct Redaction<'r> {
-    pub(crate) people: Vec<&'r str>,
+    people: HashSet<&'r str>,
+    /// All of them, as they stand in a line: one pass finds hundreds.
+    finder: AhoCorasick,
     /// In lines of this integration,
-    pub(crate) integration: &'r str,
+    integration: &'r str,
     /// and in those of integrations that are none of these: they had another name once.
-    pub(crate) known: Vec<&'r str>,
+    known: Vec<&'r str>,
 }
 
-impl Redaction<'_> {
+impl<'r> Redaction<'r> {
+    /// Of these people, in the lines of an integration and of those that are not among the `known` ones.
+    pub(crate) fn of_people(people: &[&'r str], integration: &'r str, known: Vec<&'r str>) -> Self {
+        // JSON escapes some signs.
+        let quoted = people
+            .iter()
+            .map(|hr_id| serde_json::to_string(hr_id).expect("an hrId is text"));
+        Self {
+            people: people.iter().copied().collect(),
+            finder: AhoCorasick::new(quoted).expect("they are far from 2 GB"),
+            integration,
+            known,
+        }
+    }
+
     /// The line without its values, where they are to go.
     fn of<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
         let at = memchr::memmem::find(line, VALUES)?;
-        let text = std::str::from_utf8(line).ok()?;
-        let needles = self.people.iter().map(|hr_id| as_written(hr_id));
-        if !needles.into_iter().any(|needle| text.contains(&needle)) {
+        if !self.finder.is_match(line) {
             return None;
         }
-        let read: Value = serde_json::from_str(text).ok()?;
+        let read: Value = serde_json::from_slice(line).ok()?;
         let integration = read["integration"].as_str().unwrap_or_default();
         let meant = integration == self.integration || !self.known.contains(&integration);
-        let named = meant && self.people.iter().any(|hr_id| names(&read, hr_id));
+        let is_named = meant && named(&read).iter().any(|hr_id| self.people.contains(hr_id));
         // What is no line of the log is left as it is.
-        (named && Link::of(line).is_some()).then_some(&line[..at])
+        (is_named && Link::of(line).is_some()).then_some(&line[..at])
     }
 }
 
 impl AuditFile {
     /// Removes values from all files; how many lines had some.
     pub(crate) fn redact(&self, _keeping: &Keeping, redaction: &Redaction<'_>) -> io::Result<u64> {
+        // Killed while it was packed, a file left another with all values.
+        self.remove_parts()?;
         let mut lines = 0;
         // Packed or not: where a process was killed in between, both are there.
         for rotated in self.rotated_as_they_are()? {
@@ -93,21 +111,11 @@ impl AuditFile {
     }
 }
 
-/// An hrId as it stands between quotes in a line, where JSON escapes some signs.
-fn as_written(hr_id: &str) -> String {
-    let quoted = serde_json::to_string(hr_id).expect("an hrId is text");
-    quoted[1..quoted.len() - 1].to_owned()
-}
-
 /// Whether there is anything to do in a file.
 fn has(mut blocks: Blocks, redaction: &Redaction<'_>) -> io::Result<bool> {
-    let needles: Vec<String> = redaction.people.iter().copied().map(as_written).collect();
     while blocks.advance()? {
         let block = blocks.block();
-        let near = needles
-            .iter()
-            .any(|needle| memchr::memmem::find(block, needle.as_bytes()).is_some());
-        if near
+        if redaction.finder.is_match(block)
             && block
                 .split(|byte| *byte == b'\n')
                 .any(|line| redaction.of(line).is_some())
@@ -156,10 +164,12 @@ fn replace(new: &File, part: &Path, path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use chrono::DateTime;
 
     use super::*;
-    use crate::audit::{Against, Event, Head, Span, compose, verify};
+    use crate::audit::{Against, Ends, Event, Head, Span, compose, verify};
 
     /// A log with a value of somebody of each integration, all with one number, and one of somebody else whose number has it as a part.
     fn log(folder: &Path, integrations: &[&str]) -> (AuditFile, Head) {
@@ -207,17 +217,26 @@ mod tests {
     fn the_same_number_of_another_integration_keeps_its_values_and_one_that_was_renamed_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let (log, head) = log(folder.path(), &["acme", "other", "acme-before"]);
-        let redaction = Redaction {
-            people: vec!["123"],
-            integration: "acme",
-            known: vec!["acme", "other"],
-        };
+        let redaction = Redaction::of_people(&["123"], "acme", vec!["acme", "other"]);
         let keeping = log.keep().unwrap();
+        let name = log.path().to_str().unwrap();
+        let parts =
+            ["", ".1970-01.0000000001-0000000002.gz"].map(|end| format!("{name}{end}.part"));
+        let others =
+            ["jsonl.old", "jsonl.1.part"].map(|end| folder.path().join(format!("audit.{end}")));
+        for path in parts.iter().map(PathBuf::from).chain(others.clone()) {
+            fs::write(path, "left by a kill").unwrap();
+        }
         assert_eq!(log.redact(&keeping, &redaction).unwrap(), 2);
+        assert!(parts.iter().all(|part| !fs::exists(part).unwrap()));
+        assert!(others.iter().all(|other| other.exists()), "not ours");
         assert_eq!(values(&log), ["Of other 123", "Of acme 0123"]);
         assert_eq!(log.redact(&keeping, &redaction).unwrap(), 0);
         let against = Against {
-            ends: vec![head],
+            ends: Ends {
+                heads: vec![head],
+                ..Ends::default()
+            },
             heads: Vec::new(),
         };
         let checked = verify(log.look().unwrap(), &against).unwrap();
@@ -233,14 +252,97 @@ mod tests {
         let torn = text.replace("\"prev\":\"\",", "\"prev\":\"x\",");
         let torn = torn.trim_end();
         fs::write(log.path(), torn).unwrap();
-        let redaction = Redaction {
-            people: vec!["123", "0123"],
-            integration: "acme",
-            known: vec!["acme"],
-        };
+        let redaction = Redaction::of_people(&["123", "0123"], "acme", vec!["acme"]);
         assert_eq!(log.redact(&log.keep().unwrap(), &redaction).unwrap(), 1);
         let after = fs::read_to_string(log.path()).unwrap();
         assert_eq!(after.lines().next(), torn.lines().next());
         assert!(!after.ends_with('\n') && !after.contains("Of acme 0123"));
+    }
+
+    #[test]
+    fn a_number_with_signs_that_json_escapes_is_found_and_no_number_that_has_it_as_a_part() {
+        let odd = [
+            "a\"b",
+            "a\\b",
+            "Müller-ä",
+            "tab\tnewline\n",
+            "/",
+            "\u{1f600}",
+            "\\",
+            "é\u{301}",
+        ];
+        for hr_id in odd {
+            let folder = tempfile::tempdir().unwrap();
+            let mut head = Head {
+                seq: 0,
+                hash: String::new(),
+            };
+            let longer = [format!("{hr_id}x"), format!("x{hr_id}")];
+            let all = [hr_id, &longer[0], &longer[1]];
+            let mut text = String::new();
+            for one in all {
+                let event = Event::RowIncomplete {
+                    source: "hr".to_owned(),
+                    row: 7,
+                    hr_id: one.to_owned(),
+                    field: "email".to_owned(),
+                };
+                let values = vec![("lastName.new".to_owned(), format!("Of {one}"))];
+                let line = compose(
+                    &mut head,
+                    DateTime::UNIX_EPOCH,
+                    Some("acme"),
+                    None,
+                    &event,
+                    &values,
+                    [7; 16],
+                );
+                text += &(line.text + "\n");
+            }
+            let log = AuditFile::new(folder.path().join("audit.jsonl"));
+            fs::write(log.path(), text).unwrap();
+            let keeping = log.keep().unwrap();
+            let redaction = Redaction::of_people(&[hr_id], "acme", vec!["acme"]);
+            assert_eq!(log.redact(&keeping, &redaction).unwrap(), 1, "{hr_id:?}");
+            assert_eq!(values(&log), longer.map(|one| format!("Of {one}")));
+        }
+    }
+
+    #[test]
+    fn hundreds_of_people_go_in_one_pass() {
+        let folder = tempfile::tempdir().unwrap();
+        let people: Vec<String> = (0..700).map(|number| format!("{number:05}")).collect();
+        let mut head = Head {
+            seq: 0,
+            hash: String::new(),
+        };
+        let mut text = String::new();
+        for hr_id in &people {
+            let event = Event::RowIncomplete {
+                source: "hr".to_owned(),
+                row: 7,
+                hr_id: hr_id.clone(),
+                field: "email".to_owned(),
+            };
+            let values = vec![("lastName.new".to_owned(), hr_id.clone())];
+            let time = DateTime::UNIX_EPOCH;
+            let line = compose(
+                &mut head,
+                time,
+                Some("acme"),
+                None,
+                &event,
+                &values,
+                [7; 16],
+            );
+            text += &(line.text + "\n");
+        }
+        let log = AuditFile::new(folder.path().join("audit.jsonl"));
+        fs::write(log.path(), text).unwrap();
+        let gone: Vec<&str> = people[1..].iter().map(String::as_str).collect();
+        let redaction = Redaction::of_people(&gone, "acme", vec!["acme"]);
+        let keeping = log.keep().unwrap();
+        assert_eq!(log.redact(&keeping, &redaction).unwrap(), 699);
+        assert_eq!(values(&log), ["00000"]);
     }
 }

@@ -130,7 +130,10 @@ mod tests {
             let text = format!(
                 "{{\"seq\":{seq},\"time\":\"2026-{month:02}-01T00:00:00.000Z\",\"event\":\"plan\",\"prev\":\"\"}}"
             );
-            log.lock().unwrap().append(&[Line { seq, text }]).unwrap();
+            log.lock()
+                .unwrap()
+                .append(&[Line { seq, text }], &[])
+                .unwrap();
         }
         let today = NaiveDate::from_ymd_opt(2026, 12, 24).unwrap();
         let old = |keep: u32| log.old(&log.keep().unwrap(), keep, today).unwrap().len();

@@ -4,9 +4,8 @@
 //! afterwards, under a lock of its own, so that nobody who appends waits for it: the packed file is written under another name, read back and compared, and gets its name before the other goes.
 //! Between any two steps the process may be killed; the next rotation, or the next run, does the rest.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -14,9 +13,9 @@ use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
-use super::chain::Hash;
+use super::chain::{Hash, Link};
 use super::file::{AuditFile, Locked, end_of};
-use super::files::{PACKED, Rotated, folder_of};
+use super::files::{PACKED, PART, Rotated, folder_of, private_file};
 use super::line::Line;
 use super::read::{seq_of, time_of};
 use crate::crash;
@@ -89,8 +88,9 @@ fn begin_of(mut file: &File) -> io::Result<Option<(u64, String)>> {
 /// The number of a file's last line, and the month.
 fn last_of(file: &File) -> io::Result<Option<(u64, String)>> {
     let end = end_of(file, u64::MAX)?;
+    // A torn line that was ended may stand last, and its number is that of a line to come.
     let mut lines = end.written.iter().rev();
-    Ok(lines.find_map(|line| Some((seq_of(line)?, month_of(line)?))))
+    Ok(lines.find_map(|line| Some((Link::of(line)?.seq, month_of(line)?))))
 }
 
 /// The month of a line, `YYYY-MM` in UTC.
@@ -113,15 +113,10 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
 /// A new file for its owner alone, under a name at which nothing is lost.
 pub(super) fn part(path: &Path) -> io::Result<(File, PathBuf)> {
     let mut name = path.as_os_str().to_owned();
-    name.push(".part");
+    name.push(PART);
     let path = PathBuf::from(name);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path)?;
+    let file = private_file(&path)?;
+    file.set_len(0)?;
     Ok((file, path))
 }
 
@@ -146,13 +141,7 @@ impl AuditFile {
     fn keeping_file(&self) -> io::Result<File> {
         let mut name = self.path().as_os_str().to_owned();
         name.push(".lock");
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(PathBuf::from(name))
+        private_file(&PathBuf::from(name))
     }
 
     /// Packs what was rotated and is not packed yet.
@@ -258,7 +247,7 @@ mod tests {
                 monthly
                     .lock()
                     .unwrap()
-                    .append(&[line(seq, month)])
+                    .append(&[line(seq, month)], &[])
                     .unwrap()
                     .is_empty()
             );
@@ -272,7 +261,7 @@ mod tests {
             small
                 .lock()
                 .unwrap()
-                .append(&[line(5, 10), line(6, 10)])
+                .append(&[line(5, 10), line(6, 10)], &[])
                 .unwrap()
                 .is_empty()
         );
@@ -289,21 +278,21 @@ mod tests {
         let log = log(folder.path(), 50);
         log.lock()
             .unwrap()
-            .append(&[line(1, 10), line(2, 10)])
+            .append(&[line(1, 10), line(2, 10)], &[])
             .unwrap();
         // The outbox was not emptied, and has more by now.
         let more: Vec<Line> = (1..=4).map(|seq| line(seq, 10)).collect();
-        assert!(log.lock().unwrap().append(&more).unwrap().is_empty());
+        assert!(log.lock().unwrap().append(&more, &[]).unwrap().is_empty());
         assert_eq!(names(&log).len(), 1);
         for packed in [false, true] {
             if packed {
                 log.pack(&log.keep().unwrap()).unwrap();
             }
-            assert!(log.lock().unwrap().append(&more).unwrap().is_empty());
+            assert!(log.lock().unwrap().append(&more, &[]).unwrap().is_empty());
             assert_eq!(seqs(&log), [1, 2, 3, 4]);
         }
         fs::remove_file(log.path()).unwrap();
-        let gaps = log.lock().unwrap().append(&[line(5, 10)]).unwrap();
+        let gaps = log.lock().unwrap().append(&[line(5, 10)], &[]).unwrap();
         assert_eq!(
             gaps,
             [crate::audit::Gap::Missing {
@@ -318,14 +307,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path(), 10);
         let mut first = log.lock().unwrap();
-        first.append(&[line(1, 10)]).unwrap();
+        first.append(&[line(1, 10)], &[]).unwrap();
         let other = log.clone();
         // What waits in the outbox is the same for both.
         let waiting = std::thread::spawn(move || {
             let lines = [line(2, 10), line(3, 10)];
-            other.lock().unwrap().append(&lines).unwrap()
+            other.lock().unwrap().append(&lines, &[]).unwrap()
         });
-        first.append(&[line(2, 10)]).unwrap();
+        first.append(&[line(2, 10)], &[]).unwrap();
         drop(first);
         assert!(waiting.join().unwrap().is_empty());
         assert_eq!(seqs(&log), [1, 2, 3]);
@@ -348,7 +337,7 @@ mod tests {
                         }
                         let lines: Vec<Line> =
                             (last + 1..=last + 2).map(|seq| line(seq, 10)).collect();
-                        assert!(locked.append(&lines).unwrap().is_empty());
+                        assert!(locked.append(&lines, &[]).unwrap().is_empty());
                         let mut told = told.lock().unwrap();
                         *told = (*told).max(last + 2);
                         drop((told, locked));
@@ -373,8 +362,8 @@ mod tests {
     fn a_packed_file_that_differs_costs_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path(), 10);
-        log.lock().unwrap().append(&[line(1, 10)]).unwrap();
-        log.lock().unwrap().append(&[line(2, 10)]).unwrap();
+        log.lock().unwrap().append(&[line(1, 10)], &[]).unwrap();
+        log.lock().unwrap().append(&[line(2, 10)], &[]).unwrap();
         let plain = log.rotated().unwrap()[0].path.clone();
         let mut packed = GzEncoder::new(
             File::create(packed_name(&plain)).unwrap(),

@@ -25,8 +25,14 @@ pub(super) struct Mark {
 /// Something that cannot be right within a block.
 #[derive(Debug)]
 pub(super) enum Odd {
-    /// No line of a log; perhaps torn by a crash.
-    Nonsense { place: u64, sha256: String },
+    /// No line of a log; perhaps torn by a crash, just now where it is the last and has no end.
+    Nonsense {
+        place: u64,
+        sha256: String,
+        is_open: bool,
+    },
+    /// Nothing stands there.
+    Blank { place: u64 },
     /// The line does not follow the one before it.
     Joint { before: Mark, after: Mark },
     /// Its values are not those that were committed to.
@@ -41,8 +47,8 @@ pub(super) struct Sifted {
     pub(super) first: Option<Mark>,
     pub(super) last: Option<Mark>,
     pub(super) odd: Vec<Odd>,
-    /// Lines without values that they once had, by hrId: the first, how many, the last. Those that name nobody stand under the empty one.
-    pub(super) redacted: BTreeMap<String, (u64, u64, u64)>,
+    /// Lines without values that they once had, by the hrIds that they name: the first, how many, the last.
+    pub(super) redacted: BTreeMap<Vec<String>, (u64, u64, u64)>,
     /// Lines that tell of what was done to the log.
     pub(super) told: Vec<Value>,
     /// The hashes of lines that were asked for.
@@ -50,7 +56,17 @@ pub(super) struct Sifted {
 }
 
 /// Events that tell of what was done to the log.
-const ABOUT_THE_LOG: [&[u8]; 3] = [b"torn_line_sealed", b"old_lines_removed", b"forgotten"];
+const ABOUT_THE_LOG: [&[u8]; 4] = [
+    b"torn_line_sealed",
+    b"old_lines_removed",
+    b"forgotten",
+    b"restored",
+];
+
+/// Whether a line tells of what was done to the log, or is written so that only reading it would say.
+pub(super) fn is_about_the_log(line: &[u8]) -> bool {
+    event_of(line).is_none_or(|event| ABOUT_THE_LOG.contains(&event))
+}
 
 /// Sifts a block of whole lines.
 pub(super) fn sift(block: &[u8], wanted: &[u64]) -> Sifted {
@@ -58,10 +74,10 @@ pub(super) fn sift(block: &[u8], wanted: &[u64]) -> Sifted {
     let mut rest = block;
     while !rest.is_empty() {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        let line = &rest[..end];
+        let (line, is_open) = (&rest[..end], end == rest.len());
         rest = rest.get(end + 1..).unwrap_or_default();
         sifted.lines += 1;
-        sifted.line(line, wanted);
+        sifted.line(line, is_open, wanted);
     }
     sifted
 }
@@ -131,16 +147,19 @@ pub(super) fn sift_all(
 }
 
 impl Sifted {
-    fn line(&mut self, line: &[u8], wanted: &[u64]) {
+    fn line(&mut self, line: &[u8], is_open: bool, wanted: &[u64]) {
         let place = self.lines;
         let Some(read) = Link::of(line) else {
-            // An empty line tells nothing and hides nothing.
-            if !line.is_empty() {
-                self.odd.push(Odd::Nonsense {
+            // An empty line tells nothing and hides nothing, but nobody has written it here.
+            self.odd.push(if line.is_empty() {
+                Odd::Blank { place }
+            } else {
+                Odd::Nonsense {
                     place,
                     sha256: sha256(line),
-                });
-            }
+                    is_open,
+                }
+            });
             return;
         };
         let mark = Mark {
@@ -168,8 +187,7 @@ impl Sifted {
         if wanted.contains(&mark.seq) {
             self.wanted.push((mark.seq, mark.hash));
         }
-        let event = event_of(line);
-        if event.is_none_or(|event| ABOUT_THE_LOG.contains(&event)) {
+        if is_about_the_log(line) {
             self.told.extend(serde_json::from_slice::<Value>(line).ok());
         }
         self.first.get_or_insert(mark);
@@ -178,16 +196,11 @@ impl Sifted {
 
     fn redacted(&mut self, line: &[u8], mark: &Mark) {
         let line: Value = serde_json::from_slice(line).unwrap_or_default();
-        let mut people = named(&line);
-        if people.is_empty() {
-            people.push("");
-        }
-        for hr_id in people {
-            let known = self.redacted.entry(hr_id.to_owned());
-            let (_, count, last) = known.or_insert((mark.seq, 0, mark.seq));
-            *count += 1;
-            *last = mark.seq;
-        }
+        let people = named(&line).into_iter().map(str::to_owned).collect();
+        let known = self.redacted.entry(people);
+        let (_, count, last) = known.or_insert((mark.seq, 0, mark.seq));
+        *count += 1;
+        *last = mark.seq;
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::settings::UNTOLD;
+use crate::config::is_private;
 use crate::plan::Change;
 
 /// So many hrIds are named of a list; the line itself has them all.
@@ -251,10 +253,15 @@ pub fn in_words(line: &Value) -> String {
         ),
         "backup_written" => format!("backup {} written by {}", text("file"), text("user")),
         "restored" => format!(
-            "restored by {} from {}, a backup of {}",
+            "restored by {} from {}, a backup of {}{}",
             text("user"),
             text("file"),
-            text("backupTime")
+            text("backupTime"),
+            line["replacedHead"]
+                .as_str()
+                .map_or_else(String::new, |head| format!(
+                    ", in place of a log with the head {head}"
+                ))
         ),
         "torn_line_sealed" => format!(
             "a crash had torn a line of {} bytes, which was ended and left as it is",
@@ -310,19 +317,20 @@ fn decision(line: &Value) -> String {
     told.concat()
 }
 
+/// A key that changed. An older log may have values that tell of people; they are not told from there either.
 fn key_change(change: &Value) -> String {
-    let text = |key: &str| change[key].as_str().unwrap_or("nothing");
+    let key = change["key"].as_str().unwrap_or_default();
+    let text = |side: &str| match change[side].as_str() {
+        Some(value) if is_private(key, value) => UNTOLD,
+        Some(value) => value,
+        None => "nothing",
+    };
     let loosened = if change["loosened"] == true {
         " (loosened)"
     } else {
         ""
     };
-    format!(
-        "{} {} -> {}{loosened}",
-        text("key"),
-        text("old"),
-        text("new")
-    )
+    format!("{key} {} -> {}{loosened}", text("old"), text("new"))
 }
 
 fn listed(list: &Value) -> String {
@@ -371,6 +379,18 @@ mod tests {
         assert_eq!(
             in_words(&line),
             "approve hold 7 by mira on behalf of HR: seen; 1, 2; except 3"
+        );
+    }
+
+    #[test]
+    fn a_changed_key_is_told_without_what_may_tell_of_people_whatever_an_older_log_holds() {
+        let line = json!({"event": "configuration_changed", "user": "root", "changes": [
+            {"key": "notify.channels.hr.to.0", "old": "anna@example.com", "new": "…"},
+            {"key": "integrations.acme.limits.leavers.count", "old": "10", "loosened": true},
+        ]});
+        assert_eq!(
+            in_words(&line),
+            "configuration changed by root: notify.channels.hr.to.0 … -> …; integrations.acme.limits.leavers.count 10 -> nothing (loosened)"
         );
     }
 

@@ -17,7 +17,7 @@ use super::write::lock;
 use super::{BackupError, CONFIGURATION, Context, Done, LOG, Manifest, Report, STORE};
 use crate::audit::{AuditFile, Event, Rotated};
 use crate::store::{
-    Alone, Forgotten, Holding, Notes, RunLock, Store, StoreError, forgotten_in, version_of,
+    Alone, Former, Holding, Notes, RunLock, Store, StoreError, former_in, version_of,
 };
 use crate::sync::{self, target_of};
 
@@ -92,10 +92,10 @@ fn put(context: &Context<'_>, task: &Restore<'_>) -> Result<Report, BackupError>
     let rotated: Vec<String> = manifest.rotated().map(str::to_owned).collect();
     crate::crash::point("restore_unpacked");
     // Who was forgotten since the backup was made is forgotten in it too.
-    let forgotten = forgotten_in(state, &staged.folder);
-    let forgotten_known = forgotten.is_some();
-    let forgotten = forgotten.unwrap_or_default();
-    let holds = staged.mark(context, task, &manifest, aside.as_deref(), &forgotten)?;
+    let former = former_in(state, &staged.folder);
+    let forgotten_known = former.is_some();
+    let former = former.unwrap_or_default();
+    let holds = staged.mark(context, task, &manifest, aside.as_deref(), &former)?;
     crate::crash::point("restore_marked");
     if let Some(to) = &task.configuration {
         write_configuration(task, to)?;
@@ -237,7 +237,7 @@ impl Staged<'_> {
         task: &Restore<'_>,
         manifest: &Manifest,
         aside: Option<&str>,
-        forgotten: &[Forgotten],
+        former: &Former,
     ) -> Result<Vec<Holding>, BackupError> {
         let path = self.folder.join(STORE);
         let unusable = |error| match error {
@@ -261,14 +261,16 @@ impl Staged<'_> {
             backup_version: manifest.version.clone(),
             lines: manifest.lines,
             replaced: aside.map(str::to_owned),
+            replaced_head: former.head.as_ref().map(ToString::to_string),
+            replaced_up_to: former.up_to,
         };
         let notes = Notes {
             notes: vec![event.into()],
             ..Notes::default()
         };
         let store = Store::open(&self.folder, context.clock.clone()).map_err(unusable)?;
-        store.mark_restored(&notes)?;
-        store.remember_forgotten(forgotten)?;
+        store.mark_restored(former.up_to, &notes)?;
+        store.remember_forgotten(&former.forgotten)?;
         let holds = store.holdings()?;
         store.close_as_one_file()?;
         let on_disk = || {

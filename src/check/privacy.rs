@@ -167,6 +167,10 @@ fn of_all(config: &Config, rows: &mut Vec<Goes>) {
             "changed values as they are, and all values of those who join and leave"
         }
     };
+    let letters = match config.audit.values {
+        AuditValues::None => "no value",
+        AuditValues::Masked | AuditValues::Full => "first letters",
+    };
     let months = config.audit.keep_months.map_or_else(
         || "for ever (audit.keep_months: null)".to_owned(),
         |months| format!("{months} months, in whole files"),
@@ -178,7 +182,9 @@ fn of_all(config: &Config, rows: &mut Vec<Goes>) {
     row(
         rows,
         "audit log",
-        format!("hrIds, names of fields, last days of employment, who decided and why; {values}"),
+        format!(
+            "hrIds, names of fields, last days of employment, who decided and why; {values}; of a changed configuration its keys and values, but of rules and of whom to notify {letters}"
+        ),
         format!("{months}{left}"),
     );
     row(

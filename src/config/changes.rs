@@ -1,4 +1,4 @@
-//! What has changed between two configurations, key by key, for the audit log. A limit that was loosened is marked.
+//! What has changed between two configurations, key by key, for the audit log. A limit that was loosened is marked, and so is a time for which something is kept that was shortened.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Config;
 
-/// One key that changed. Values hold no secret: the configuration only refers to them.
+/// One key that changed. Values hold no secret, for the configuration only refers to those; some may tell of people, which [`is_private`] knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyChange {
     /// Which key, such as `integrations.acme.limits.leavers.count`.
@@ -18,7 +18,7 @@ pub struct KeyChange {
     /// What it is; `None` where it is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<String>,
-    /// Whether a safety limit lets more through than before.
+    /// Whether a safety limit lets more through than before, or something is kept for a shorter time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loosened: bool,
 }
@@ -75,7 +75,8 @@ pub fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -
             key: key.clone(),
             old: old.get(key).cloned(),
             new: new.get(key).cloned(),
-            loosened: loosened(key, old.get(key), new.get(key)),
+            loosened: loosened(key, old.get(key), new.get(key))
+                || shortened(key, old, new.get(key)),
         })
         .collect()
 }
@@ -114,9 +115,87 @@ fn loosened(key: &str, old: Option<&String>, new: Option<&String>) -> bool {
     }
 }
 
+/// Whether something is kept for a shorter time than before; without such a key it is kept for ever. In the first configuration of all, or of a source, nothing is shortened.
+fn shortened(key: &str, before: &BTreeMap<String, String>, new: Option<&String>) -> bool {
+    const KEPT: [&str; 3] = ["keep_months", "leavers_keep_days", "archive_keep_days"];
+    let (above, last) = key.rsplit_once('.').unwrap_or(("", key));
+    let number = |text: &String| text.parse::<u64>().ok();
+    let Some(new) = new.and_then(number).filter(|_| KEPT.contains(&last)) else {
+        return false;
+    };
+    let Some(old) = before.get(key) else {
+        let beside = |other: &String| match above {
+            "" => true,
+            above => other
+                .strip_prefix(above)
+                .is_some_and(|rest| rest.starts_with('.')),
+        };
+        return before.keys().any(beside);
+    };
+    number(old).is_some_and(|old| new < old)
+}
+
+/// Whether a value may tell of somebody: values of rules, who is notified, accounts, and what is asked of an HR system.
+pub fn is_private(key: &str, value: &str) -> bool {
+    if value.contains('@') {
+        return true;
+    }
+    let is_plain = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
+    let mut steps = key
+        .split('.')
+        .rev()
+        .skip_while(|step| step.parse::<u32>().is_ok());
+    let last = steps.next().unwrap_or(key);
+    let within = |names: &[&str]| key.split('.').any(|step| names.contains(&step));
+    if within(&["include", "exclude"]) {
+        return last != "column";
+    }
+    if key.starts_with("notify.channels.") {
+        return !is_plain && !matches!(last, "type" | "events" | "tls" | "language");
+    }
+    last == "user" || within(&["query", "headers", "form"]) && !is_plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_tell_of_people_is_known_by_its_key_or_by_an_at_sign() {
+        for (key, value) in [
+            ("integrations.acme.sources.hq.include.0.in.0", "00123"),
+            ("integrations.acme.sources.hq.exclude.1.in", "Anna Muster"),
+            ("notify.channels.hr.to.0", "anna"),
+            ("notify.channels.hr.url", "https://chat.example/x"),
+            ("integrations.acme.sources.sftp.user", "amuster"),
+            (
+                "integrations.acme.sources.api.request.query.filter.0",
+                "boss eq 'Muster'",
+            ),
+            (
+                "integrations.acme.sources.api.base",
+                "https://anna@hr.example",
+            ),
+        ] {
+            assert!(is_private(key, value), "{key}");
+        }
+        for (key, value) in [
+            (
+                "integrations.acme.sources.hq.include.0.column",
+                "Gesellschaft",
+            ),
+            ("integrations.acme.sources.hq.folder", "/srv/drop"),
+            (
+                "integrations.acme.jobticket.base_url",
+                "https://api.example",
+            ),
+            ("integrations.acme.limits.leavers.count", "10"),
+            ("notify.channels.hr.port", "587"),
+            ("notify.channels.hr.events.0", "held"),
+        ] {
+            assert!(!is_private(key, value), "{key}");
+        }
+    }
 
     fn keys(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs
@@ -152,5 +231,34 @@ mod tests {
         ] {
             assert_eq!(changes(old, new)[0].loosened, loosened);
         }
+    }
+
+    #[test]
+    fn a_shortened_time_is_marked_and_a_first_or_longer_one_is_not() {
+        let archive = "integrations.acme.sources.hr.archive_keep_days";
+        let beside = "integrations.acme.sources.hr.pattern";
+        for key in ["audit.keep_months", "leavers_keep_days", archive] {
+            let pairs = |value: Option<&str>| {
+                let mut all = keys(&[("audit.values", "none"), (beside, "x")]);
+                all.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+                all
+            };
+            for (old, new, marked) in [
+                (Some("36"), Some("1"), true),
+                (Some("9"), Some("10"), false),
+                (None, Some("400"), true),
+                (Some("36"), None, false),
+            ] {
+                let found = changes(&pairs(old), &pairs(new));
+                assert_eq!(found.len(), 1, "{key}");
+                assert_eq!(found[0].loosened, marked, "{key}: {old:?} to {new:?}");
+            }
+            let first = changes(&keys(&[]), &pairs(Some("1")));
+            assert!(first.iter().all(|change| !change.loosened), "{key}");
+        }
+        // Another source may have been there.
+        let before = keys(&[("integrations.acme.sources.other.pattern", "x")]);
+        let after = keys(&[(archive, "5"), (beside, "x")]);
+        assert!(changes(&before, &after).iter().all(|one| !one.loosened));
     }
 }

@@ -30,7 +30,7 @@ use deserr::Deserr;
 use serde::Serialize;
 
 pub use absences::AbsenceFile;
-pub use changes::{KeyChange, changes, flatten};
+pub use changes::{KeyChange, changes, flatten, is_private};
 pub use decrypt::Decrypt;
 pub use http::HttpConfig;
 pub(crate) use jobticket::is_loopback;

@@ -144,7 +144,7 @@ pub async fn serve(
     let (current, now_loaded) = latest::channel(Arc::clone(&loaded));
     let (stop, stopping) = latest::channel(false);
     let (wanted, mut wants) = mpsc::channel(4);
-    let program = crate::decisions::program(&path, Path::new(DEFAULT_CONFIG));
+    let program = crate::decisions::program_anywhere(&path, Path::new(DEFAULT_CONFIG));
     let notices = Notices::start(now_loaded.clone(), &store, &clock, &program);
     let shared = Shared {
         loaded: now_loaded,

@@ -25,6 +25,7 @@ pub use keep::keep;
 pub use pause::{pause, resume};
 pub(crate) use show::next_commands;
 pub use show::{list, pairs, show};
+pub(crate) use text::Tally;
 
 use crate::audit::{AuditFile, Event};
 use crate::clock::Clock;
@@ -305,6 +306,12 @@ fn over(id: u64) -> String {
     )
 }
 
+/// The same for a message that is read elsewhere: its commands hold in whatever folder they are run.
+pub fn program_anywhere(config: &Path, default: &Path) -> String {
+    let absolute = std::path::absolute(config);
+    program(absolute.as_deref().unwrap_or(config), default)
+}
+
 /// A file in a command that can be copied to a shell.
 pub fn program(config: &Path, default: &Path) -> String {
     let mut text = "jobticket-sync".to_owned();
@@ -364,6 +371,17 @@ mod tests {
         assert_eq!(
             program(Path::new("/tmp/it's mine.yaml"), usual),
             r"jobticket-sync --config '/tmp/it'\''s mine.yaml'"
+        );
+    }
+
+    #[test]
+    fn commands_of_a_message_hold_in_every_folder() {
+        let usual = Path::new("/etc/jobticket-sync/config.yaml");
+        assert_eq!(program_anywhere(usual, usual), "jobticket-sync");
+        let here = std::env::current_dir().unwrap().join("mine.yaml");
+        assert_eq!(
+            program_anywhere(Path::new("mine.yaml"), usual),
+            program(&here, usual)
         );
     }
 }

@@ -12,19 +12,19 @@ const MOST_NAMED: usize = 20;
 
 /// How many of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) leave: usize,
+pub(crate) struct Tally {
+    pub(crate) leave: usize,
     /// Of those who leave, how many have a ticket that is not over.
-    pub(super) active: usize,
+    pub(crate) active: usize,
     /// Of those who leave, of how many that is not known.
-    pub(super) unknown: usize,
-    pub(super) join: usize,
-    pub(super) change: usize,
+    pub(crate) unknown: usize,
+    pub(crate) join: usize,
+    pub(crate) change: usize,
     pub(super) wait: usize,
 }
 
 impl Tally {
-    pub(super) fn of(people: &[&HeldPerson]) -> Self {
+    pub(crate) fn of(people: &[&HeldPerson]) -> Self {
         let mut tally = Self::default();
         for person in people {
             tally.wait += usize::from(person.state == HeldState::Waits);

@@ -1,6 +1,7 @@
 //! What the guard says of everyone in a plan, and the proof that it made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::roster::{Entry, HrId};
 /// The proof that the guard has let a plan through, with the roster to send.
 #[derive(Debug)]
 pub struct Approved {
-    entries: Vec<Entry>,
+    entries: Arc<Vec<Entry>>,
     changes: Vec<Change>,
     grounds: BTreeMap<HrId, Grounds>,
     hash: String,
@@ -21,6 +22,11 @@ impl Approved {
     /// The roster, sorted by hrId.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The roster, for sending it: who sends it may need it for longer than this is there.
+    pub fn shared(&self) -> Arc<Vec<Entry>> {
+        Arc::clone(&self.entries)
     }
 
     /// The roster entry of a person, if they are in it.
@@ -33,7 +39,7 @@ impl Approved {
 
     /// The roster, for making another plan of it, which needs another proof.
     pub fn into_entries(self) -> Vec<Entry> {
-        self.entries
+        Arc::unwrap_or_clone(self.entries)
     }
 
     /// What it changes.
@@ -198,7 +204,7 @@ impl Judgement {
             ..
         } = plan;
         Ok(Approved {
-            entries,
+            entries: Arc::new(entries),
             changes,
             grounds: self.gone.clone(),
             hash,

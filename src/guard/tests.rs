@@ -206,12 +206,7 @@ impl Case {
         let mut entries = plan.entries;
         entries.retain(|entry| !out.contains(&entry.employee.hr_id));
         let kept = out.iter().filter_map(|hr_id| old.get(hr_id));
-        entries.extend(kept.map(|employee| Entry {
-            employee: employee.clone(),
-            source: 0,
-            line: 0,
-            fresh: false,
-        }));
+        entries.extend(kept.map(|employee| Entry::new(employee.clone(), 0, 0, false)));
         self.plan_of(entries)
     }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::{Method, Url};
 
+use super::body::Roster;
 use super::error::Outcome;
 use super::gate::{GateClosed, RequestGate};
 use super::retry::{BLOCK, CONFLICT_RETRIES};
@@ -79,7 +80,7 @@ pub(super) struct Request<'r> {
     pub(super) method: Method,
     pub(super) path: &'r str,
     pub(super) query: &'r [(&'r str, String)],
-    pub(super) body: Option<bytes::Bytes>,
+    pub(super) body: Option<&'r Roster>,
     pub(super) success: u16,
 }
 
@@ -334,7 +335,7 @@ impl<G: RequestGate> Client<G> {
         match &request.body {
             Some(body) => call
                 .header(CONTENT_TYPE, "application/json")
-                .body(body.clone()),
+                .body(reqwest::Body::wrap(body.blocks())),
             None => call,
         }
     }

@@ -156,22 +156,17 @@ impl There {
 }
 
 fn shown(hr_id: &HrId, listed: &ListedEmployee) -> Employee {
-    let text = |value: &Option<String>| -> Box<str> { value.as_deref().unwrap_or_default().into() };
+    fn text(value: &Option<String>) -> &str {
+        value.as_deref().unwrap_or_default()
+    }
     let born = listed.date_of_birth.as_deref().and_then(|date| {
         let day = date.get(..10)?;
         NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()
     });
-    Employee {
-        hr_id: hr_id.clone(),
-        first_name: text(&listed.first_name),
-        last_name: text(&listed.last_name),
-        email: text(&listed.email),
-        date_of_birth: born,
-        start_date: None,
-        termination_date: None,
-        auto_sync_employee: None,
-        absences: Vec::new(),
-    }
+    let (first_name, last_name) = (text(&listed.first_name), text(&listed.last_name));
+    let mut employee = Employee::new(hr_id.clone(), first_name, last_name, text(&listed.email));
+    employee.date_of_birth = born;
+    employee
 }
 
 impl<G: RequestGate> Client<G> {
@@ -335,10 +330,10 @@ mod tests {
         assert_eq!(person.last_sync_id.as_deref(), Some("sync-1"));
         let employee = &person.employee;
         assert_eq!(
-            (&*employee.first_name, &*employee.last_name),
+            (employee.first_name(), employee.last_name()),
             ("Anna", "Beispiel")
         );
-        assert_eq!(&*employee.email, "p1@example.com");
+        assert_eq!(employee.email(), "p1@example.com");
         assert_eq!(employee.date_of_birth, NaiveDate::from_ymd_opt(1990, 4, 15));
         assert_eq!(employee.hr_id, HrId::new("100"));
     }

@@ -4,6 +4,7 @@
 //! status 204, for which it returns a [`Receipt`]; everything else either surely did nothing or leaves the push *in doubt*. No redirect is followed, no request is
 //! repeated behind our back, and every request passes the [`RequestGate`] first. An HTTP status becomes a named variant here; nothing above sees a number.
 
+mod body;
 mod client;
 mod error;
 mod gate;

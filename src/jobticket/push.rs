@@ -2,26 +2,25 @@
 
 use chrono::{DateTime, Utc};
 use reqwest::Method;
-use serde_json::{Map, Value};
 
+use super::body::Roster;
 use super::client::{Client, Request, Witness};
 use super::error::{Outcome, PushError};
 use super::gate::RequestGate;
-use super::wire::{SyncEmployee, SyncRequest};
 use crate::guard::Approved;
-use crate::roster::Employee;
 
-/// The body of a push, made once and sent as it is however often it is tried: one syncId, one body.
-pub struct Push {
-    sync_id: String,
-    body: bytes::Bytes,
-    employees: usize,
-}
+/// A push, however often it is tried: one syncId, one body.
+pub struct Push(Roster);
 
 impl std::fmt::Debug for Push {
     /// The body is personal data and is not printed.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Push({}, {} employees)", self.sync_id, self.employees)
+        write!(
+            f,
+            "Push({}, {} employees)",
+            self.sync_id(),
+            self.employees()
+        )
     }
 }
 
@@ -55,56 +54,22 @@ impl Receipt {
 impl Push {
     /// The body for an approved roster.
     pub fn new(approved: &Approved, sync_id: String) -> Self {
-        let employees: Vec<SyncEmployee<&str>> = approved
-            .entries()
-            .iter()
-            .map(|entry| wire(&entry.employee))
-            .collect();
-        let count = employees.len();
-        let request = SyncRequest { sync_id, employees };
-        let body = serde_json::to_vec(&request)
-            .expect("a roster is text, dates and flags, all of which JSON can say");
-        Self {
-            sync_id: request.sync_id,
-            body: body.into(),
-            employees: count,
-        }
+        Self(Roster::new(sync_id, approved.shared()))
     }
 
     /// Its syncId.
     pub fn sync_id(&self) -> &str {
-        &self.sync_id
+        self.0.sync_id()
     }
 
-    /// The JSON that is sent.
-    pub fn body(&self) -> &[u8] {
-        &self.body
+    /// SHA-256 of the JSON that is sent.
+    pub fn body_sha256(&self) -> &str {
+        self.0.sha256()
     }
 
     /// How many people it names.
     pub fn employees(&self) -> usize {
-        self.employees
-    }
-}
-
-fn wire(employee: &Employee) -> SyncEmployee<&str> {
-    let absence = |absence: &crate::roster::Absence| -> Map<String, Value> {
-        absence
-            .iter()
-            .map(|(key, value)| (key.clone(), Value::String(value.clone())))
-            .collect()
-    };
-    SyncEmployee {
-        first_name: &employee.first_name,
-        last_name: &employee.last_name,
-        email: &employee.email,
-        profile_image: None,
-        date_of_birth: employee.date_of_birth,
-        hr_id: employee.hr_id.as_str(),
-        start_date: employee.start_date,
-        termination_date: employee.termination_date,
-        auto_sync_employee: employee.auto_sync_employee,
-        absences: employee.absences.iter().map(absence).collect(),
+        self.0.employees()
     }
 }
 
@@ -124,7 +89,7 @@ impl<G: RequestGate> Client<G> {
             method: Method::POST,
             path: &path,
             query: &[],
-            body: Some(push.body.clone()),
+            body: Some(&push.0),
             success: 204,
         };
         let answer = self
@@ -132,7 +97,7 @@ impl<G: RequestGate> Client<G> {
             .await
             .map_err(PushError::Gate)?;
         match answer.outcome {
-            Outcome::Success => Ok(Receipt::seen(&push.sync_id, self.clock().now())),
+            Outcome::Success => Ok(Receipt::seen(push.sync_id(), self.clock().now())),
             outcome if answer.doubt => Err(PushError::InDoubt { outcome }),
             outcome => Err(PushError::Refused { outcome }),
         }

@@ -26,9 +26,12 @@ pub struct SyncEmployee<S> {
     pub last_name: S,
     pub email: S,
     pub profile_image: Option<S>,
+    #[serde(default, with = "crate::roster::day")]
     pub date_of_birth: Option<NaiveDate>,
     pub hr_id: S,
+    #[serde(default, with = "crate::roster::day")]
     pub start_date: Option<NaiveDate>,
+    #[serde(default, with = "crate::roster::day")]
     pub termination_date: Option<NaiveDate>,
     pub auto_sync_employee: Option<bool>,
     #[serde(default)]

@@ -41,6 +41,7 @@ pub(super) struct Gauges {
     notifications_waiting: ByChannel,
     notifications_failing: ByChannel,
     audit_lines: Gauge,
+    audit_lines_missing: Gauge,
 }
 
 impl Gauges {
@@ -88,6 +89,11 @@ impl Gauges {
             "audit_lines",
             "Number of the last line of the audit log",
             all.audit_lines.clone(),
+        );
+        registry.register(
+            "audit_lines_missing",
+            "Lines that were missing from the end of the audit log when that was found last, within 30 days",
+            all.audit_lines_missing.clone(),
         );
         all
     }
@@ -229,6 +235,10 @@ impl Gauges {
         }
         let lines = i64::try_from(status.audit.seq).unwrap_or(i64::MAX);
         self.audit_lines.set(lines);
+        let missing = status.audit.lines_missing.as_ref();
+        let missing = missing.map_or(0, |missing| missing.expected.saturating_sub(missing.found));
+        self.audit_lines_missing
+            .set(i64::try_from(missing).unwrap_or(i64::MAX));
     }
 
     fn set_one(&self, one: &IntegrationStatus) {

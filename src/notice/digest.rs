@@ -20,7 +20,9 @@ pub(super) fn write(desk: &Desk<'_>, since: DateTime<Utc>) -> Result<(String, St
         .map(|one| one.open_holds().count())
         .sum();
     let subject = match words.language {
+        Language::En if open == 1 => "digest, 1 hold waits".to_owned(),
         Language::En => format!("digest, {open} holds wait"),
+        Language::De if open == 1 => "Wochenbericht, 1 Hold wartet".to_owned(),
         Language::De => format!("Wochenbericht, {open} Holds warten"),
     };
     let mut body = format!(
@@ -61,7 +63,7 @@ pub(super) fn write(desk: &Desk<'_>, since: DateTime<Utc>) -> Result<(String, St
                 &snapshot.employees.to_string(),
             );
         }
-        stands(words, one, &mut body);
+        stands(desk.words_of(Some(integration)), one, &mut body);
     }
     let _ = writeln!(
         body,

@@ -42,7 +42,7 @@ pub(super) async fn send(
     channel: &Channel,
     mail: Mail<'_>,
     text: &Text,
-    message: &str,
+    (message, only): (&str, Option<&[String]>),
     now: DateTime<Utc>,
     within: Duration,
 ) -> Result<String, Failure> {
@@ -78,21 +78,34 @@ pub(super) async fn send(
         .map_err(|error| setup(format!("The mail cannot be put together ({error})")))?
         .formatted();
     let to: Vec<Address> = to.into_iter().map(|to| to.email).collect();
+    // Who is not configured any more need not get it.
+    let is_left =
+        |to: &&Address| only.is_none_or(|only| only.iter().any(|one| *one == to.to_string()));
+    let to: Vec<Address> = to.iter().filter(is_left).cloned().collect();
+    if to.is_empty() {
+        return Ok("nobody is left to get it".to_owned());
+    }
+    // Outlives the time limit, so that nobody who has it gets it again.
+    let mut got = Got::default();
     let deliver = async {
         let all = deliver(&transport, &from.email, &to, &formatted).await;
         match all {
-            Err(error) if error.is_permanent() && to.len() > 1 && why(&error) == Why::Refused => {
-                one_by_one(&transport, &from.email, &to, &formatted, error, &secrets).await
+            Err(error) if to.len() > 1 && is_of_one(&error) => {
+                one_by_one(&transport, (&from.email, &to), &formatted, &mut got).await;
+                Ok(None)
             }
-            all => all.map_err(|error| failure(&error, &secrets)),
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) => Err(failure(&error, &secrets)),
         }
     };
     match tokio::time::timeout(within, deliver).await {
-        Ok(result) => result.map(|answer| plain(&answer, &secrets)),
-        Err(_) => Err(Failure::new(
-            Why::Unavailable,
-            format!("no answer within {} seconds", within.as_secs()),
-        )),
+        Ok(Ok(None)) => got.result(&to, None, &secrets),
+        Ok(Ok(Some(answer))) => Ok(plain(&answer, &secrets)),
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => {
+            let late = format!("no answer within {} seconds", within.as_secs());
+            got.result(&to, Some(late), &secrets)
+        }
     }
 }
 
@@ -109,35 +122,96 @@ async fn deliver(
     Ok(format!("{} {}", response.code(), lines.join(" ")))
 }
 
-/// The server does not want one of them; the others get it nevertheless.
+/// Whether an error may be about one of several receivers, so that the others may get it: refused, or put off as greylisting does, but not a login or a server that closes.
+fn is_of_one(error: &Error) -> bool {
+    let code = error.status().map(u16::from);
+    code.is_some_and(|code| code != 421) && why(error) != Why::NotAdmitted
+}
+
+/// What became of a mail that was sent to each receiver alone.
+#[derive(Default)]
+struct Got {
+    accepted: Vec<Address>,
+    answer: String,
+    /// Who will never get it, and what the server said.
+    refused: Vec<(Address, String)>,
+    /// Why the others have to wait, in words.
+    put_off: Vec<String>,
+}
+
+/// The server does not want one of them, or not now; the others get it nevertheless.
 async fn one_by_one(
     transport: &Transport,
-    from: &Address,
-    to: &[Address],
+    (from, to): (&Address, &[Address]),
     mail: &[u8],
-    first: Error,
-    secrets: &[&str],
-) -> Result<String, Failure> {
-    let mut accepted = None;
-    let mut refused = Vec::new();
-    let mut last = first;
+    got: &mut Got,
+) {
     for one in to {
         match deliver(transport, from, std::slice::from_ref(one), mail).await {
-            Ok(answer) => accepted = Some(answer),
+            Ok(answer) => {
+                got.accepted.push(one.clone());
+                got.answer = answer;
+            }
+            Err(error) if why(&error) == Why::Refused => {
+                got.refused
+                    .push((one.clone(), format!("{one}: {}", said(&error))));
+            }
             Err(error) => {
-                refused.push(format!("{one}: {}", said(&error)));
-                last = error;
+                got.put_off.push(format!("{one}: {}", said(&error)));
+                if !is_of_one(&error) {
+                    // Nor would the next ones get it now.
+                    return;
+                }
             }
         }
     }
-    let Some(answer) = accepted else {
-        return Err(failure(&last, secrets));
-    };
-    let refused = plain(&refused.join("; "), secrets);
-    tracing::warn!(
-        "A mail did not reach everybody, for the server refused a receiver ({refused}); correct `to` or `escalate_to`"
-    );
-    Ok(format!("{answer} (but not for {refused})"))
+}
+
+impl Got {
+    /// What came of it. Whoever has it is not tried again, nor is who was refused while another has it or may get it.
+    fn result(
+        self,
+        to: &[Address],
+        late: Option<String>,
+        secrets: &[&str],
+    ) -> Result<String, Failure> {
+        let is_settled = |one: &&Address| {
+            self.accepted.contains(one) || self.refused.iter().any(|(refused, _)| refused == *one)
+        };
+        let left: Vec<String> = to
+            .iter()
+            .filter(|one| !is_settled(one))
+            .map(ToString::to_string)
+            .collect();
+        let refused: Vec<&str> = self.refused.iter().map(|(_, why)| why.as_str()).collect();
+        let refused = plain(&refused.join("; "), secrets);
+        if self.accepted.is_empty() && left.is_empty() {
+            return Err(Failure::new(Why::Refused, refused));
+        }
+        if !refused.is_empty() {
+            tracing::warn!(
+                "A mail did not reach everybody, for the server refused a receiver ({refused}); correct `to` or `escalate_to`"
+            );
+        }
+        if left.is_empty() {
+            let mut answer = plain(&self.answer, secrets);
+            if !refused.is_empty() {
+                answer = format!("{answer} (but not for {refused})");
+            }
+            return Ok(answer);
+        }
+        let mut why = self.put_off;
+        why.extend(late);
+        // Where nobody was reached, it is the server that is not there.
+        let kind = if self.accepted.is_empty() && self.refused.is_empty() {
+            Why::Unavailable
+        } else {
+            Why::Refused
+        };
+        let mut failure = Failure::new(kind, plain(&why.join("; "), secrets));
+        failure.receivers = Some(left);
+        Err(failure)
+    }
 }
 
 fn addresses(

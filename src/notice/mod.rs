@@ -56,6 +56,9 @@ pub(crate) enum Telling {
     Drift {
         sync_id: Option<String>,
         since: Option<DateTime<Utc>>,
+        /// Who differed when somebody looked.
+        #[serde(default)]
+        people: usize,
         lost: usize,
     },
     /// A source is frozen for too long.
@@ -70,6 +73,12 @@ pub(crate) enum Telling {
         certificate: bool,
         outcome: String,
         since: Option<DateTime<Utc>>,
+    },
+    /// Lines were missing from the end of the audit log.
+    LinesMissing {
+        at: DateTime<Utc>,
+        expected: u64,
+        found: u64,
     },
     /// What was told under this subject is over.
     Recovered {
@@ -95,6 +104,7 @@ impl Telling {
             Self::Drift { .. } => "drift",
             Self::StaleSource { .. } => "stale_source",
             Self::Credential { .. } => "credential",
+            Self::LinesMissing { .. } => "lines_missing",
             Self::Recovered { .. } => "recovered",
             Self::Digest { .. } => "digest",
             Self::Test => "test",
@@ -124,6 +134,8 @@ struct Failure {
     message: String,
     /// How long the receiver asks to be left alone.
     wait: Option<Duration>,
+    /// Who still has to get it, where others have it or will never get it.
+    receivers: Option<Vec<String>>,
 }
 
 /// What a failure means for the next try.
@@ -143,6 +155,7 @@ impl Failure {
             kind,
             message: message.into(),
             wait: None,
+            receivers: None,
         }
     }
 }

@@ -4,22 +4,13 @@ use std::fmt::Write as _;
 
 use super::words::Words;
 use crate::config::Language;
+use crate::decisions::Tally;
 use crate::guard::Cause;
 use crate::plan::{Leaving, What};
 use crate::store::{HeldPerson, HeldState, HoldRecord};
 
 /// So many people are named; `holds show` has them all.
 const MOST_NAMED: usize = 50;
-
-/// How many people of a hold wait, and what would happen to them.
-#[derive(Debug, Default)]
-struct Tally {
-    leave: usize,
-    active: usize,
-    unknown: usize,
-    join: usize,
-    change: usize,
-}
 
 /// Who waits.
 fn waiting(hold: &HoldRecord) -> Vec<&HeldPerson> {
@@ -37,25 +28,14 @@ pub(super) fn number(hold: &HoldRecord) -> usize {
 /// The numbers of a hold, and its people.
 pub(super) fn tell(words: Words, hold: &HoldRecord, text: &mut String) {
     let people = waiting(hold);
-    let mut tally = Tally::default();
-    for person in &people {
-        match person.change.what {
-            What::Joins => tally.join += 1,
-            What::Changes { .. } => tally.change += 1,
-            What::Leaves(_) => {
-                tally.leave += 1;
-                tally.active += usize::from(person.active == Some(true));
-                tally.unknown += usize::from(person.active.is_none());
-            }
-        }
-    }
     let Tally {
         leave,
         active,
         unknown,
         join,
         change,
-    } = tally;
+        ..
+    } = Tally::of(&people);
     let number = people.len();
     let _ = match words.language {
         Language::En => writeln!(

@@ -9,7 +9,8 @@ use super::words::Desk;
 use super::{Failure, Telling, Text, Why, look, mail, webhook};
 use crate::clock::Clock;
 use crate::config::{Channel, Config};
-use crate::store::{Notice, Store, StoreError};
+use crate::store::{LONGEST_PUT_OFF, Notice, Store, StoreError};
+use crate::sync::clock_in_doubt;
 
 /// The wait after the first failure; each further one doubles it, up to an hour.
 const FIRST_WAIT: TimeDelta = TimeDelta::minutes(1);
@@ -60,6 +61,10 @@ impl Sender<'_> {
         within: Option<Duration>,
     ) -> Result<(), StoreError> {
         let began = self.clock.instant();
+        let (config, now) = (self.config, self.clock.now());
+        if off(|| clock_in_doubt(self.store, config, now))?.is_some() {
+            return Ok(());
+        }
         for notice in off(|| self.store.notices_due(&channel.name, AT_ONCE))? {
             let passed = self.clock.instant() - began;
             let left = within.map(|within| within.saturating_sub(passed));
@@ -134,7 +139,8 @@ impl Sender<'_> {
             return Ok(Sent::No);
         };
         crate::crash::point("notifying");
-        let sent = send(channel, &text, &notice.message, self.clock, left).await;
+        let message = (notice.message.as_str(), notice.receivers.as_deref());
+        let sent = send(channel, &text, message, self.clock, left).await;
         crate::crash::point("notified");
         let event = text.event;
         let failure = match sent {
@@ -154,7 +160,11 @@ impl Sender<'_> {
             kind,
             message,
             wait,
+            receivers,
         } = failure;
+        if let Some(receivers) = receivers {
+            off(|| store.keep_receivers(notice.id, &receivers))?;
+        }
         // After an outage of this machine one attempt says nothing.
         if now - notice.made_at >= GIVEN_UP && notice.tries >= LEAST_TRIES {
             tracing::error!(
@@ -165,7 +175,9 @@ impl Sender<'_> {
             off(|| store.settle_notice(notice.id, "given up", Some(&message)))?;
         } else {
             let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok());
-            let wait = pause(notice.tries + 1, kind).max(asked.unwrap_or(FIRST_WAIT));
+            let wait = pause(notice.tries + 1, kind)
+                .max(asked.unwrap_or(FIRST_WAIT))
+                .min(LONGEST_PUT_OFF);
             tracing::warn!(
                 channel.name = channel.name,
                 integration.name = notice.integration,
@@ -217,7 +229,7 @@ fn pause(failures: u32, kind: Why) -> TimeDelta {
 async fn send(
     channel: &Channel,
     text: &Text,
-    message: &str,
+    message: (&str, Option<&[String]>),
     clock: &Clock,
     left: Option<Duration>,
 ) -> Result<String, Failure> {
@@ -225,7 +237,7 @@ async fn send(
     let within = left.map_or(limit, |left| left.min(limit));
     match channel.mail() {
         Some(mail) => mail::send(channel, mail, text, message, clock.now(), within).await,
-        None => webhook::send(channel, text, message, clock.now(), within).await,
+        None => webhook::send(channel, text, message.0, clock.now(), within).await,
     }
 }
 
@@ -253,7 +265,7 @@ pub async fn test(sender: &Sender<'_>, channels: &[&Channel]) -> Result<Vec<Test
     let mut tested = Vec::new();
     for channel in channels {
         let message = uuid::Uuid::new_v4().to_string();
-        let sent = send(channel, &text, &message, sender.clock, None).await;
+        let sent = send(channel, &text, (&message, None), sender.clock, None).await;
         tested.push(Tested {
             channel: channel.name.clone(),
             accepted: sent.is_ok(),

@@ -20,8 +20,9 @@ pub(super) fn other(words: Words, telling: &Telling) -> (String, String) {
         Telling::Drift {
             sync_id,
             since,
+            people,
             lost,
-        } => drift(words, sync_id.as_deref(), *since, *lost),
+        } => drift(words, sync_id.as_deref(), *since, (*people, *lost)),
         Telling::StaleSource { source, why, since } => stale(words, source, why, *since),
         Telling::Credential {
             source,
@@ -29,6 +30,11 @@ pub(super) fn other(words: Words, telling: &Telling) -> (String, String) {
             outcome,
             since,
         } => credential(words, source.as_deref(), *certificate, outcome, *since),
+        Telling::LinesMissing {
+            at,
+            expected,
+            found,
+        } => lines_missing(words, *at, *expected, *found),
         Telling::Recovered { subject, since } => recovered(words, subject, *since),
         Telling::Held { .. } | Telling::Digest { .. } | Telling::Test => (
             words.say("a test", "ein Test").to_owned(),
@@ -70,7 +76,7 @@ fn drift(
     words: Words,
     sync_id: Option<&str>,
     at: Option<DateTime<Utc>>,
-    lost: usize,
+    (people, lost): (usize, usize),
 ) -> (String, String) {
     let subject = words
         .say(
@@ -85,6 +91,26 @@ fn drift(
             "Es zeigt nicht alles aus der Übertragung",
         );
         let _ = writeln!(body, "{what} {sync_id}{}.", since(words, at));
+    }
+    if people > 0 {
+        let _ = match (words.language, people) {
+            (Language::En, 1) => writeln!(
+                body,
+                "1 person differed when it was looked at last; the command drift says who."
+            ),
+            (Language::En, _) => writeln!(
+                body,
+                "{people} people differed when it was looked at last; the command drift names them."
+            ),
+            (Language::De, 1) => writeln!(
+                body,
+                "1 Person wich beim letzten Nachsehen ab; der Befehl drift sagt, wer."
+            ),
+            (Language::De, _) => writeln!(
+                body,
+                "{people} Personen wichen beim letzten Nachsehen ab; der Befehl drift nennt sie."
+            ),
+        };
     }
     if lost > 0 {
         let what = words.say(
@@ -135,6 +161,24 @@ fn credential(
     };
     let body = format!("{subject}{}.\n  {outcome}\n", since(words, at));
     (subject, body)
+}
+
+fn lines_missing(words: Words, at: DateTime<Utc>, expected: u64, found: u64) -> (String, String) {
+    let at = words.when(at);
+    match words.language {
+        Language::En => (
+            "lines are missing from the audit log".to_owned(),
+            format!(
+                "Lines are missing from the audit log: at {at} it ended with line {found}, and should have ended with line {expected}. Somebody or something has cut or removed it. Keep all of its files; `audit verify` says what is missing, and a backup may have it.\n"
+            ),
+        ),
+        Language::De => (
+            "im Audit-Log fehlen Zeilen".to_owned(),
+            format!(
+                "Im Audit-Log fehlen Zeilen: Am {at} endete es mit Zeile {found} und hätte mit Zeile {expected} enden müssen. Jemand oder etwas hat es gekürzt oder entfernt. Bitte alle seine Dateien aufbewahren; `audit verify` sagt, was fehlt, und ein Backup hat es vielleicht noch.\n"
+            ),
+        ),
+    }
 }
 
 fn recovered(words: Words, subject: &str, since: DateTime<Utc>) -> (String, String) {

@@ -103,6 +103,7 @@ pub(super) async fn send(
         kind,
         message: said,
         wait,
+        receivers: None,
     })
 }
 

@@ -55,15 +55,25 @@ impl Desk<'_> {
         }
     }
 
+    /// The same, with times as the schedule of the integration tells them.
+    pub(super) fn words_of(&self, integration: Option<&Integration>) -> Words {
+        let schedule = integration.and_then(|one| self.config.schedule(one));
+        let words = self.words();
+        Words {
+            zone: schedule.map_or(words.zone, |schedule| schedule.timezone),
+            ..words
+        }
+    }
+
     /// Writes a message about an integration, or with an empty target about all of them. `None`: there is nothing left to tell.
     pub(super) fn write(
         &self,
         telling: &Telling,
         (target, name): (&str, &str),
     ) -> Result<Option<Text>, StoreError> {
-        let words = self.words();
         let mut all = self.config.integrations.iter();
         let integration = all.find(|one| target_of(one).as_str() == target);
+        let words = self.words_of(integration);
         let mut hold = None;
         if let Telling::Held { hold: id, .. } = telling {
             hold = self.store.hold(*id)?;
@@ -75,7 +85,8 @@ impl Desk<'_> {
             Telling::Digest { since } => digest::write(self, *since)?,
             Telling::Held { hours, .. } => {
                 let hold = hold.as_ref().expect("a hold that is not there is no news");
-                held(words, hold, *hours)
+                let began = self.began(hold)?;
+                held(words, hold, *hours, began)
             }
             telling => other(words, telling),
         };
@@ -121,6 +132,14 @@ impl Desk<'_> {
                 }
             ),
         }))
+    }
+
+    /// Where a hold goes on with earlier ones: the first of them, and when it was opened.
+    fn began(&self, hold: &HoldRecord) -> Result<Option<(u64, DateTime<Utc>)>, StoreError> {
+        let first = self
+            .store
+            .row_of_hold((hold.id, hold.opened_at, hold.scope))?;
+        Ok((first.0 != hold.id).then_some(first))
     }
 
     fn commands(&self, words: Words, hold: &HoldRecord, body: &mut String) {
@@ -173,15 +192,34 @@ impl Desk<'_> {
     }
 }
 
-fn held(words: Words, hold: &HoldRecord, hours: Option<u32>) -> (String, String) {
+fn held(
+    words: Words,
+    hold: &HoldRecord,
+    hours: Option<u32>,
+    began: Option<(u64, DateTime<Utc>)>,
+) -> (String, String) {
     let (id, kind) = (hold.id, people::kind(words, &hold.kind));
     let number = people::number(hold);
     let subject = match (words.language, hold.scope, hours) {
+        (Language::En, Scope::People, None) if number == 1 => {
+            format!("hold {id}, 1 person waits for a decision ({kind})")
+        }
+        (Language::De, Scope::People, None) if number == 1 => {
+            format!("Hold {id}, 1 Person wartet auf eine Entscheidung ({kind})")
+        }
         (Language::En, Scope::People, None) => {
             format!("hold {id}, {number} people wait for a decision ({kind})")
         }
         (Language::En, Scope::Plan, None) => {
             format!("hold {id}, the whole plan waits for a decision ({kind})")
+        }
+        (Language::En, _, Some(hours)) if began.is_some() => {
+            format!(
+                "hold {id} and those before it have waited for more than {hours} hours ({kind})"
+            )
+        }
+        (Language::De, _, Some(hours)) if began.is_some() => {
+            format!("Hold {id} und seine Vorgänger warten seit mehr als {hours} Stunden ({kind})")
         }
         (Language::En, _, Some(hours)) => {
             format!("hold {id} has waited for more than {hours} hours ({kind})")
@@ -206,6 +244,19 @@ fn held(words: Words, hold: &HoldRecord, hours: Option<u32>) -> (String, String)
             "Hold {id} von {integration} wartet seit {since} auf die Entscheidung eines Menschen (Lauf {run}).\nArt: {kind}\n"
         ),
     };
+    if let Some((first, at)) = began {
+        let at = words.when(at);
+        let _ = match words.language {
+            Language::En => writeln!(
+                body,
+                "Such holds have followed one another since {at} (hold {first}), and nobody has decided any of them."
+            ),
+            Language::De => writeln!(
+                body,
+                "Solche Holds folgen einander seit {at} (Hold {first}), und keiner wurde entschieden."
+            ),
+        };
+    }
     body.push_str(words.say(
         "What tripped:\n",
         "Was ausgelöst hat (wie im Audit-Log, englisch):\n",

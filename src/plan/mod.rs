@@ -130,12 +130,23 @@ impl Plan {
         old: &HashMap<HrId, Employee>,
         reasons: &Reasons,
     ) -> Self {
+        Self::of(compare(known, &entries), entries, known, old, reasons)
+    }
+
+    /// The same, where `entries` and what is known are compared already.
+    pub fn of(
+        comparison: Comparison,
+        entries: Vec<Entry>,
+        known: &Known,
+        old: &HashMap<HrId, Employee>,
+        reasons: &Reasons,
+    ) -> Self {
         let Comparison {
             joiners,
             changed,
             linked,
             leavers,
-        } = compare(known, &entries);
+        } = comparison;
         let resend = known.doubtful.is_some() || !linked.is_empty();
         let mut changes: Vec<Change> =
             Vec::with_capacity(joiners.len() + changed.len() + leavers.len());

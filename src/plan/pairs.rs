@@ -15,7 +15,7 @@ pub struct Pair {
 }
 
 fn name_key(employee: &Employee) -> Option<(String, chrono::NaiveDate)> {
-    let name = format!("{} {}", employee.first_name, employee.last_name);
+    let name = format!("{} {}", employee.first_name(), employee.last_name());
     Some((name.to_lowercase(), employee.date_of_birth?))
 }
 
@@ -77,7 +77,7 @@ pub fn new_numbers(
 
 /// Whether two records of one hrId, or of one e-mail, are two people: another name and another birth date, both of which are known.
 pub fn is_another_person(old: &Employee, new: &Employee) -> bool {
-    let name = old.first_name != new.first_name || old.last_name != new.last_name;
+    let name = old.first_name() != new.first_name() || old.last_name() != new.last_name();
     let born = old.date_of_birth.zip(new.date_of_birth);
     name && born.is_some_and(|(old, new)| old != new)
 }

@@ -7,26 +7,12 @@ use proptest::prelude::*;
 use super::*;
 
 pub(crate) fn person(hr_id: &str, last_name: &str) -> Employee {
-    Employee {
-        hr_id: HrId::new(hr_id),
-        first_name: "Anna".into(),
-        last_name: last_name.into(),
-        email: format!("p{hr_id}@example.com").into(),
-        date_of_birth: None,
-        start_date: None,
-        termination_date: None,
-        auto_sync_employee: None,
-        absences: Vec::new(),
-    }
+    let email = format!("p{hr_id}@example.com");
+    Employee::new(HrId::new(hr_id), "Anna", last_name, &email)
 }
 
 pub(crate) fn entry(employee: Employee) -> Entry {
-    Entry {
-        employee,
-        source: 0,
-        line: 2,
-        fresh: true,
-    }
+    Entry::new(employee, 0, 2, true)
 }
 
 pub(crate) fn keyed(people: &[Employee]) -> Vec<Keyed> {
@@ -122,13 +108,8 @@ fn people_of_a_push_that_was_never_answered_are_leavers_too() {
 #[test]
 fn a_joiner_with_the_email_of_somebody_who_is_kept_waits() {
     let mut joiner = person("9", "Neu");
-    joiner.email = "P1@example.com".into();
-    let kept = Entry {
-        employee: person("1", "A"),
-        source: 0,
-        line: 0,
-        fresh: false,
-    };
+    joiner.set_email("P1@example.com");
+    let kept = Entry::new(person("1", "A"), 0, 0, false);
     let known = Known {
         snapshot: Some(keyed(&[person("1", "A")])),
         doubtful: None,
@@ -151,22 +132,14 @@ fn a_joiner_with_the_email_of_somebody_who_is_kept_waits() {
 fn a_known_person_who_takes_the_email_of_somebody_who_is_kept_keeps_the_old_one() {
     let old = [person("1", "A"), person("2", "A")];
     let mut changed = old[1].clone();
-    changed.email = old[0].email.clone();
+    changed.set_email(old[0].email());
     let known = Known {
         snapshot: Some(keyed(&old)),
         doubtful: None,
         linked: Vec::new(),
     };
     let values = HashMap::from([(HrId::new("2"), old[1].clone())]);
-    let mut entries = vec![
-        Entry {
-            employee: old[0].clone(),
-            source: 0,
-            line: 0,
-            fresh: false,
-        },
-        entry(changed),
-    ];
+    let mut entries = vec![Entry::new(old[0].clone(), 0, 0, false), entry(changed)];
     let found = keep_apart(&mut entries, &known, &values).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(entries[1].employee, old[1]);
@@ -219,7 +192,7 @@ proptest! {
 #[test]
 fn somebody_whom_jobticket_may_have_already_is_no_new_number_of_somebody_missing() {
     let mut again = person("200", "A");
-    again.email = "p100@example.com".into();
+    again.set_email("p100@example.com");
     let known = Known {
         snapshot: Some(keyed(&[person("100", "A")])),
         doubtful: Some(keyed(std::slice::from_ref(&again))),

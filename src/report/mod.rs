@@ -4,11 +4,16 @@
 //! no script, and a policy in its head forbids the browser to fetch anything. The hazards: a text from outside that becomes markup or a formula, and personal values: people are
 //! hrIds, and names that the log may hold are masked unless somebody asks for them.
 
+mod acts;
+mod facts;
 mod gather;
 mod page;
 mod plot;
+mod reader;
 mod rows;
 mod table;
+mod take;
+mod weekly;
 mod words;
 
 use std::fmt;
@@ -17,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::audit::{AuditFile, Span};
+use crate::audit::AuditFile;
 use crate::backup::Part;
 use crate::cli::{ReportArgs, ReportFormat, ReportLanguage, ReportValues};
 use crate::clock::Clock;
@@ -102,7 +107,7 @@ pub struct Written {
     pub bytes: u64,
     /// How many runs it tells of.
     pub runs: usize,
-    /// How many changes of people JobTicket has acknowledged in that time.
+    /// How many changes of people JobTicket, or the sandbox, has acknowledged in that time.
     pub changes: usize,
     /// Whether the audit log is what was written; otherwise the report may be wrong or incomplete.
     pub intact: bool,
@@ -161,18 +166,15 @@ pub fn write(context: &Context<'_>, arguments: &ReportArgs) -> Result<Written, R
         return Err(ReportError::Exists(out.to_owned()));
     }
     let audit = AuditFile::of(config);
-    let span = Span {
-        since: Some(since),
-        until: end,
-    };
     let full = arguments.values == ReportValues::Full;
-    let gathered = gather::gather(context, &audit, span, full).map_err(|error| match error {
-        gather::Failed::Log(cause) => ReportError::Log {
-            path: audit.path().to_owned(),
-            cause,
-        },
-        gather::Failed::Store(error) => ReportError::Store(error),
-    })?;
+    let gathered =
+        gather::gather(context, &audit, since, end, full).map_err(|error| match error {
+            gather::Failed::Log(cause) => ReportError::Log {
+                path: audit.path().to_owned(),
+                cause,
+            },
+            gather::Failed::Store(error) => ReportError::Store(error),
+        })?;
     let language = match arguments.lang {
         Some(ReportLanguage::De) => Language::De,
         Some(ReportLanguage::En) => Language::En,
@@ -183,7 +185,7 @@ pub fn write(context: &Context<'_>, arguments: &ReportArgs) -> Result<Written, R
         ReportFormat::Html => {
             page::render(words, &gathered, (since, until), now).map_err(ReportError::Page)?
         }
-        ReportFormat::Csv => table::render(&gathered),
+        ReportFormat::Csv => table::render(&gathered, zone),
     };
     let written = Written {
         file: out.to_owned(),

@@ -1,11 +1,12 @@
-//! The tables of the page that stand behind no plot: outcomes, holds and decisions, people, sources, drift, the rate limit.
+//! The tables of the page that stand behind no plot: outcomes, holds, people, sources, drift, the rate limit.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::gather::One;
+use super::acts::who;
+use super::facts::{Decided, One};
 use super::plot::float;
 use super::words::{Labels, Words};
 
@@ -28,31 +29,49 @@ impl Table {
             rows: Vec::new(),
         }
     }
+
+    /// A further column of numbers, with a cell for each row.
+    pub(super) fn add_numbers(
+        &mut self,
+        name: &'static str,
+        cells: impl IntoIterator<Item = String>,
+    ) {
+        self.columns.push(name);
+        self.numbers.push(true);
+        for (row, cell) in self.rows.iter_mut().zip(cells) {
+            row.push(cell);
+        }
+    }
 }
 
 pub(super) fn outcomes(words: Words, labels: &Labels, one: &One) -> Table {
-    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    let mut counts: BTreeMap<(u64, &str), u32> = BTreeMap::new();
     for run in &one.runs {
-        *counts.entry(words.outcome(&run.outcome)).or_default() += 1;
+        *counts.entry((run.exit_code, &run.outcome)).or_default() += 1;
     }
-    let mut table = Table::new(
-        labels.outcome,
-        &[(labels.outcome, false), (labels.number, true)],
-    );
-    let rows = counts
-        .into_iter()
-        .map(|(outcome, number)| vec![outcome, words.number(number.into())]);
+    let columns = [
+        (labels.exit_code, true),
+        (labels.meaning, false),
+        (labels.outcome, false),
+        (labels.number, true),
+    ];
+    let mut table = Table::new(labels.outcome, &columns);
+    let rows = counts.into_iter().map(|((code, outcome), number)| {
+        vec![
+            code.to_string(),
+            words.exit(code).to_owned(),
+            words.outcome(outcome),
+            words.number(number.into()),
+        ]
+    });
     table.rows = rows.collect();
     table
 }
 
-fn told(words: Words, decided: &super::gather::Decided) -> String {
-    let who = match &decided.on_behalf_of {
-        Some(name) => format!("{} ({} {name})", decided.user, words.say("for", "für")),
-        None => decided.user.clone(),
-    };
+fn told(words: Words, decided: &Decided) -> String {
+    let who = who(words, &decided.user, decided.on_behalf_of.as_deref());
     let (what, at) = (words.decision(&decided.what), words.when(decided.at));
-    format!("{at}, {who}: {what} – {}", decided.reason)
+    format!("{what}, {at}, {who}")
 }
 
 pub(super) fn holds(words: Words, labels: &Labels, one: &One) -> Table {
@@ -82,40 +101,6 @@ pub(super) fn holds(words: Words, labels: &Labels, one: &One) -> Table {
             words.number(float(hold.people.cast_signed())),
             hold.why.join("; "),
             decisions.join(" · "),
-        ]);
-    }
-    table
-}
-
-/// Decisions on no hold of this span: keeps, pauses, adoptions, and those on holds of before.
-pub(super) fn decisions(words: Words, labels: &Labels, one: &One) -> Table {
-    let columns = [
-        (labels.when, false),
-        (labels.decided, false),
-        (labels.hold, true),
-        (labels.people, true),
-        (labels.who, false),
-        (labels.reason, false),
-    ];
-    let mut table = Table::new(labels.other_decisions, &columns);
-    for decided in &one.decisions {
-        let of_hold = one.holds.iter().any(|hold| Some(hold.id) == decided.hold);
-        if of_hold {
-            continue;
-        }
-        let who = match &decided.on_behalf_of {
-            Some(name) => format!("{} ({} {name})", decided.user, words.say("for", "für")),
-            None => decided.user.clone(),
-        };
-        table.rows.push(vec![
-            words.when(decided.at),
-            words.decision(&decided.what),
-            decided
-                .hold
-                .map_or_else(|| "–".to_owned(), |hold| hold.to_string()),
-            decided.people.to_string(),
-            who,
-            decided.reason.clone(),
         ]);
     }
     table
@@ -210,14 +195,16 @@ pub(super) fn rate(words: Words, labels: &Labels, one: &One) -> Table {
         .status
         .as_ref()
         .and_then(|status| status.requests.as_ref());
-    let minute = requests.map_or(0, |requests| requests.last_minute);
+    let minute = requests.map(|requests| u64::from(requests.last_minute));
     let mut table = Table::new(labels.rate, &[(labels.rate, false), (labels.number, true)]);
+    let last_minute = one.status.is_some().then(|| minute.unwrap_or(0));
     for (name, number) in [
-        (labels.requests, all),
-        (labels.most_requests, most),
-        (labels.last_minute, minute.into()),
-        (labels.limit, 100),
+        (labels.requests, Some(all)),
+        (labels.most_requests, Some(most)),
+        (labels.last_minute, last_minute),
+        (labels.limit, Some(100)),
     ] {
+        let Some(number) = number else { continue };
         let number = words.number(float(number.cast_signed()));
         table.rows.push(vec![name.to_owned(), number]);
     }

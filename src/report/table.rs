@@ -1,14 +1,18 @@
 //! The report as one table, a line for each thing that happened.
 //!
-//! Spreadsheets take a cell that begins with certain characters for a formula; such a cell gets an apostrophe in front.
+//! Times are local ones with their distance from UTC, as in the table of `audit`. Spreadsheets take a cell that begins with certain characters for a formula; such a cell gets an apostrophe in front.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
 
-use super::gather::{Gathered, One};
+use super::acts::value;
+use super::facts::{Gathered, One, Settings};
+use super::words::exit;
 
-const HEADER: [&str; 8] = [
+const HEADER: [&str; 9] = [
     "time",
     "integration",
+    "environment",
     "what",
     "run",
     "subject",
@@ -28,26 +32,93 @@ fn cell(text: &str) -> String {
 
 type Line = (DateTime<Utc>, [String; 6]);
 
-pub(super) fn render(gathered: &Gathered) -> Vec<u8> {
+fn local(at: DateTime<Utc>, zone: Tz) -> String {
+    let at = at.with_timezone(&zone);
+    at.to_rfc3339_opts(SecondsFormat::Secs, false)
+}
+
+pub(super) fn render(gathered: &Gathered, zone: Tz) -> Vec<u8> {
     let mut table = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
     let written = "a table in memory can be written";
     table.write_record(HEADER).expect(written);
-    for one in &gathered.integrations {
-        for (at, cells) in lines(one) {
-            let time = at.to_rfc3339_opts(SecondsFormat::Secs, true);
-            let mut record = vec![time, one.name.clone()];
+    let mut write = |name: &str, environment: &str, lines: Vec<Line>| {
+        for (at, cells) in lines {
+            let mut record = vec![local(at, zone), cell(name), cell(environment)];
             record.extend(cells.iter().map(|text| cell(text)));
             table.write_record(record).expect(written);
         }
+    };
+    for one in &gathered.integrations {
+        write(
+            &one.name,
+            &one.place.environment,
+            lines(one, gathered.since),
+        );
     }
+    write("", "", of_all(gathered, zone));
     table.into_inner().expect(written)
 }
 
+/// What happened to the whole installation.
+fn of_all(gathered: &Gathered, zone: Tz) -> Vec<Line> {
+    let line = |at, what: &str, subject: &str, number: String, who: &str, text: String| {
+        let [what, subject, who] = [what, subject, who].map(str::to_owned);
+        (at, [what, String::new(), subject, number, who, text])
+    };
+    let changes = |settings: &Settings| -> Vec<Line> {
+        let (at, who) = (settings.at, settings.user.as_str());
+        if settings.is_first() {
+            let number = settings.changes.len().to_string();
+            let text = "all keys, for the first time".to_owned();
+            return vec![line(at, "configuration", "", number, who, text)];
+        }
+        let one = |change: &crate::config::KeyChange| {
+            let old = value(&change.key, change.old.as_deref());
+            let new = value(&change.key, change.new.as_deref());
+            let loosened = if change.loosened { " (loosened)" } else { "" };
+            let text = format!("{old} -> {new}{loosened}");
+            line(at, "configuration", &change.key, String::new(), who, text)
+        };
+        settings.changes.iter().map(one).collect()
+    };
+    let mut lines: Vec<Line> = gathered.settings.iter().flat_map(changes).collect();
+    for restored in &gathered.restored {
+        let made = restored
+            .made
+            .map(|made| format!("backup of {}", local(made, zone)));
+        lines.push(line(
+            restored.at,
+            "restored",
+            &restored.file,
+            String::new(),
+            &restored.user,
+            made.unwrap_or_default(),
+        ));
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    lines
+}
+
+fn who(user: &str, on_behalf_of: Option<&str>) -> String {
+    match on_behalf_of {
+        Some(name) => format!("{user} on behalf of {name}"),
+        None => user.to_owned(),
+    }
+}
+
 /// What happened to one integration, oldest first: what, run, subject, number, who, text.
-fn lines(one: &One) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
+fn lines(one: &One, since: DateTime<Utc>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    people(one, since, &mut lines);
+    acts(one, &mut lines);
+    lines.sort_by_key(|(at, _)| *at);
+    lines
+}
+
+/// Runs, and the people whom they moved.
+fn people(one: &One, since: DateTime<Utc>, lines: &mut Vec<Line>) {
     let mut say = |at, what: &str, rest: [String; 5]| {
         let [run, subject, number, who, text] = rest;
         lines.push((at, [what.to_owned(), run, subject, number, who, text]));
@@ -56,14 +127,22 @@ fn lines(one: &One) -> Vec<Line> {
     for run in &one.runs {
         let seconds = format!("{:.3}", run.seconds);
         let text = format!(
-            "{}, exit code {}, {} requests",
-            run.outcome, run.exit_code, run.requests
+            "{}, exit code {} ({}), {} requests",
+            run.outcome,
+            run.exit_code,
+            exit(run.exit_code).0,
+            run.requests
         );
         say(
             run.started,
             "run",
             [run.id.clone(), run.trigger.clone(), seconds, none(), text],
         );
+    }
+    if let Some(people) = one.before {
+        let text = "as the last push before this time".to_owned();
+        let people = people.to_string();
+        say(since, "headcount", [none(), none(), people, none(), text]);
     }
     for (at, employees) in &one.headcount {
         say(
@@ -91,6 +170,15 @@ fn lines(one: &One) -> Vec<Line> {
             [left.run.clone(), left.hr_id.clone(), none(), approved, text],
         );
     }
+}
+
+/// Holds and what people did about them, drift, and sources.
+fn acts(one: &One, lines: &mut Vec<Line>) {
+    let mut say = |at, what: &str, rest: [String; 5]| {
+        let [run, subject, number, who, text] = rest;
+        lines.push((at, [what.to_owned(), run, subject, number, who, text]));
+    };
+    let none = String::new;
     for hold in &one.holds {
         let subject = format!("hold {}", hold.id);
         let text = format!("{}: {}", hold.kind, hold.why.join("; "));
@@ -104,15 +192,32 @@ fn lines(one: &One) -> Vec<Line> {
         let subject = decided
             .hold
             .map_or_else(none, |hold| format!("hold {hold}"));
-        let mut who = decided.user.clone();
-        if let Some(name) = &decided.on_behalf_of {
-            who = format!("{who} on behalf of {name}");
+        let who = who(&decided.user, decided.on_behalf_of.as_deref());
+        let mut text = format!("{}: {}", decided.what, decided.reason);
+        for (word, people) in [("", &decided.hr_ids), ("except ", &decided.except)] {
+            if !people.is_empty() {
+                text = format!("{text}; {word}{}", people.join(" "));
+            }
         }
-        let text = format!("{}: {}", decided.what, decided.reason);
+        if let Some(until) = &decided.until {
+            text = format!("{text}; until {until}");
+        }
+        let people = decided.hr_ids.len().to_string();
+        say(decided.at, "decision", [none(), subject, people, who, text]);
+    }
+    for forgotten in &one.forgotten {
+        let who = who(&forgotten.user, forgotten.on_behalf_of.as_deref());
+        let (people, number) = (forgotten.hr_ids.join(" "), forgotten.hr_ids.len());
         say(
-            decided.at,
-            "decision",
-            [none(), subject, decided.people.to_string(), who, text],
+            forgotten.at,
+            "forgotten",
+            [
+                none(),
+                people,
+                number.to_string(),
+                who,
+                forgotten.reason.clone(),
+            ],
         );
     }
     for drift in &one.drifts {
@@ -141,8 +246,6 @@ fn lines(one: &One) -> Vec<Line> {
             [none(), name.clone(), source.rows.to_string(), none(), text],
         );
     }
-    lines.sort_by_key(|(at, _)| *at);
-    lines
 }
 
 #[cfg(test)]

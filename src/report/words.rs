@@ -29,6 +29,37 @@ const MONTHS: [(&str, &str); 12] = [
     ("Dec", "Dez"),
 ];
 
+/// What an exit code means, as the README says, in English and German.
+pub(super) fn exit(code: u64) -> (&'static str, &'static str) {
+    match code {
+        0 => ("done, or nothing to do", "erledigt, oder nichts zu tun"),
+        2 => ("wrong configuration", "falsche Konfiguration"),
+        3 => (
+            "somebody or something waits for a decision",
+            "jemand oder etwas wartet auf eine Entscheidung",
+        ),
+        4 => (
+            "a source failed, or an empty roster was refused",
+            "eine Quelle ist gestört, oder eine leere Liste wurde abgelehnt",
+        ),
+        5 => (
+            "refused by JobTicket, or answered in a way that nobody can rely on",
+            "von JobTicket abgelehnt, oder so beantwortet, dass sich niemand darauf verlassen kann",
+        ),
+        6 => ("JobTicket not reachable", "JobTicket nicht erreichbar"),
+        7 => ("another run in progress", "ein anderer Lauf war im Gang"),
+        8 => (
+            "JobTicket differs from what it acknowledged, or somebody who does not belong to a push lost a ticket",
+            "JobTicket weicht von dem ab, was es bestätigt hat, oder jemand außerhalb einer Übertragung hat ein Ticket verloren",
+        ),
+        9 => (
+            "done, but rows were rejected",
+            "erledigt, aber Zeilen wurden abgelehnt",
+        ),
+        _ => ("something unexpected", "etwas Unerwartetes"),
+    }
+}
+
 impl Words {
     /// One of two texts.
     pub(super) fn say<T>(self, english: T, german: T) -> T {
@@ -102,9 +133,16 @@ impl Words {
             "misconfigured" => "falsch konfiguriert",
             "failed" => "gescheitert",
             "never ended" => "nie beendet",
+            "internal error" => "interner Fehler",
             other => other,
         }
         .to_owned()
+    }
+
+    /// What an exit code means.
+    pub(super) fn exit(self, code: u64) -> &'static str {
+        let (english, german) = exit(code);
+        self.say(english, german)
     }
 
     /// What somebody decided.
@@ -166,6 +204,7 @@ labels! {
     contents: "Contents", "Inhalt";
     environment: "Environment", "Umgebung";
     headcount: "People at JobTicket", "Personen bei JobTicket";
+    in_sandbox: "People in the sandbox", "Personen in der Sandbox";
     moves: "Joiners and leavers", "Zugänge und Abgänge";
     runs: "Runs", "Läufe";
     durations: "How long runs took", "Dauer der Läufe";
@@ -181,12 +220,14 @@ labels! {
     left: "Left", "Abgänge";
     changed: "Changed", "Geändert";
     done: "Done", "Erledigt";
-    held: "Held", "Angehalten";
-    failed: "Failed", "Gescheitert";
+    held: "Waiting or put off", "Wartend oder aufgeschoben";
+    failed: "Failed, in all or in part", "Ganz oder teilweise gescheitert";
     median: "Median, seconds", "Median, Sekunden";
     longest: "Longest, seconds", "Längste, Sekunden";
     outcome: "How it ended", "Ausgang";
     number: "Number", "Anzahl";
+    exit_code: "Exit code", "Exit-Code";
+    meaning: "Meaning", "Bedeutung";
     hold: "Hold", "Hold";
     holds_opened: "Holds opened", "Eröffnete Holds";
     kind: "Kind", "Art";
@@ -198,12 +239,25 @@ labels! {
     reason: "Reason", "Begründung";
     undecided: "no decision in this time", "keine Entscheidung in diesem Zeitraum";
     whole_plan: "the whole plan", "der ganze Plan";
-    other_decisions: "Decisions on no hold", "Entscheidungen ohne Hold";
+    decisions: "Decisions", "Entscheidungen";
+    hr_ids: "hrIds", "hrIds";
+    except: "Except (not decided)", "Ausgenommen (nicht entschieden)";
+    forgotten: "People forgotten", "Vergessene Personen";
+    installation: "The installation", "Die Installation";
+    settings: "Changes of the configuration", "Änderungen der Konfiguration";
+    restored: "Restored backups", "Zurückgespielte Sicherungen";
+    backup: "File", "Datei";
+    backup_of: "Backup of", "Sicherung vom";
+    key: "Key", "Schlüssel";
+    old: "Before", "Vorher";
+    new: "After", "Nachher";
+    limit_of: "Limit", "Grenze";
+    loosened: "loosened", "gelockert";
+    zone: "All times are local:", "Alle Zeiten sind Ortszeit:";
     hr_id: "hrId", "hrId";
     name: "Name", "Name";
     grounds: "Why", "Grund";
     approved_by: "Approved by hold", "Freigabe durch Hold";
-    run: "Run", "Lauf";
     source: "Source", "Quelle";
     file: "Newest file used", "Zuletzt verwendete Datei";
     age: "Age of the file, hours", "Alter der Datei, Stunden";

@@ -17,6 +17,7 @@ pub(super) struct Filter {
     run: Option<String>,
     hr_id: Option<String>,
     kind: Option<Kind>,
+    /// In lower case.
     actor: Option<String>,
     hold: Option<u64>,
     /// The pushes that the hold let through, as far as they have come by.
@@ -69,7 +70,7 @@ impl Filter {
             run: trimmed(&arguments.run),
             hr_id: trimmed(&arguments.hrid),
             kind: arguments.kind.as_deref().map(kind).transpose()?,
-            actor: trimmed(&arguments.actor),
+            actor: trimmed(&arguments.actor).map(|actor| actor.to_lowercase()),
             hold: arguments.hold,
             pushes: HashSet::new(),
         })
@@ -87,12 +88,9 @@ impl Filter {
         if let Some(hold) = self.hold {
             return vec![format!("\"hold\":{hold}"), "\"event\":\"push_".to_owned()];
         }
-        if let Some(actor) = &self.actor {
-            let actor = quoted(actor);
-            return vec![
-                format!("\"user\":{actor}"),
-                format!("\"onBehalfOf\":{actor}"),
-            ];
+        if self.actor.is_some() {
+            // However it is written.
+            return vec!["\"user\":\"".to_owned(), "\"onBehalfOf\":\"".to_owned()];
         }
         match &self.kind {
             Some(Kind::Event(event)) => vec![format!("\"event\":{}", quoted(event))],
@@ -121,10 +119,12 @@ impl Filter {
             && is(&self.integration, &entry.integration)
             && is(&self.run, &entry.run)
             && self.hr_id.as_ref().is_none_or(|hr_id| names(line, hr_id))
-            && self
-                .actor
-                .as_ref()
-                .is_none_or(|actor| line["user"] == **actor || line["onBehalfOf"] == **actor)
+            && self.actor.as_ref().is_none_or(|actor| {
+                ["user", "onBehalfOf"].into_iter().any(|key| {
+                    let name = line[key].as_str();
+                    name.is_some_and(|name| name.to_lowercase() == *actor)
+                })
+            })
             && match &self.kind {
                 None => true,
                 Some(Kind::Event(event)) => entry.event == *event,
@@ -271,5 +271,23 @@ mod tests {
                 .to_string();
             assert!(error.contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn an_actor_is_found_however_the_name_is_written() {
+        let arguments = FilterArgs {
+            actor: Some(" MIRA Öz ".to_owned()),
+            ..FilterArgs::default()
+        };
+        let mut filter = Filter::of(&arguments, None, BERLIN).unwrap();
+        let mut is_found = |key: &str, name: &str| {
+            let line = format!(
+                "{{\"seq\":1,\"time\":\"2026-10-01T00:00:00.000Z\",\"event\":\"decision\",\"{key}\":\"{name}\",\"prev\":\"\"}}"
+            );
+            let near = filter.texts().iter().any(|text| line.contains(text));
+            near && filter.matches(&Entry::of(line.as_bytes()).unwrap(), None)
+        };
+        assert!(is_found("user", "mira öz") && is_found("onBehalfOf", "Mira ÖZ"));
+        assert!(!is_found("user", "mira") && !is_found("reason", "mira öz"));
     }
 }

@@ -55,9 +55,9 @@ impl Pushes {
                     push.environment = environments.remove(&run).unwrap_or_default();
                     runs.insert(sync_id.to_owned(), run);
                 }
-                ("push_acknowledged", run) => {
-                    // One that was acknowledged later stands in another run.
-                    if let Some(run) = runs.get(sync_id).cloned().or(run) {
+                ("push_acknowledged", _) => {
+                    // One that was acknowledged later stands in another run, whose own changes it says nothing of: they may be held.
+                    if let Some(run) = runs.get(sync_id).cloned() {
                         pushes.0.entry(run).or_default().acknowledged = true;
                     }
                 }
@@ -88,5 +88,64 @@ impl Pushes {
             (false, true) => Fate::Acknowledged(&push.environment),
             (false, false) => Fate::NotAcknowledged,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_only_saw_the_answer_to_an_earlier_push_has_changed_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let lines: Vec<(u32, Value)> = vec![
+            (
+                1,
+                json!({"event": "push_intent", "run": "a", "syncId": "s"}),
+            ),
+            (
+                9,
+                json!({"event": "push_acknowledged", "run": "b", "syncId": "s"}),
+            ),
+            (
+                9,
+                json!({"event": "change", "run": "b", "hrId": "00007", "kind": "leaves"}),
+            ),
+            (
+                9,
+                json!({"event": "push_intent", "run": "c", "syncId": "t"}),
+            ),
+            (
+                9,
+                json!({"event": "push_acknowledged", "run": "c", "syncId": "t"}),
+            ),
+        ];
+        let mut text = String::new();
+        for ((day, line), seq) in lines.iter().zip(1..) {
+            let rest = line.to_string();
+            writeln!(
+                text,
+                "{{\"seq\":{seq},\"time\":\"2026-10-{day:02}T00:00:00.000Z\",{}",
+                &rest[1..]
+            )
+            .unwrap();
+        }
+        std::fs::write(&path, text).unwrap();
+        let since = Span {
+            since: Some("2026-10-05T00:00:00Z".parse().unwrap()),
+            until: None,
+        };
+        let pushes = Pushes::read(&AuditFile::new(path), since).unwrap();
+        let change = |run: &str| {
+            let line = json!({"seq": 9, "time": "2026-10-09T00:00:00.000Z", "run": run, "event": "change", "hrId": "00007"});
+            Entry::of(line.to_string().as_bytes()).unwrap()
+        };
+        assert_eq!(pushes.fate(&change("b")), Fate::NotPushed);
+        assert_eq!(pushes.fate(&change("c")), Fate::Acknowledged(""));
     }
 }

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::filter::Filter;
 use super::pushes::{Fate, Pushes};
 use super::{Review, ReviewError};
-use crate::audit::{Entry, in_words, named};
+use crate::audit::{Entry, excepted, in_words, named};
 use crate::cli::{AuditFormat, FilterArgs, Output};
 use crate::exit::Exit;
 
 /// The columns of the table.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "seq",
     "time",
     "integration",
@@ -21,6 +21,7 @@ const COLUMNS: [&str; 13] = [
     "event",
     "kind",
     "hrIds",
+    "except",
     "hold",
     "user",
     "onBehalfOf",
@@ -161,6 +162,9 @@ fn cells(entry: &Entry, fate: Option<Fate<'_>>, zone: Tz) -> [String; COLUMNS.le
         Some(Fate::NotAcknowledged | Fate::NotPushed) => "no".to_owned(),
         None => String::new(),
     };
+    let except = excepted(&entry.line);
+    let mut meant = named(&entry.line);
+    meant.retain(|hr_id| !except.contains(hr_id));
     [
         entry.seq.to_string(),
         entry.time.with_timezone(&zone).to_rfc3339(),
@@ -168,7 +172,8 @@ fn cells(entry: &Entry, fate: Option<Fate<'_>>, zone: Tz) -> [String; COLUMNS.le
         entry.run.clone().unwrap_or_default(),
         entry.event.clone(),
         text("kind"),
-        named(&entry.line).join(" "),
+        meant.join(" "),
+        except.join(" "),
         text("hold"),
         text("user"),
         text("onBehalfOf"),
@@ -232,6 +237,18 @@ impl Review<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whom_a_decision_leaves_out_stands_in_a_column_of_its_own() {
+        let line = br#"{"seq":7,"time":"2026-11-23T08:00:00.000Z","integration":"acme","event":"decision","decision":"approve","hold":3,"user":"mira","reason":"seen","hrIds":["00001","00002"],"except":["00003"],"prev":""}"#;
+        let row = cells(&Entry::of(line).unwrap(), None, chrono_tz::Europe::Berlin);
+        let cell = |name: &str| &row[COLUMNS.iter().position(|column| *column == name).unwrap()];
+        assert_eq!(
+            (cell("hrIds").as_str(), cell("except").as_str()),
+            ("00001 00002", "00003")
+        );
+        assert_eq!(cell("time"), "2026-11-23T09:00:00+01:00");
+    }
 
     #[test]
     fn a_cell_is_never_a_formula() {

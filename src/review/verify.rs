@@ -6,7 +6,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::{Review, ReviewError};
-use crate::audit::{Head, Verified};
+use crate::audit::{Ends, Head, Verified};
 use crate::cli::Output;
 use crate::exit::Exit;
 use crate::store::{Store, StoreError};
@@ -33,17 +33,22 @@ impl Review<'_> {
         let ends = || {
             store
                 .as_ref()
-                .map_or_else(|| Ok(Vec::new()), Store::audit_ends)
+                .map_or_else(|| Ok(Ends::default()), Store::audit_ends)
         };
         let checked: Result<Verified, StoreError> = self
             .log()
             .verify(heads.clone(), ends)
             .map_err(self.unreadable())?;
         let checked = checked?;
-        let exit = if checked.breaks.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Unexpected
+        // What could not be compared was found neither right nor wrong.
+        let intact = match (checked.breaks.is_empty(), checked.not_compared.is_empty()) {
+            (false, _) => Some(false),
+            (true, false) => None,
+            (true, true) => Some(true),
+        };
+        let exit = match intact {
+            Some(true) => Exit::Done,
+            _ => Exit::Unexpected,
         };
         let done = match self.output {
             Output::Text => {
@@ -52,7 +57,7 @@ impl Review<'_> {
             Output::Json => writeln!(
                 out,
                 "{:#}",
-                json!({ "verified": checked, "intact": checked.breaks.is_empty(), "exitCode": exit })
+                json!({ "verified": checked, "intact": intact, "exitCode": exit })
             ),
         };
         done.and_then(|()| out.flush())
@@ -60,17 +65,8 @@ impl Review<'_> {
         Ok(exit)
     }
 
-    fn told(checked: &Verified, heads: &[Head], strangers: &[String]) -> String {
-        let mut told = String::new();
-        let files = if checked.files == 1 { "file" } else { "files" };
-        let _ = match checked.last {
-            0 => writeln!(told, "audit log: no line yet"),
-            last => writeln!(
-                told,
-                "audit log: lines {} to {last} in {} {files}",
-                checked.first, checked.files
-            ),
-        };
+    /// What was done to the log on purpose, what is unusual, and what was changed.
+    fn tell_of_files(checked: &Verified, told: &mut String) {
         for removed in &checked.removed {
             let _ = writeln!(
                 told,
@@ -94,16 +90,53 @@ impl Review<'_> {
                 checked.torn
             );
         }
+        for restore in &checked.restored {
+            let _ = writeln!(
+                told,
+                "  line {} tells of a restore on {}: the log goes on behind the last line of a backup{}",
+                restore.line,
+                day(&restore.time),
+                match restore.up_to {
+                    Some(up_to) => format!(", and its lines up to {up_to} were others before"),
+                    None => String::new(),
+                }
+            );
+        }
+        let line = |line: u64| match line {
+            0 => String::new(),
+            line => format!(", line {line} of the file"),
+        };
+        for remark in &checked.remarks {
+            let (file, line) = (&remark.file, line(remark.line));
+            let _ = writeln!(told, "  note: {file}{line}: {}", remark.kind);
+        }
         for found in &checked.breaks {
-            let line = if found.line == 0 {
-                String::new()
-            } else {
-                format!(", line {} of the file", found.line)
-            };
-            let _ = writeln!(told, "  CHANGED in {}{line}: {}", found.file, found.kind);
+            let (file, line) = (&found.file, line(found.line));
+            let _ = writeln!(told, "  CHANGED in {file}{line}: {}", found.kind);
         }
         if checked.more > 0 {
             let _ = writeln!(told, "  and {} more", checked.more);
+        }
+    }
+
+    fn told(checked: &Verified, heads: &[Head], strangers: &[String]) -> String {
+        let mut told = String::new();
+        let files = if checked.files == 1 { "file" } else { "files" };
+        let _ = match checked.last {
+            0 => writeln!(told, "audit log: no line yet"),
+            last => writeln!(
+                told,
+                "audit log: lines {} to {last} in {} {files}",
+                checked.first, checked.files
+            ),
+        };
+        Self::tell_of_files(checked, &mut told);
+        for one in &checked.not_compared {
+            let _ = writeln!(
+                told,
+                "  line {} cannot be compared with the head that was given, because {}",
+                one.head, one.why
+            );
         }
         if !checked.breaks.is_empty() {
             if !strangers.is_empty() {
@@ -119,7 +152,8 @@ impl Review<'_> {
             );
             return told;
         }
-        let end = match (checked.compared, heads.len()) {
+        let compared = heads.len() - checked.not_compared.len();
+        let end = match (checked.compared, compared) {
             (true, 0) => "it ends where the store says",
             (true, _) => "it ends where the store says, and holds the lines whose heads were given",
             (false, 0) => "there is no store here, so nothing says where it should end",
@@ -131,6 +165,12 @@ impl Review<'_> {
             told,
             "Nothing was changed: every line carries the hash of the line before, and {end}"
         );
+        if !checked.not_compared.is_empty() {
+            let _ = writeln!(
+                told,
+                "Whether it was cut since a head was kept that cannot be compared, nothing here says; compare with a head that was kept later, or with a backup"
+            );
+        }
         let _ = writeln!(told, "head: {}:{}", checked.last, checked.hash);
         told
     }

@@ -18,6 +18,7 @@ use chrono::NaiveDate;
 
 use super::employee::{Employee, Field, HrId, has_ended};
 use super::mapping::{Row, Unselected, Wrong};
+use super::rare::Rare;
 use super::rejection::{Rejected, Rejection};
 
 /// Who is taken by date.
@@ -62,12 +63,29 @@ pub struct Incomplete {
 pub struct Entry {
     /// The values.
     pub employee: Employee,
-    /// Which source, by its position.
-    pub source: usize,
+    /// Which source, by its position; see [`source`](Self::source).
+    source: u32,
     /// Which line of its file; 0 for values that are carried forward.
     pub line: u64,
     /// Whether the source delivered the row now, so that today's rules selected it; otherwise it is frozen or carried forward.
     pub fresh: bool,
+}
+
+impl Entry {
+    /// A row, or values that are carried forward, of the source at this position.
+    pub fn new(employee: Employee, source: usize, line: u64, fresh: bool) -> Self {
+        Self {
+            employee,
+            source: u32::try_from(source).expect("a configuration has fewer sources"),
+            line,
+            fresh,
+        }
+    }
+
+    /// Which source, by its position.
+    pub fn source(&self) -> usize {
+        self.source as usize
+    }
 }
 
 /// The end of somebody's employment.
@@ -136,7 +154,7 @@ pub fn assemble(
 ) -> Assembly {
     let mut result = Assembly::default();
     let mut candidates: Vec<Entry> = Vec::new();
-    let mut wrong: HashMap<(usize, u64), Vec<(Field, Wrong)>> = HashMap::new();
+    let mut wrong: HashMap<(usize, u64), Rare<(Field, Wrong)>> = HashMap::new();
     let mut unclear = Vec::new();
     let mut prefixes = Vec::new();
     for (source, delivery) in deliveries.into_iter().enumerate() {
@@ -165,12 +183,7 @@ pub fn assemble(
             if !row.wrong.is_empty() {
                 wrong.insert((source, row.line), row.wrong);
             }
-            Entry {
-                employee: row.employee,
-                source,
-                line: row.line,
-                fresh,
-            }
+            Entry::new(row.employee, source, row.line, fresh)
         });
         // The rows of a first or only source become entries in place: no second roster in memory.
         if candidates.is_empty() {
@@ -188,8 +201,8 @@ pub fn assemble(
     for group in candidates.chunk_by(|a, b| a.employee.hr_id == b.employee.hr_id) {
         let reasons = |entry: &Entry| {
             wrong
-                .get(&(entry.source, entry.line))
-                .map_or(&[][..], Vec::as_slice)
+                .get(&(entry.source(), entry.line))
+                .map_or(&[][..], |wrong| wrong)
         };
         let kept = one_of(group, reasons, selection, &known, &mut result);
         keep.extend((0..group.len()).map(|position| Some(position) == kept));
@@ -241,7 +254,7 @@ fn one_of<'w>(
         // Only ended rows: the person left on the latest of their last days. Of equal ones a fresh row counts.
         let last = group.iter().filter_map(|entry| {
             let last_day = ended(entry)?;
-            Some((last_day, entry.fresh, Reverse(entry.source)))
+            Some((last_day, entry.fresh, Reverse(entry.source())))
         });
         let ended = last.max().map(|(last_day, _, Reverse(source))| {
             let ended = Ended::on(last_day, source, selection);
@@ -255,7 +268,7 @@ fn one_of<'w>(
         let hr_id = entry.employee.hr_id.clone();
         result.rejected.push(Rejected {
             hr_id,
-            source: entry.source,
+            source: entry.source(),
             line: entry.line,
             why,
             known: *is_known,
@@ -304,7 +317,7 @@ fn one_of<'w>(
             let hr_id = hr_id.clone();
             result.incomplete.push(Incomplete {
                 hr_id,
-                source: entry.source,
+                source: entry.source(),
                 line: entry.line,
                 field,
             });

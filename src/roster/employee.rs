@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{Datelike, NaiveDate};
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::rare::Rare;
 
 /// The employee's stable key in the HR system: text, in which leading zeros count.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -114,32 +116,85 @@ impl fmt::Display for Field {
 pub type Absence = BTreeMap<String, String>;
 
 /// A record mapped to the fields of JobTicket. It holds personal data, so `Debug` prints the hrId alone.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+///
+/// A roster of a million people is in memory at once, so the names and the e-mail share one piece of it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Employee {
     /// The key.
     pub hr_id: HrId,
-    /// First name.
-    pub first_name: Box<str>,
-    /// Last name.
-    pub last_name: Box<str>,
-    /// E-mail address, as written.
-    pub email: Box<str>,
+    /// First name, last name and e-mail, one after the other.
+    texts: Box<str>,
+    last_name_at: u32,
+    email_at: u32,
     /// Date of birth.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date_of_birth: Option<NaiveDate>,
     /// First day of employment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_date: Option<NaiveDate>,
     /// Last day of employment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination_date: Option<NaiveDate>,
     /// Null where the source does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_sync_employee: Option<bool>,
     /// Empty unless mapped.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub absences: Vec<Absence>,
+    pub absences: Rare<Absence>,
+}
+
+/// An employee as the store keeps them, and as they are read from it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept<'k> {
+    #[serde(borrow)]
+    hr_id: Cow<'k, str>,
+    #[serde(borrow)]
+    first_name: Cow<'k, str>,
+    #[serde(borrow)]
+    last_name: Cow<'k, str>,
+    #[serde(borrow)]
+    email: Cow<'k, str>,
+    #[serde(default, with = "super::day", skip_serializing_if = "Option::is_none")]
+    date_of_birth: Option<NaiveDate>,
+    #[serde(default, with = "super::day", skip_serializing_if = "Option::is_none")]
+    start_date: Option<NaiveDate>,
+    #[serde(default, with = "super::day", skip_serializing_if = "Option::is_none")]
+    termination_date: Option<NaiveDate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auto_sync_employee: Option<bool>,
+    #[serde(default, skip_serializing_if = "<[Absence]>::is_empty")]
+    absences: Cow<'k, [Absence]>,
+}
+
+impl Serialize for Employee {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kept = Kept {
+            hr_id: self.hr_id.as_str().into(),
+            first_name: self.first_name().into(),
+            last_name: self.last_name().into(),
+            email: self.email().into(),
+            date_of_birth: self.date_of_birth,
+            start_date: self.start_date,
+            termination_date: self.termination_date,
+            auto_sync_employee: self.auto_sync_employee,
+            absences: Cow::Borrowed(&self.absences),
+        };
+        kept.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Employee {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let kept = Kept::deserialize(deserializer)?;
+        let mut employee = Self::new(
+            HrId::new(&kept.hr_id),
+            &kept.first_name,
+            &kept.last_name,
+            &kept.email,
+        );
+        employee.date_of_birth = kept.date_of_birth;
+        employee.start_date = kept.start_date;
+        employee.termination_date = kept.termination_date;
+        employee.auto_sync_employee = kept.auto_sync_employee;
+        employee.absences = kept.absences.into_owned().into();
+        Ok(employee)
+    }
 }
 
 impl fmt::Debug for Employee {
@@ -152,27 +207,70 @@ impl fmt::Debug for Employee {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ValueHash(pub [u8; 16]);
 
+/// Where a text begins that others stand before. No text is longer than a file may be.
+fn place(length: usize) -> u32 {
+    u32::try_from(length).expect("names of less than 4 GiB")
+}
+
 impl Employee {
+    /// Somebody of whom no more is known.
+    pub fn new(hr_id: HrId, first_name: &str, last_name: &str, email: &str) -> Self {
+        let mut texts = String::with_capacity(first_name.len() + last_name.len() + email.len());
+        texts.push_str(first_name);
+        let last_name_at = place(texts.len());
+        texts.push_str(last_name);
+        let email_at = place(texts.len());
+        texts.push_str(email);
+        Self {
+            hr_id,
+            texts: texts.into(),
+            last_name_at,
+            email_at,
+            date_of_birth: None,
+            start_date: None,
+            termination_date: None,
+            auto_sync_employee: None,
+            absences: Rare::default(),
+        }
+    }
+
+    /// First name; empty where there is none, as are the other two.
+    pub fn first_name(&self) -> &str {
+        &self.texts[..self.last_name_at as usize]
+    }
+
+    /// Last name.
+    pub fn last_name(&self) -> &str {
+        &self.texts[self.last_name_at as usize..self.email_at as usize]
+    }
+
+    /// E-mail address, as written.
+    pub fn email(&self) -> &str {
+        &self.texts[self.email_at as usize..]
+    }
+
     /// The e-mail as it is compared: without case.
     pub fn email_key(&self) -> Cow<'_, str> {
+        let email = self.email();
         let is_key = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
-        if self.email.bytes().all(is_key) {
-            Cow::Borrowed(&self.email)
+        if email.bytes().all(is_key) {
+            Cow::Borrowed(email)
         } else {
-            Cow::Owned(self.email.to_lowercase())
+            Cow::Owned(email.to_lowercase())
         }
     }
 
     /// Hash of all values. Two employees with equal hashes differ at most in the case of their e-mail.
     pub fn hash(&self) -> ValueHash {
-        let mut hasher = Xxh3::new();
+        // All at once, which for so few bytes is much quicker than one after the other.
+        let mut bytes = Vec::with_capacity(self.hr_id.0.len() + self.texts.len() + 64);
         let mut text = |value: &str| {
-            hasher.update(&(value.len() as u64).to_le_bytes());
-            hasher.update(value.as_bytes());
+            bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(value.as_bytes());
         };
         text(self.hr_id.as_str());
-        text(&self.first_name);
-        text(&self.last_name);
+        text(self.first_name());
+        text(self.last_name());
         text(&self.email_key());
         for absence in &self.absences {
             // The empty key, which no item has, stands between two of them.
@@ -183,23 +281,20 @@ impl Employee {
             }
         }
         for date in [self.date_of_birth, self.start_date, self.termination_date] {
-            hasher.update(
-                &date
-                    .map_or(i32::MIN, |date| date.num_days_from_ce())
-                    .to_le_bytes(),
-            );
+            let days = date.map_or(i32::MIN, |date| date.num_days_from_ce());
+            bytes.extend_from_slice(&days.to_le_bytes());
         }
-        hasher.update(&[self.auto_sync_employee.map_or(2, u8::from)]);
-        ValueHash(hasher.digest128().to_le_bytes())
+        bytes.push(self.auto_sync_employee.map_or(2, u8::from));
+        ValueHash(xxh3_128(&bytes).to_le_bytes())
     }
 
     /// The fields in which two employees of one hrId differ; e-mails are compared without case.
     pub fn differences(&self, other: &Self) -> Vec<Field> {
         let differs = |field: &Field| match field {
             Field::HrId => self.hr_id != other.hr_id,
-            Field::FirstName => self.first_name != other.first_name,
-            Field::LastName => self.last_name != other.last_name,
-            Field::Email => self.email != other.email && self.email_key() != other.email_key(),
+            Field::FirstName => self.first_name() != other.first_name(),
+            Field::LastName => self.last_name() != other.last_name(),
+            Field::Email => self.email() != other.email() && self.email_key() != other.email_key(),
             Field::DateOfBirth => self.date_of_birth != other.date_of_birth,
             Field::StartDate => self.start_date != other.start_date,
             Field::TerminationDate => self.termination_date != other.termination_date,
@@ -213,9 +308,9 @@ impl Employee {
     pub fn value(&self, field: Field) -> Option<String> {
         match field {
             Field::HrId => Some(self.hr_id.to_string()),
-            Field::FirstName => Some(self.first_name.to_string()),
-            Field::LastName => Some(self.last_name.to_string()),
-            Field::Email => Some(self.email.to_string()),
+            Field::FirstName => Some(self.first_name().to_owned()),
+            Field::LastName => Some(self.last_name().to_owned()),
+            Field::Email => Some(self.email().to_owned()),
             Field::DateOfBirth => self.date_of_birth.map(|date| date.to_string()),
             Field::StartDate => self.start_date.map(|date| date.to_string()),
             Field::TerminationDate => self.termination_date.map(|date| date.to_string()),
@@ -241,15 +336,43 @@ impl Employee {
     pub fn is_filled(&self, field: Field) -> bool {
         match field {
             Field::HrId => !self.hr_id.as_str().is_empty(),
-            Field::FirstName => !self.first_name.is_empty(),
-            Field::LastName => !self.last_name.is_empty(),
-            Field::Email => !self.email.is_empty(),
+            Field::FirstName => !self.first_name().is_empty(),
+            Field::LastName => !self.last_name().is_empty(),
+            Field::Email => !self.email().is_empty(),
             Field::DateOfBirth => self.date_of_birth.is_some(),
             Field::StartDate => self.start_date.is_some(),
             Field::TerminationDate => self.termination_date.is_some(),
             Field::AutoSyncEmployee => self.auto_sync_employee.is_some(),
             Field::Absences => self.value(field).is_some_and(|value| !value.is_empty()),
         }
+    }
+}
+
+#[cfg(test)]
+impl Employee {
+    /// Gives them another first name, last name and e-mail.
+    fn set_texts(&mut self, first_name: &str, last_name: &str, email: &str) {
+        let other = Self::new(HrId(Box::default()), first_name, last_name, email);
+        (self.texts, self.last_name_at, self.email_at) =
+            (other.texts, other.last_name_at, other.email_at);
+    }
+
+    /// Gives them another first name.
+    pub(crate) fn set_first_name(&mut self, first_name: &str) {
+        let old = self.clone();
+        self.set_texts(first_name, old.last_name(), old.email());
+    }
+
+    /// Gives them another last name.
+    pub(crate) fn set_last_name(&mut self, last_name: &str) {
+        let old = self.clone();
+        self.set_texts(old.first_name(), last_name, old.email());
+    }
+
+    /// Gives them another e-mail address.
+    pub(crate) fn set_email(&mut self, email: &str) {
+        let old = self.clone();
+        self.set_texts(old.first_name(), old.last_name(), email);
     }
 }
 
@@ -264,17 +387,15 @@ mod tests {
     use super::*;
 
     fn somebody() -> Employee {
-        Employee {
-            hr_id: HrId::new("00123"),
-            first_name: "Anna".into(),
-            last_name: "Müller".into(),
-            email: "Anna.Mueller@example.com".into(),
-            date_of_birth: NaiveDate::from_ymd_opt(1990, 4, 15),
-            start_date: None,
-            termination_date: NaiveDate::from_ymd_opt(2026, 10, 31),
-            auto_sync_employee: None,
-            absences: Vec::new(),
-        }
+        let mut somebody = Employee::new(
+            HrId::new("00123"),
+            "Anna",
+            "Müller",
+            "Anna.Mueller@example.com",
+        );
+        somebody.date_of_birth = NaiveDate::from_ymd_opt(1990, 4, 15);
+        somebody.termination_date = NaiveDate::from_ymd_opt(2026, 10, 31);
+        somebody
     }
 
     #[test]
@@ -299,7 +420,7 @@ mod tests {
     #[test]
     fn the_case_of_an_email_is_no_difference() {
         let mut other = somebody();
-        other.email = "anna.mueller@EXAMPLE.com".into();
+        other.set_email("anna.mueller@EXAMPLE.com");
         assert_eq!(other.hash(), somebody().hash());
         assert!(other.differences(&somebody()).is_empty());
     }
@@ -309,9 +430,9 @@ mod tests {
         type Change = fn(&mut Employee);
         let changes: [(Field, Change); 9] = [
             (Field::HrId, |e| e.hr_id = HrId::new("123")),
-            (Field::FirstName, |e| e.first_name = "Anne".into()),
-            (Field::LastName, |e| e.last_name = "Muller".into()),
-            (Field::Email, |e| e.email = "a@example.com".into()),
+            (Field::FirstName, |e| e.set_first_name("Anne")),
+            (Field::LastName, |e| e.set_last_name("Muller")),
+            (Field::Email, |e| e.set_email("a@example.com")),
             (Field::DateOfBirth, |e| e.date_of_birth = None),
             (Field::StartDate, |e| e.start_date = e.date_of_birth),
             (Field::TerminationDate, |e| {
@@ -321,7 +442,8 @@ mod tests {
                 e.auto_sync_employee = Some(false);
             }),
             (Field::Absences, |e| {
-                e.absences = vec![Absence::from([("a".into(), "b".into())])];
+                e.absences
+                    .extend([Absence::from([("a".into(), "b".into())])]);
             }),
         ];
         for (field, change) in changes {

@@ -3,6 +3,7 @@
 //! A row is selected first, by the include and exclude rules; what is not selected is not judged. Values that are empty stay empty
 //! here: whether that matters depends on who the person is, which `assemble` knows.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -13,9 +14,13 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::dates::DateFormat;
 use super::employee::{Absence, Employee, Field, HrId};
+use super::rare::Rare;
 
 /// Longest value of a text field, in characters; ours, as JobTicket names none. A longer one is a misread file.
 const MOST_CHARACTERS: usize = 250;
+
+/// So many values are compared one by one sooner than by hash.
+const FEW_VALUES: usize = 8;
 
 /// Columns (counted from 0) of which the first that is not empty counts.
 pub type Columns = Vec<usize>;
@@ -154,8 +159,8 @@ pub struct Row {
     /// The values; empty text where the source has none.
     pub employee: Employee,
     /// Values that make no sense; their fields are empty in `employee`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub wrong: Vec<(Field, Wrong)>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub wrong: Rare<(Field, Wrong)>,
 }
 
 /// What a row turned out to be.
@@ -225,12 +230,12 @@ impl Mapping {
             return Mapped::Keyless;
         };
 
-        let mut wrong = Vec::new();
+        let mut wrong = Rare::default();
         let mut text = |field, columns| match is_text(first(columns)) {
             Ok(text) => normal(text),
             Err(kind) => {
                 wrong.push((field, kind));
-                "".into()
+                Cow::Borrowed("")
             }
         };
         let (first_name, last_name) = (
@@ -240,7 +245,7 @@ impl Mapping {
         let mut email = text(Field::Email, &self.email);
         if !email.is_empty() && !is_email(&email) {
             wrong.push((Field::Email, Wrong::NotAnEmail));
-            email = "".into();
+            email = Cow::Borrowed("");
         }
         let mut date = |field, mapping: &Option<DateMapping>| {
             let mapping = mapping.as_ref()?;
@@ -273,18 +278,12 @@ impl Mapping {
                 None
             })
         });
-        let absences = absences.into_iter().collect();
-        let employee = Employee {
-            hr_id,
-            first_name,
-            last_name,
-            email,
-            date_of_birth,
-            start_date,
-            termination_date,
-            auto_sync_employee,
-            absences,
-        };
+        let mut employee = Employee::new(hr_id, &first_name, &last_name, &email);
+        employee.date_of_birth = date_of_birth;
+        employee.start_date = start_date;
+        employee.termination_date = termination_date;
+        employee.auto_sync_employee = auto_sync_employee;
+        employee.absences.extend(absences);
         Mapped::Row(Row {
             line,
             employee,
@@ -302,14 +301,12 @@ fn first_filled<'c>(columns: &Columns, cell: &impl Fn(usize) -> &'c str) -> &'c 
 impl RuleMapping {
     /// Whether a cell holds one of the values, in whichever case and however its umlauts are written.
     pub fn matches(&self, cell: &str) -> bool {
-        let plain = cell
-            .bytes()
-            .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        if plain {
-            self.values.contains(cell)
-        } else {
-            self.values.contains(&normal(cell).to_lowercase())
+        // Asked for every row and every rule, so without memory of its own where that goes.
+        if cell.is_ascii() && self.values.len() <= FEW_VALUES {
+            let mut values = self.values.iter();
+            return values.any(|value| value.eq_ignore_ascii_case(cell));
         }
+        self.values.contains(&normal(cell).to_lowercase())
     }
 }
 
@@ -412,16 +409,13 @@ fn is_printable_ascii(text: &str) -> bool {
 }
 
 /// Text as it is compared and sent: NFC, with plain blanks.
-pub(crate) fn normal(text: &str) -> Box<str> {
+pub(crate) fn normal(text: &str) -> Cow<'_, str> {
     let fixed = |c| matches!(c, '\u{a0}' | '\u{202f}' | '\u{2007}');
-    if text.is_ascii() {
-        return text.into();
+    if text.is_ascii() || (is_nfc_quick(text.chars()) == IsNormalized::Yes && !text.contains(fixed))
+    {
+        return Cow::Borrowed(text);
     }
-    if is_nfc_quick(text.chars()) == IsNormalized::Yes && !text.contains(fixed) {
-        return text.into();
-    }
-    let text: String = text.nfc().map(|c| if fixed(c) { ' ' } else { c }).collect();
-    text.into()
+    Cow::Owned(text.nfc().map(|c| if fixed(c) { ' ' } else { c }).collect())
 }
 
 static EMAIL_FORM: LazyLock<Options> = LazyLock::new(|| {

@@ -6,10 +6,12 @@
 
 mod assemble;
 mod dates;
+pub(crate) mod day;
 mod employee;
 mod hrid_map;
 mod mapping;
 mod pseudonym;
+mod rare;
 mod rejection;
 
 pub use assemble::{Assembly, Delivery, Ended, Entry, Incomplete, REQUIRED, Selection, assemble};
@@ -22,4 +24,5 @@ pub use mapping::{
     Unselected, Wrong,
 };
 pub use pseudonym::pseudonym;
+pub use rare::Rare;
 pub use rejection::{Rejected, Rejection};

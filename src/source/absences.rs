@@ -108,7 +108,7 @@ impl Absences {
                 found.keyless += 1;
                 return;
             };
-            let person = found.people.entry(normal(key)).or_default();
+            let person = found.people.entry(normal(key).into()).or_default();
             person.rows += 1;
             person
                 .absences
@@ -119,7 +119,7 @@ impl Absences {
 
     /// Those of the person with this hrId, who is in the roster, in an order of their own; and what is wrong with one of them.
     pub(super) fn of(&mut self, key: &str) -> (Vec<Absence>, Option<Wrong>) {
-        let Some(person) = self.people.get_mut(&normal(key)) else {
+        let Some(person) = self.people.get_mut(&*normal(key)) else {
             return (Vec::new(), None);
         };
         person.is_there = true;

@@ -137,7 +137,7 @@ pub(super) fn mapping<E>(
             .collect()
     };
     Ok(Mapping {
-        id_prefix: normal(source.id_prefix.as_deref().unwrap_or_default()),
+        id_prefix: normal(source.id_prefix.as_deref().unwrap_or_default()).into(),
         hr_id,
         first_name,
         last_name,

@@ -5,8 +5,6 @@
 
 mod damage;
 
-use std::borrow::Cow;
-
 use encoding_rs::WINDOWS_1252;
 
 use super::table::foreign;
@@ -33,30 +31,26 @@ fn name(encoding: Encoding) -> &'static str {
     }
 }
 
-/// The text of a file, without its byte order mark.
-pub fn decode<'a>(
-    bytes: &'a [u8],
-    file: &str,
-    setting: Encoding,
-) -> Result<Cow<'a, str>, TableError> {
+/// The text of a file, without its byte order mark. The bytes are used up, for a large file is not to be in memory twice.
+pub fn decode(mut bytes: Vec<u8>, file: &str, setting: Encoding) -> Result<String, TableError> {
     let owned = || file.to_owned();
     if bytes.is_empty() {
         return Err(TableError::Empty { file: owned() });
     }
-    if let Some(what) = foreign::of_bytes(bytes) {
+    if let Some(what) = foreign::of_bytes(&bytes) {
         return Err(TableError::Foreign {
             file: owned(),
             what,
         });
     }
     let mark = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark));
-    let (rest, marked) = match mark {
-        Some((mark, encoding)) => (&bytes[mark.len()..], Some(*encoding)),
-        None => (bytes, None),
-    };
+    let marked = mark.map(|(mark, encoding)| {
+        bytes.drain(..mark.len());
+        *encoding
+    });
     let encoding = match (setting, marked) {
         (Encoding::Auto, Some(found)) => found,
-        (Encoding::Auto, None) => guess(rest),
+        (Encoding::Auto, None) => guess(&bytes),
         (setting, Some(found)) if setting != found => {
             return Err(TableError::OtherMark {
                 file: owned(),
@@ -67,10 +61,10 @@ pub fn decode<'a>(
         (setting, _) => setting,
     };
     let text = match encoding {
-        Encoding::Utf16Le => Cow::Owned(utf_16(rest, file, encoding, u16::from_le_bytes)?),
-        Encoding::Utf16Be => Cow::Owned(utf_16(rest, file, encoding, u16::from_be_bytes)?),
-        Encoding::Windows1252 => windows_1252(rest, file, setting)?,
-        Encoding::Utf8 | Encoding::Auto => Cow::Borrowed(utf_8(rest, file)?),
+        Encoding::Utf16Le => utf_16(&bytes, file, encoding, u16::from_le_bytes)?,
+        Encoding::Utf16Be => utf_16(&bytes, file, encoding, u16::from_be_bytes)?,
+        Encoding::Windows1252 => windows_1252(&bytes, file, setting)?,
+        Encoding::Utf8 | Encoding::Auto => utf_8(bytes, file)?,
     };
     match damage::find(&text, encoding == Encoding::Windows1252) {
         None => Ok(text),
@@ -109,9 +103,10 @@ fn guess(bytes: &[u8]) -> Encoding {
     }
 }
 
-fn utf_8<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, TableError> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+fn utf_8(bytes: Vec<u8>, file: &str) -> Result<String, TableError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let before = String::from_utf8_lossy(before);
         TableError::NotInEncoding {
             at: place(&before, file),
             encoding: name(Encoding::Utf8),
@@ -147,11 +142,7 @@ fn utf_16(
     }
 }
 
-fn windows_1252<'a>(
-    bytes: &'a [u8],
-    file: &str,
-    setting: Encoding,
-) -> Result<Cow<'a, str>, TableError> {
+fn windows_1252(bytes: &[u8], file: &str, setting: Encoding) -> Result<String, TableError> {
     // Text of Windows-1252 whose every letter beyond ASCII happens to be valid UTF-8 does not exist.
     if setting == Encoding::Windows1252
         && let Ok(text) = std::str::from_utf8(bytes)
@@ -162,7 +153,8 @@ fn windows_1252<'a>(
         });
     }
     // Undefined bytes become C1 control characters, which `damage::find` finds.
-    Ok(WINDOWS_1252.decode_without_bom_handling(bytes).0)
+    let text = WINDOWS_1252.decode_without_bom_handling(bytes).0;
+    Ok(text.into_owned())
 }
 
 /// The place after a text.
@@ -184,12 +176,12 @@ mod tests {
 
     use super::*;
 
-    fn auto(bytes: &[u8]) -> Result<Cow<'_, str>, TableError> {
-        decode(bytes, "roster.csv", Encoding::Auto)
+    fn auto(bytes: &[u8]) -> Result<String, TableError> {
+        decode(bytes.to_vec(), "roster.csv", Encoding::Auto)
     }
 
     fn message(bytes: &[u8], setting: Encoding) -> String {
-        decode(bytes, "roster.csv", setting)
+        decode(bytes.to_vec(), "roster.csv", setting)
             .unwrap_err()
             .to_string()
     }
@@ -222,14 +214,15 @@ mod tests {
 
     #[test]
     fn valid_utf_8_is_not_copied() {
-        assert!(matches!(
-            auto("Name\nJürgen\n".as_bytes()),
-            Ok(Cow::Borrowed(_))
-        ));
-        assert!(matches!(
-            auto("\u{FEFF}Name\n".as_bytes()),
-            Ok(Cow::Borrowed("Name\n"))
-        ));
+        for (bytes, text) in [
+            ("Name\nJürgen\n", "Name\nJürgen\n"),
+            ("\u{FEFF}Name\n", "Name\n"),
+        ] {
+            let bytes = bytes.as_bytes().to_vec();
+            let place = bytes.as_ptr();
+            let decoded = decode(bytes, "roster.csv", Encoding::Auto).unwrap();
+            assert_eq!((decoded.as_ptr(), &*decoded), (place, text));
+        }
     }
 
     #[test]
@@ -312,7 +305,7 @@ mod tests {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), setting in 0usize..5) {
             let setting = [Encoding::Auto, Encoding::Utf8, Encoding::Windows1252, Encoding::Utf16Le, Encoding::Utf16Be][setting];
-            let _ = decode(&bytes, "roster.csv", setting);
+            let _ = decode(bytes.clone(), "roster.csv", setting);
         }
     }
 }

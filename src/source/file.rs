@@ -182,18 +182,19 @@ pub(super) fn pull<P: Place>(
         Some((delivered, source)) => {
             let (bytes, of_absences) = open(delivered, source, last_absences, &way, ask)?;
             let name = &of_absences.name;
-            let text = encoding::decode(&bytes, name, source.table.encoding)?;
+            let text = encoding::decode(bytes, name, source.table.encoding)?;
             let absences = Absences::read(source, &text, name, today)?;
             taken.absences = Some(Box::new(of_absences));
             Some(absences)
         }
     };
-    let text = encoding::decode(&bytes, &taken.name, source.table.encoding)?;
+    let text = encoding::decode(bytes, &taken.name, source.table.encoding)?;
     let table = Table::open(&text, &taken.name, &source.table)?;
+    drop(text);
     let some = ask.filled.contains(&Field::Absences);
     let read = records::read(
         source,
-        &table,
+        table,
         &taken.name,
         absences.as_mut(),
         ask.filled,

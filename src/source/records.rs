@@ -59,7 +59,7 @@ pub(super) struct Read {
 
 pub(super) fn read(
     source: &Source,
-    table: &Table<'_>,
+    table: Table,
     file: &str,
     mut absences: Option<&mut Absences>,
     filled: &HashSet<Field>,

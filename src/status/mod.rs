@@ -14,8 +14,8 @@ use crate::exit::Exit;
 use crate::schedule::{Owed, next_run};
 use crate::source::Taken;
 use crate::store::{
-    ChannelState, Fact, HoldSummary, Ledger, Pause, PushState, RunLock, Store, StoreError, Target,
-    Unfinished,
+    ChannelState, Fact, HoldSummary, Ledger, MissingLines, Pause, PushState, RunLock, Store,
+    StoreError, Target, Unfinished,
 };
 use crate::sync::{Standing, standing, target_of};
 
@@ -51,11 +51,15 @@ pub struct ChannelStatus {
 
 /// The end of the audit log's chain. Kept elsewhere, it shows whether the log was cut or replaced since.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AuditHead {
     /// Number of the last line; 0 before the first.
     pub seq: u64,
     /// Its SHA-256, in hexadecimal digits; empty before the first.
     pub hash: String,
+    /// Lines that were found missing in the last 30 days. It has no part in the exit code: nothing makes them come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines_missing: Option<MissingLines>,
 }
 
 /// How one integration stands.
@@ -176,6 +180,7 @@ pub fn status(
         audit: AuditHead {
             seq: head.seq,
             hash: head.hash,
+            lines_missing: store.missing_lines()?,
         },
         zone: config.timezone,
     })
@@ -318,9 +323,11 @@ impl IntegrationStatus {
         self.restored.is_some() || not_ours
     }
 
-    /// Whether JobTicket is known to differ from what it acknowledged, or somebody outside a push lost a ticket.
+    /// Whether JobTicket is known to differ from what it acknowledged, by whichever look, or somebody outside a push lost a ticket.
     pub fn drifted(&self) -> bool {
         let overdue = self.standing.unconfirmed.as_ref();
-        self.standing.tickets_lost > 0 || overdue.is_some_and(|push| push.overdue)
+        self.standing.tickets_lost > 0
+            || overdue.is_some_and(|push| push.overdue)
+            || self.standing.found_drift.is_some()
     }
 }

@@ -12,6 +12,10 @@ fn when(at: DateTime<Utc>, zone: Tz) -> impl fmt::Display {
     at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z")
 }
 
+fn people(number: usize) -> String {
+    format!("{number} {}", if number == 1 { "person" } else { "people" })
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for integration in &self.integrations {
@@ -42,8 +46,20 @@ impl fmt::Display for Status {
         if self.audit.seq == 0 {
             return writeln!(f, "audit log: no line yet");
         }
-        let AuditHead { seq, hash } = &self.audit;
-        writeln!(f, "audit log: line {seq}, head {seq}:{hash}")
+        let AuditHead {
+            seq,
+            hash,
+            lines_missing,
+        } = &self.audit;
+        writeln!(f, "audit log: line {seq}, head {seq}:{hash}")?;
+        let Some(missing) = lines_missing else {
+            return Ok(());
+        };
+        let (at, found, expected) = (when(missing.at, self.zone), missing.found, missing.expected);
+        writeln!(
+            f,
+            "  LINES WERE MISSING at {at}: the log ended with line {found} and not with {expected}; `audit verify` says what is missing"
+        )
     }
 }
 
@@ -216,6 +232,15 @@ impl IntegrationStatus {
             writeln!(
                 f,
                 "  JobTicket may have taken a part of a push that it refused; the next push settles it"
+            )?;
+        }
+        if let Some(found) = &standing.found_drift {
+            writeln!(
+                f,
+                "  DRIFT: {} differed at JobTicket when it was looked at {}, first found {}; the command drift names them",
+                people(found.people),
+                when(found.at),
+                when(found.since)
             )?;
         }
         if let Some(push) = &standing.unconfirmed {

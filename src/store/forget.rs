@@ -4,8 +4,6 @@
 //! have taken is never touched, and that is looked up in the transaction that would remove them. The hrId stays, in clear: the audit log keeps it for good, a hash of a short number is
 //! soon guessed, and a restore has to find the person in an older store.
 
-use std::path::{Path, PathBuf};
-
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{Decision, Notes, Store, StoreError, Target, pieces};
@@ -21,6 +19,15 @@ pub(crate) struct Forgotten {
     pub(crate) on_behalf_of: Option<String>,
     pub(crate) reason: String,
     pub(crate) at: String,
+}
+
+/// People who are to be forgotten on one decision.
+#[derive(Debug)]
+pub(crate) struct Going<'g> {
+    pub(crate) people: Vec<HrId>,
+    pub(crate) by: Decision<'g>,
+    /// Whether the log tells of it already.
+    pub(crate) told: bool,
 }
 
 /// Why somebody cannot be forgotten yet.
@@ -74,37 +81,38 @@ impl Store {
         active(&self.lock(), target, hr_id)
     }
 
-    /// Removes the values of these people; of each source the rows for which `goes` says so. Who has become active meanwhile is left as they are; whoever went is given.
+    /// Removes the values of these people; of each source the rows for which `goes` says so. Who has become active meanwhile is left as they are; whoever went is given, and to `notes` by the groups
+    /// they came in.
     pub(crate) fn forget(
         &self,
         target: &Target,
         integration: &str,
-        people: &[HrId],
-        by: &Decision<'_>,
+        groups: &[Going<'_>],
         goes: impl Fn(&Row) -> bool,
-        notes: impl FnOnce(&[HrId]) -> Notes,
+        notes: impl FnOnce(&[Vec<HrId>]) -> Notes,
     ) -> Result<(Vec<HrId>, Gone), StoreError> {
         self.write(|transaction| {
-            let mut went = Vec::new();
-            for hr_id in people {
-                if active(transaction, target, hr_id)?.is_none() {
-                    went.push(hr_id.clone());
-                }
-            }
             let mut gone = Gone { rows: rows(transaction, target, goes)?, entries: 0 };
             let now = self.clock.now().to_rfc3339();
-            for hr_id in &went {
-                gone.entries += entries(transaction, target, hr_id)?;
-                transaction.execute(
-                    "INSERT INTO forgotten (target, hr_id, integration, login, on_behalf_of, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                     ON CONFLICT (target, hr_id) DO UPDATE SET login = ?4, on_behalf_of = ?5, reason = ?6, at = ?7, done = 0",
-                    params![target.as_str(), hr_id.as_str(), integration, by.user, by.on_behalf_of, by.reason, now],
-                )?;
+            let mut went = Vec::new();
+            for Going { people, by, .. } in groups {
+                let mut of_group = Vec::new();
+                for hr_id in people {
+                    if active(transaction, target, hr_id)?.is_some() {
+                        continue;
+                    }
+                    gone.entries += entries(transaction, target, hr_id)?;
+                    transaction.execute(
+                        "INSERT INTO forgotten (target, hr_id, integration, login, on_behalf_of, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                         ON CONFLICT (target, hr_id) DO UPDATE SET login = ?4, on_behalf_of = ?5, reason = ?6, at = ?7, done = 0",
+                        params![target.as_str(), hr_id.as_str(), integration, by.user, by.on_behalf_of, by.reason, now],
+                    )?;
+                    of_group.push(hr_id.clone());
+                }
+                went.push(of_group);
             }
-            if !went.is_empty() {
-                self.note(transaction, &notes(&went))?;
-            }
-            Ok((went, gone))
+            self.note(transaction, &notes(&went))?;
+            Ok((went.concat(), gone))
         })
     }
 
@@ -134,12 +142,13 @@ impl Store {
             .collect())
     }
 
-    /// Takes over who was forgotten in another store; something of them may be in this one.
+    /// Takes over who was forgotten in another store; something of them may be in this one, unless it has done the very same already.
     pub(crate) fn remember_forgotten(&self, all: &[Forgotten]) -> Result<(), StoreError> {
         self.write(|transaction| {
             for one in all {
                 transaction.execute(
-                    "INSERT OR REPLACE INTO forgotten (target, hr_id, integration, login, on_behalf_of, reason, at, done) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
+                    "INSERT INTO forgotten (target, hr_id, integration, login, on_behalf_of, reason, at, done) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)
+                     ON CONFLICT (target, hr_id) DO UPDATE SET integration = ?3, login = ?4, on_behalf_of = ?5, reason = ?6, done = done AND at = ?7, at = ?7",
                     params![one.target, one.hr_id.as_str(), one.integration, one.login, one.on_behalf_of, one.reason, one.at],
                 )?;
             }
@@ -180,39 +189,10 @@ impl Store {
     }
 }
 
-/// Who was forgotten according to a store that is about to be replaced, of which a copy is made in `scratch`, for reading it in place would change it; `None` where it cannot be read.
-pub(crate) fn forgotten_in(folder: &Path, scratch: &Path) -> Option<Vec<Forgotten>> {
-    let (from, to) = (folder.join(super::FILE), scratch.join("before.db"));
-    if !from.exists() {
-        return Some(Vec::new());
-    }
-    let with = |path: &Path| {
-        let mut name = path.as_os_str().to_owned();
-        name.push("-wal");
-        PathBuf::from(name)
-    };
-    std::fs::copy(&from, &to).ok()?;
-    if with(&from).exists() {
-        std::fs::copy(with(&from), with(&to)).ok()?;
-    }
-    let read = || {
-        let connection = Connection::open(&to)?;
-        let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'forgotten'";
-        match connection.query_row(sql, [], |_| Ok(())).optional()? {
-            None => Ok(Vec::new()),
-            Some(()) => forgotten(&connection, ""),
-        }
-    };
-    let found: Result<_, StoreError> = read();
-    for ending in ["", "-wal", "-shm"] {
-        let mut name = to.as_os_str().to_owned();
-        name.push(ending);
-        let _ = std::fs::remove_file(PathBuf::from(name));
-    }
-    found.ok()
-}
-
-fn forgotten(connection: &Connection, which: &str) -> Result<Vec<Forgotten>, StoreError> {
+pub(super) fn forgotten(
+    connection: &Connection,
+    which: &str,
+) -> Result<Vec<Forgotten>, StoreError> {
     let mut select = connection.prepare(&format!(
         "SELECT target, hr_id, integration, login, on_behalf_of, reason, at FROM forgotten {which} ORDER BY at, hr_id"
     ))?;
@@ -289,8 +269,8 @@ fn rows(
             });
             if kept.len() < before {
                 gone += before - kept.len();
-                let content =
-                    serde_json::to_vec(&kept).map_err(|_| StoreError::Unreadable(what))?;
+                // A piece with nothing in it is one, too.
+                let content = pieces::of(kept).next().unwrap_or_else(|| b"[]".to_vec());
                 changed.push((piece.get(0)?, piece.get(1)?, content));
             }
         }

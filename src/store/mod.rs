@@ -25,9 +25,9 @@ mod sources;
 mod standing;
 mod summary;
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -37,22 +37,25 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 pub(crate) use archived::Archived;
 pub(crate) use copy::{Copied, Holding, version_of};
 pub use forget::Active;
-pub(crate) use forget::{Forgotten, Gone, forgotten_in};
+pub(crate) use forget::{Going, Gone};
 pub use holds::{
     Decision, HeldPerson, HeldState, HoldRecord, HoldState, HoldsUpdate, NewHold, Scope, Verb,
 };
 pub use ledger::Ledger;
 pub use lock::{LockTaken, RunLock, ServiceLock};
+pub(crate) use notices::LONGEST_PUT_OFF;
 pub use notices::{ChannelState, News, Notice};
-pub use outbox::{Note, Notes};
+pub use outbox::{MissingLines, Note, Notes};
 pub use person::{DecisionRecord, Left, Remembered};
 pub use push::{Prepared, PushState, Settled, Unsettled};
 pub(crate) use replace::Alone;
+pub(crate) use restored::{Former, former_in};
 pub use snapshot::rules_mark;
 pub use sources::{Delivered, SourceState, pieces_of};
 pub use standing::{Ended, Fact, Missing, Origin, Pause};
 pub use summary::{HoldSummary, Requests, Unfinished};
 
+use crate::audit::private_file;
 use crate::clock::Clock;
 
 /// So long one process waits for another that writes. Ours: no transaction takes seconds.
@@ -249,17 +252,6 @@ fn make_folder(folder: &Path) -> Result<(), StoreError> {
             path: folder.to_owned(),
             cause,
         })
-}
-
-/// Opens a file that only its owner may read, and makes it where there is none.
-fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
 }
 
 /// Opens a database file that only its owner may read; SQLite gives its journal the same rights.

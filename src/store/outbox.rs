@@ -1,9 +1,11 @@
 //! The audit outbox: events are written in the transaction of the change they tell of, and appended to the audit log afterwards.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError};
-use crate::audit::{AuditFile, Event, Gap, Head, Line, Locked, Values, compose};
+use crate::audit::{AuditFile, Ends, Event, Gap, Head, Line, Locked, Values, compose};
 
 /// An event with the personal values that stand beside it.
 #[derive(Clone)]
@@ -41,7 +43,22 @@ pub struct Notes {
     pub notes: Vec<Note>,
 }
 
+/// Lines that were missing from the end of the log when something was to be appended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissingLines {
+    /// When that was found.
+    pub at: DateTime<Utc>,
+    /// With which line the log should have ended.
+    pub expected: u64,
+    /// With which it did; 0 for none.
+    pub found: u64,
+}
+
 const HEAD: &str = "audit_head";
+const MISSING: &str = "audit_missing";
+/// So long people are told of lines that were missing; nothing makes them come back.
+const TOLD: TimeDelta = TimeDelta::days(30);
 const REMOVED: &str = "audit_removed";
 
 impl Store {
@@ -107,37 +124,82 @@ impl Store {
         locked: &mut Locked,
         file: &AuditFile,
     ) -> Result<(), StoreError> {
+        let mut told = Vec::new();
         loop {
             let lines = self.pending(5_000)?;
             let Some(last) = lines.last() else {
                 return Ok(());
             };
-            let gaps = locked.append(&lines).map_err(|cause| StoreError::Audit {
-                path: file.path().to_owned(),
-                cause,
-            })?;
+            let gaps = locked
+                .append(&lines, &told)
+                .map_err(|cause| StoreError::Audit {
+                    path: file.path().to_owned(),
+                    cause,
+                })?;
+            if !gaps.is_empty() {
+                self.tell_gaps(&gaps, file)?;
+                crate::crash::point("gaps_told");
+                told.extend(gaps);
+                continue;
+            }
             crate::crash::point("appended");
-            for gap in &gaps {
+            self.write(|transaction| {
+                transaction.execute("DELETE FROM audit_outbox WHERE seq <= ?1", [last.seq])?;
+                Ok(())
+            })?;
+        }
+    }
+
+    /// Puts into the outbox what is wrong with the file, unless that waits there already: whoever was to append it may have failed again and again.
+    fn tell_gaps(&self, gaps: &[Gap], file: &AuditFile) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let mut notes = Notes::default();
+            for gap in gaps {
+                let event = Event::from(gap.clone());
+                let text = serde_json::to_string(&event).expect("an event is plain values");
+                let waits: bool = transaction.query_row(
+                    "SELECT EXISTS (SELECT 1 FROM audit_outbox WHERE instr(line, ?1) > 0)",
+                    [text.trim_matches(['{', '}'])],
+                    |row| row.get(0),
+                )?;
+                if waits {
+                    continue;
+                }
                 tracing::error!(
                     "The audit log {} does not end as it did ({gap:?}); see `audit verify`",
                     file.path().display()
                 );
+                notes.notes.push(event.into());
+                if let Gap::Missing { expected, found } = *gap
+                    && found < expected
+                {
+                    let at = self.clock.now();
+                    let missing = MissingLines {
+                        at,
+                        expected,
+                        found,
+                    };
+                    let text = serde_json::to_string(&missing).expect("numbers and a time");
+                    super::runs::set_fact(transaction, MISSING, &text)?;
+                }
             }
-            self.write(|transaction| {
-                transaction.execute("DELETE FROM audit_outbox WHERE seq <= ?1", [last.seq])?;
-                let notes = gaps
-                    .into_iter()
-                    .map(|gap| Note::from(Event::from(gap)))
-                    .collect();
-                self.note(
-                    transaction,
-                    &Notes {
-                        notes,
-                        ..Notes::default()
-                    },
-                )
-            })?;
-        }
+            self.note(transaction, &notes)
+        })
+    }
+
+    /// The lines that were found missing last, if that was in the last 30 days.
+    pub fn missing_lines(&self) -> Result<Option<MissingLines>, StoreError> {
+        let sql = "SELECT value FROM fact WHERE name = ?1";
+        let text: Option<String> = self
+            .lock()
+            .query_row(sql, [MISSING], |row| row.get(0))
+            .optional()?;
+        let missing: Option<MissingLines> = text
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|_| StoreError::Unreadable("which lines of the audit log were missing"))?;
+        let now = self.clock.now();
+        Ok(missing.filter(|missing| now - missing.at < TOLD))
     }
 
     /// The end of the audit chain, lines that are not in the file yet included.
@@ -168,29 +230,22 @@ impl Store {
         })
     }
 
-    /// Where the file of the log may end: behind what was appended surely, behind each line that waits, or behind the last of them. Oldest first, never empty.
-    pub fn audit_ends(&self) -> Result<Vec<Head>, StoreError> {
-        #[derive(serde::Deserialize)]
-        struct Before {
-            prev: String,
-        }
+    /// Where the file of the log may end: behind what was appended surely, behind each line that waits, or behind the last of them; and what the lines that wait tell of the log.
+    pub fn audit_ends(&self) -> Result<Ends, StoreError> {
         let mut connection = self.lock();
         let view = connection.transaction()?;
-        let mut ends = Vec::new();
+        let mut ends = Ends::default();
         {
             let mut select = view.prepare("SELECT seq, line FROM audit_outbox ORDER BY seq")?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
-                let (seq, line): (u64, String) = (row.get(0)?, row.get(1)?);
-                let before: Before = serde_json::from_str(&line)
-                    .map_err(|_| StoreError::Unreadable("a line of the audit log"))?;
-                ends.push(Head {
-                    seq: seq - 1,
-                    hash: before.prev,
-                });
+                let (seq, text) = (row.get(0)?, row.get(1)?);
+                if !ends.wait(&Line { seq, text }) {
+                    return Err(StoreError::Unreadable("a line of the audit log"));
+                }
             }
         }
-        ends.push(head(&view)?);
+        ends.heads.push(head(&view)?);
         Ok(ends)
     }
 
@@ -218,7 +273,7 @@ fn pack(file: &AuditFile) {
     }
 }
 
-fn head(connection: &Connection) -> Result<Head, StoreError> {
+pub(super) fn head(connection: &Connection) -> Result<Head, StoreError> {
     let text: Option<String> = connection
         .query_row("SELECT value FROM fact WHERE name = ?1", [HEAD], |row| {
             row.get(0)
@@ -253,3 +308,7 @@ impl From<Gap> for Event {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

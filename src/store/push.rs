@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{Leaver, Person, advance};
+use super::snapshot::{Advance, Leaver};
 use super::{Notes, Store, StoreError, Target, pieces};
 use crate::guard::{Approved, Grounds};
 use crate::jobticket::{Push, Receipt};
@@ -52,8 +52,6 @@ pub struct Prepared<'p> {
     pub approved: &'p Approved,
     /// What is sent.
     pub push: &'p Push,
-    /// Identifies the body.
-    pub body_hash: &'p str,
     /// Identifies the rules by which people were selected.
     pub rules_hash: &'p str,
     /// Names of the sources, by position.
@@ -143,7 +141,6 @@ impl Store {
             run,
             approved,
             push,
-            body_hash,
             rules_hash,
             sources,
             day,
@@ -164,19 +161,15 @@ impl Store {
             .collect();
         let leavers = serde_json::to_string(&leavers).expect("changes are plain values");
         let removed = self.people_of_removed_sources(target, sources)?;
-        let rows: Vec<Sent<&str, &Employee>> = approved
-            .entries()
-            .iter()
-            .map(|entry| {
-                let kept = || removed.get(entry.employee.hr_id.as_str());
-                let removed = if entry.line == 0 { kept() } else { None };
-                Sent {
-                    source: removed.map_or(sources[entry.source], String::as_str),
-                    employee: &entry.employee,
-                    fresh: entry.fresh,
-                }
-            })
-            .collect();
+        let rows = approved.entries().iter().map(|entry| {
+            let kept = || removed.get(entry.employee.hr_id.as_str());
+            let removed = if entry.line == 0 { kept() } else { None };
+            Sent {
+                source: removed.map_or(sources[entry.source()], String::as_str),
+                employee: &entry.employee,
+                fresh: entry.fresh,
+            }
+        });
         self.write(|transaction| {
             transaction.execute(
                 "INSERT INTO push (sync_id, number, target, run, state, body_hash, plan_hash, rules_hash, leavers, prepared_at)
@@ -185,14 +178,14 @@ impl Store {
                     push.sync_id(),
                     target.as_str(),
                     run,
-                    body_hash,
+                    push.body_sha256(),
                     approved.plan_hash(),
                     rules_hash,
                     leavers,
                     self.clock.now().to_rfc3339()
                 ],
             )?;
-            insert(transaction, push.sync_id(), &rows)?;
+            insert(transaction, push.sync_id(), rows)?;
             self.note(transaction, notes)
         })
     }
@@ -232,22 +225,18 @@ impl Store {
             )?;
             let leavers: Vec<Leaver> =
                 serde_json::from_str(&leavers).map_err(|_| StoreError::Unreadable("a list of leavers"))?;
-            let mut people: Vec<Sent<String, Employee>> = Vec::new();
+            let mut people = 0;
+            let mut advance = Advance::begin(transaction, target, receipt, &rules_hash)?;
             let mut select =
                 transaction.prepare("SELECT content FROM push_rows WHERE sync_id = ?1 ORDER BY piece")?;
             let mut rows = select.query([receipt.sync_id()])?;
             while let Some(row) = rows.next()? {
-                people.extend(sent(row)?);
+                for sent in sent(row)? {
+                    advance.person(&sent.source, &sent.employee, sent.fresh)?;
+                    people += 1;
+                }
             }
-            let roster: Vec<Person<'_>> = people
-                .iter()
-                .map(|sent| Person {
-                    source: &sent.source,
-                    employee: &sent.employee,
-                    fresh: sent.fresh,
-                })
-                .collect();
-            advance(transaction, target, receipt, &rules_hash, &run, &roster, &leavers)?;
+            advance.end(&run, &leavers)?;
             let now = self.clock.now().to_rfc3339();
             transaction.execute(
                 "UPDATE push SET state = CASE sync_id WHEN ?2 THEN 'acknowledged' ELSE 'superseded' END, settled_at = ?3
@@ -260,8 +249,8 @@ impl Store {
                      (SELECT sync_id FROM push WHERE target = ?1 AND state NOT IN ('prepared', 'in_doubt', 'perhaps_in_part'))",
                 [target.as_str()],
             )?;
-            self.note(transaction, &notes(people.len()))?;
-            Ok(people.len())
+            self.note(transaction, &notes(people))?;
+            Ok(people)
         })
     }
 
@@ -318,14 +307,14 @@ fn forget(transaction: &Transaction<'_>, sync_id: &str, people: &[HrId]) -> Resu
         return Ok(());
     }
     transaction.execute("DELETE FROM push_rows WHERE sync_id = ?1", [sync_id])?;
-    insert(transaction, sync_id, &rows)
+    insert(transaction, sync_id, rows)
 }
 
 /// Keeps the roster of a push.
 fn insert<S: Serialize, E: Serialize>(
     transaction: &Transaction<'_>,
     sync_id: &str,
-    rows: &[Sent<S, E>],
+    rows: impl IntoIterator<Item = Sent<S, E>>,
 ) -> Result<(), StoreError> {
     let mut insert = transaction
         .prepare_cached("INSERT INTO push_rows (sync_id, piece, content) VALUES (?1, ?2, ?3)")?;

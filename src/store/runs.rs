@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::standing::{Fact, write_fact};
 use super::{Notes, Store, StoreError, Target};
 use crate::audit::Event;
+use crate::exit::Exit;
 
 const CONFIGURATION: &str = "configuration";
 const LAST_TIME: &str = "last_time";
@@ -101,7 +102,7 @@ impl Store {
         &self,
         run: &str,
         target: &Target,
-        outcome: &str,
+        (outcome, exit): (&str, Exit),
         ended: Option<&T>,
         notes: &Notes,
     ) -> Result<(), StoreError> {
@@ -111,8 +112,8 @@ impl Store {
             }
             let now = self.clock.now().to_rfc3339();
             transaction.execute(
-                "UPDATE run SET ended_at = ?2, outcome = ?3 WHERE id = ?1",
-                params![run, now, outcome],
+                "UPDATE run SET ended_at = ?2, outcome = ?3, exit_code = ?4 WHERE id = ?1",
+                params![run, now, outcome, exit.code()],
             )?;
             set_fact(transaction, LAST_TIME, &now)?;
             self.note(transaction, notes)

@@ -8,7 +8,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x4a54_5359;
 
 /// The steps; the number of those taken is the version (`PRAGMA user_version`). A released step is never edited.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 6] = [
     r"
     -- Facts of the whole installation: last configuration, head of the audit chain.
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -166,6 +166,18 @@ const STEPS: [&str; 4] = [
         done INTEGER                  -- when it was sent, dropped or given up
     ) STRICT;
     CREATE INDEX notice_by_state ON notice (state, channel);
+",
+    r"
+    -- Who still has to get it, JSON, where some of a channel's receivers have it already.
+    ALTER TABLE notice ADD COLUMN receivers TEXT;
+    -- The exit code of a run: one that pushed may have failed in a part.
+    ALTER TABLE run ADD COLUMN exit_code INTEGER;
+",
+    r"
+    -- Which fields a source fills, and under which rules, is asked for in every run; without this all values would be read for it.
+    CREATE INDEX snapshot_by_source ON snapshot_employee (target, source, filled, rules);
+    -- So are keys and hashes; the values beside them are many times as long.
+    CREATE INDEX snapshot_keys ON snapshot_employee (target, hr_id, hash);
 ",
 ];
 

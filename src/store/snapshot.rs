@@ -78,8 +78,14 @@ impl Store {
         source: &str,
     ) -> Result<HashSet<Field>, StoreError> {
         let connection = self.lock();
+        // From one value to the next by the index: nearly everybody has one of a few.
         let mut select = connection.prepare_cached(
-            "SELECT DISTINCT filled FROM snapshot_employee WHERE target = ?1 AND source = ?2",
+            "WITH RECURSIVE found (filled) AS (
+                 SELECT min(filled) FROM snapshot_employee WHERE target = ?1 AND source = ?2
+                 UNION ALL
+                 SELECT (SELECT min(filled) FROM snapshot_employee WHERE target = ?1 AND source = ?2 AND filled > found.filled)
+                 FROM found WHERE found.filled IS NOT NULL
+             ) SELECT filled FROM found WHERE filled IS NOT NULL",
         )?;
         let mut rows = select.query([target.as_str(), source])?;
         let mut bits = 0;
@@ -93,7 +99,7 @@ impl Store {
 
 fn keys(connection: &rusqlite::Connection, target: &Target) -> Result<Vec<Keyed>, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT hr_id, hash FROM snapshot_employee WHERE target = ?1 ORDER BY hr_id",
+        "SELECT hr_id, hash FROM snapshot_employee INDEXED BY snapshot_keys WHERE target = ?1 ORDER BY hr_id",
     )?;
     let mut rows = select.query([target.as_str()])?;
     let mut keys = Vec::new();
@@ -130,53 +136,6 @@ fn filled(employee: &Employee) -> i64 {
         .sum()
 }
 
-/// People whom another source delivered last time, so that their values may be the same and their source is not.
-fn people_of_other_sources(
-    transaction: &Transaction<'_>,
-    target: &Target,
-    roster: &[Person<'_>],
-) -> Result<HashSet<HrId>, StoreError> {
-    let known = transaction
-        .prepare_cached("SELECT DISTINCT source FROM snapshot_employee WHERE target = ?1")?
-        .query_map([target.as_str()], |row| row.get(0))?
-        .collect::<Result<Vec<String>, _>>()?;
-    let delivering: HashSet<&str> = roster.iter().map(|person| person.source).collect();
-    if known.len() <= 1
-        && known
-            .iter()
-            .all(|source| delivering.contains(source.as_str()))
-        && delivering.len() <= 1
-    {
-        return Ok(HashSet::new());
-    }
-    let sources: HashMap<&str, &str> = roster
-        .iter()
-        .map(|person| (person.employee.hr_id.as_str(), person.source))
-        .collect();
-    let mut select = transaction
-        .prepare_cached("SELECT hr_id, source FROM snapshot_employee WHERE target = ?1")?;
-    let mut rows = select.query([target.as_str()])?;
-    let mut moved = HashSet::new();
-    while let Some(row) = rows.next()? {
-        let (hr_id, source): (String, String) = (row.get(0)?, row.get(1)?);
-        if sources
-            .get(hr_id.as_str())
-            .is_some_and(|now| *now != source)
-        {
-            moved.insert(HrId::new(&hr_id));
-        }
-    }
-    Ok(moved)
-}
-
-/// One person of a roster that was acknowledged.
-pub(super) struct Person<'p> {
-    pub(super) source: &'p str,
-    pub(super) employee: &'p Employee,
-    /// Whether a row of a file that was read under the rules in force has them so.
-    pub(super) fresh: bool,
-}
-
 /// Somebody whom a push leaves out.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Leaver {
@@ -198,97 +157,182 @@ pub fn rules_mark(rules_hash: &str) -> i64 {
     i64::from_str_radix(rules_hash.get(..15).unwrap_or_default(), 16).map_or(1, |mark| mark.max(1))
 }
 
-/// Makes an acknowledged roster the snapshot: the one place where it moves, and only with a receipt.
-pub(super) fn advance(
-    transaction: &Transaction<'_>,
-    target: &Target,
-    receipt: &Receipt,
-    rules_hash: &str,
-    run: &str,
-    roster: &[Person<'_>],
-    leavers: &[Leaver],
-) -> Result<(), StoreError> {
-    let at = receipt.at().to_rfc3339();
-    transaction.execute(
-        "INSERT INTO snapshot (target, sync_id, acknowledged_at, rules_hash) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (target) DO UPDATE SET sync_id = ?2, acknowledged_at = ?3, rules_hash = ?4",
-        params![target.as_str(), receipt.sync_id(), at, rules_hash],
-    )?;
-    let mut gone: HashMap<HrId, ValueHash> = keys(transaction, target)?.into_iter().collect();
-    let mark = rules_mark(rules_hash);
-    let marked: bool = !transaction.query_row(
-        "SELECT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND rules <> ?2)",
-        params![target.as_str(), mark],
-        |row| row.get::<_, bool>(0),
-    )?;
-    let elsewhere = people_of_other_sources(transaction, target, roster)?;
-    let mut upsert = transaction.prepare_cached(
-        "INSERT INTO snapshot_employee (target, hr_id, source, employee, hash, filled, first_seen, last_changed, rules)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, coalesce(?8, 0))
-         ON CONFLICT (target, hr_id) DO UPDATE
-         SET source = ?3, employee = ?4, hash = ?5, filled = ?6, last_changed = ?7, rules = coalesce(?8, rules)",
-    )?;
-    let mut mark_only = transaction.prepare_cached(
-        "UPDATE snapshot_employee SET rules = ?3 WHERE target = ?1 AND hr_id = ?2",
-    )?;
-    for Person {
-        source,
-        employee,
-        fresh,
-    } in roster
-    {
-        let hash = employee.hash();
-        let moved = elsewhere.contains(employee.hr_id.as_str());
-        if gone.remove(employee.hr_id.as_str()) == Some(hash) && !moved {
-            if *fresh && !marked {
-                mark_only.execute(params![target.as_str(), employee.hr_id.as_str(), mark])?;
+/// Makes an acknowledged roster the snapshot, person by person, for a large one is not in memory twice: the one place where it moves, and only with a receipt.
+pub(super) struct Advance<'t> {
+    transaction: &'t Transaction<'t>,
+    target: &'t Target,
+    receipt: &'t Receipt,
+    at: String,
+    /// Of the rules in force.
+    mark: i64,
+    /// Whether everybody has it.
+    marked: bool,
+    /// Whom the snapshot has, sorted, and who of them is still there.
+    keys: Vec<Keyed>,
+    stays: Vec<bool>,
+    /// Their sources, in the same order; empty where all have the first.
+    of: Vec<u32>,
+    sources: Vec<String>,
+    /// Where the next person stands, if both are in the same order.
+    next: usize,
+}
+
+impl<'t> Advance<'t> {
+    pub(super) fn begin(
+        transaction: &'t Transaction<'t>,
+        target: &'t Target,
+        receipt: &'t Receipt,
+        rules_hash: &str,
+    ) -> Result<Self, StoreError> {
+        let at = receipt.at().to_rfc3339();
+        transaction.execute(
+            "INSERT INTO snapshot (target, sync_id, acknowledged_at, rules_hash) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (target) DO UPDATE SET sync_id = ?2, acknowledged_at = ?3, rules_hash = ?4",
+            params![target.as_str(), receipt.sync_id(), at, rules_hash],
+        )?;
+        let keys = keys(transaction, target)?;
+        let mark = rules_mark(rules_hash);
+        let marked: bool = !transaction.query_row(
+            "SELECT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND rules <> ?2)",
+            params![target.as_str(), mark],
+            |row| row.get::<_, bool>(0),
+        )?;
+        let sources = transaction
+            .prepare_cached(
+                "SELECT DISTINCT source FROM snapshot_employee WHERE target = ?1 ORDER BY source",
+            )?
+            .query_map([target.as_str()], |row| row.get(0))?
+            .collect::<Result<Vec<String>, _>>()?;
+        let mut of = Vec::new();
+        if sources.len() > 1 {
+            let mut select = transaction.prepare_cached(
+                "SELECT source FROM snapshot_employee WHERE target = ?1 ORDER BY hr_id",
+            )?;
+            let mut rows = select.query([target.as_str()])?;
+            while let Some(row) = rows.next()? {
+                let source = row.get_ref(0)?.as_str().unwrap_or_default();
+                let place = sources.binary_search_by(|known| known.as_str().cmp(source));
+                let place = place.map_err(|_| StoreError::Unreadable("a source"))?;
+                of.push(u32::try_from(place).unwrap_or(u32::MAX));
             }
-            continue;
+        }
+        Ok(Self {
+            transaction,
+            target,
+            receipt,
+            at,
+            mark,
+            marked,
+            stays: vec![false; keys.len()],
+            keys,
+            of,
+            sources,
+            next: 0,
+        })
+    }
+
+    /// Where somebody stands in the snapshot of before.
+    fn find(&mut self, hr_id: &HrId) -> Option<usize> {
+        let place = match self.keys.get(self.next) {
+            Some((key, _)) if key == hr_id => self.next,
+            _ => self.keys.binary_search_by(|(key, _)| key.cmp(hr_id)).ok()?,
+        };
+        self.next = place + 1;
+        Some(place)
+    }
+
+    /// One person of the roster. `fresh` says whether a row of a file that was read under the rules in force has them so.
+    pub(super) fn person(
+        &mut self,
+        source: &str,
+        employee: &Employee,
+        fresh: bool,
+    ) -> Result<(), StoreError> {
+        let (transaction, target) = (self.transaction, self.target.as_str());
+        let hr_id = employee.hr_id.as_str();
+        let hash = employee.hash();
+        if let Some(place) = self.find(&employee.hr_id) {
+            self.stays[place] = true;
+            let before = self.of.get(place).map_or(0, |source| *source as usize);
+            let moved = self
+                .sources
+                .get(before)
+                .is_none_or(|before| before != source);
+            if self.keys[place].1 == hash && !moved {
+                if fresh && !self.marked {
+                    transaction
+                        .prepare_cached(
+                            "UPDATE snapshot_employee SET rules = ?3 WHERE target = ?1 AND hr_id = ?2",
+                        )?
+                        .execute(params![target, hr_id, self.mark])?;
+                }
+                return Ok(());
+            }
         }
         let text = serde_json::to_string(employee).expect("an employee is plain values");
-        let hr_id = employee.hr_id.as_str();
-        upsert.execute(params![
-            target.as_str(),
-            hr_id,
-            source,
-            text,
-            hash.0,
-            filled(employee),
-            at,
-            fresh.then_some(mark),
-        ])?;
-    }
-    let mut remove = transaction
-        .prepare_cached("DELETE FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2")?;
-    for hr_id in gone.keys() {
-        remove.execute([target.as_str(), hr_id.as_str()])?;
-    }
-    let mut left = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO leaver (target, hr_id, left_at, run, reason, day, unasked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    for Leaver {
-        change,
-        day,
-        unasked,
-    } in leavers
-    {
-        if let What::Leaves(why) = &change.what {
-            let reason = serde_json::to_string(why).expect("a reason is plain values");
-            left.execute(params![
-                target.as_str(),
-                change.hr_id.as_str(),
-                at,
-                run,
-                reason,
-                day.map_or_else(|| at[..10].to_owned(), |day| day.to_string()),
-                unasked,
+        transaction
+            .prepare_cached(
+                "INSERT INTO snapshot_employee (target, hr_id, source, employee, hash, filled, first_seen, last_changed, rules)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, coalesce(?8, 0))
+                 ON CONFLICT (target, hr_id) DO UPDATE
+                 SET source = ?3, employee = ?4, hash = ?5, filled = ?6, last_changed = ?7, rules = coalesce(?8, rules)",
+            )?
+            .execute(params![
+                target,
+                hr_id,
+                source,
+                text,
+                hash.0,
+                filled(employee),
+                self.at,
+                fresh.then_some(self.mark),
             ])?;
-        }
+        Ok(())
     }
-    let kept_since = receipt.at() - LEAVERS_KEPT;
-    transaction.execute(
-        "DELETE FROM leaver WHERE left_at < ?1",
-        [kept_since.to_rfc3339()],
-    )?;
-    Ok(())
+
+    /// That was everyone: whoever was in the snapshot and is not among them is gone.
+    pub(super) fn end(self, run: &str, leavers: &[Leaver]) -> Result<(), StoreError> {
+        let Self {
+            transaction,
+            target,
+            receipt,
+            at,
+            keys,
+            stays,
+            ..
+        } = self;
+        let mut remove = transaction
+            .prepare_cached("DELETE FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2")?;
+        for ((hr_id, _), _) in keys.iter().zip(stays).filter(|(_, stays)| !stays) {
+            remove.execute([target.as_str(), hr_id.as_str()])?;
+        }
+        let mut left = transaction.prepare_cached(
+            "INSERT OR REPLACE INTO leaver (target, hr_id, left_at, run, reason, day, unasked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        for Leaver {
+            change,
+            day,
+            unasked,
+        } in leavers
+        {
+            if let What::Leaves(why) = &change.what {
+                let reason = serde_json::to_string(why).expect("a reason is plain values");
+                left.execute(params![
+                    target.as_str(),
+                    change.hr_id.as_str(),
+                    at,
+                    run,
+                    reason,
+                    day.map_or_else(|| at[..10].to_owned(), |day| day.to_string()),
+                    unasked,
+                ])?;
+            }
+        }
+        let kept_since = receipt.at() - LEAVERS_KEPT;
+        transaction.execute(
+            "DELETE FROM leaver WHERE left_at < ?1",
+            [kept_since.to_rfc3339()],
+        )?;
+        Ok(())
+    }
 }

@@ -30,8 +30,7 @@ pub fn pieces_of(delivery: &Delivery) -> Vec<Vec<u8>> {
             unselected: hr_id.clone(),
             why: why.clone(),
         });
-    let kept: Vec<Kept<&Row>> = rows.chain(unselected).collect();
-    pieces::of(&kept).collect()
+    pieces::of(rows.chain(unselected)).collect()
 }
 
 /// What is remembered of a source, without its rows.

@@ -105,6 +105,8 @@ pub enum Fact {
     Logins,
     /// Files that were used and could not be put away, by their sources.
     NotPutAway,
+    /// JobTicket was found to differ from the snapshot.
+    FoundDrift,
 }
 
 impl Fact {
@@ -125,6 +127,7 @@ impl Fact {
             Self::Tried => "tried",
             Self::Logins => "logins",
             Self::NotPutAway => "not_put_away",
+            Self::FoundDrift => "found_drift",
         }
     }
 }

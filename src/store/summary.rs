@@ -83,6 +83,36 @@ impl Store {
         Ok(found)
     }
 
+    /// Where the waiting began that a hold goes on with: the first of the whole-plan holds that follow one another up to this one, and when it was opened. A file that comes
+    /// each day opens one of the same kind each day. A decision ends such a row, and so does a run that ended in step with JobTicket, or a hold of another kind.
+    pub fn row_of_hold(
+        &self,
+        (id, opened_at, scope): (u64, DateTime<Utc>, Scope),
+    ) -> Result<(u64, DateTime<Utc>), StoreError> {
+        let mut first = (id, opened_at);
+        if scope != Scope::Plan {
+            return Ok(first);
+        }
+        let connection = self.lock();
+        let mut before = connection.prepare_cached(
+            "SELECT b.id, b.opened_at FROM hold h JOIN hold b ON b.id =
+                 (SELECT max(id) FROM hold WHERE target = h.target AND scope = 'plan' AND id < h.id)
+             WHERE h.id = ?1 AND b.kind = h.kind AND b.state = 'over'
+               AND NOT EXISTS (SELECT 1 FROM decision WHERE hold = b.id)
+               AND NOT EXISTS (SELECT 1 FROM run WHERE target = h.target AND outcome IN ('pushed', 'unchanged')
+                   AND julianday(started_at) BETWEEN julianday(b.opened_at) AND julianday(h.opened_at))",
+        )?;
+        // Each has a lower number than the one before, so this ends.
+        loop {
+            let found = before.query_row([first.0], |row| Ok((row.get(0)?, row.get(1)?)));
+            let found: Option<(u64, String)> = found.optional()?;
+            let Some((id, opened_at)) = found else {
+                return Ok(first);
+            };
+            first = (id, time(&opened_at, "the time of a hold")?);
+        }
+    }
+
     /// How many people the snapshot has; 0 before the first acknowledgement.
     pub fn snapshot_size(&self, target: &Target) -> Result<usize, StoreError> {
         let connection = self.lock();
@@ -141,5 +171,110 @@ impl Ledger {
             })
         };
         look().map(Some).map_err(|error| error.named(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Decision, HoldsUpdate, NewHold, Notes, Verb};
+    use super::*;
+    use std::collections::BTreeSet;
+
+    use chrono::TimeDelta;
+
+    use crate::exit::Exit;
+
+    fn plan(kind: &str) -> NewHold {
+        NewHold {
+            scope: Scope::Plan,
+            kind: kind.to_owned(),
+            why: Vec::new(),
+            plan_hash: Some("h".to_owned()),
+            details: serde_json::Value::Null,
+            people: Vec::new(),
+        }
+    }
+
+    /// A store in which a day passes with each run.
+    struct Days {
+        store: Store,
+        target: Target,
+        day: i64,
+        open: Vec<u64>,
+    }
+
+    impl Days {
+        fn new() -> Self {
+            let clock = Clock::starting_at("2026-11-28T10:00:00Z".parse().unwrap());
+            Self {
+                store: Store::in_memory(clock).unwrap(),
+                target: Target::new("https://a.example", 7),
+                day: 0,
+                open: Vec::new(),
+            }
+        }
+
+        /// A run that opens a hold in the place of the one before, or ends it. The hold with which its row began.
+        fn run(&mut self, kind: Option<&str>) -> u64 {
+            self.day += 1;
+            let now = self.store.clock.now() + TimeDelta::days(1);
+            self.store.clock = self.store.clock.set_to(now);
+            let id = self.day.to_string();
+            let notes = Notes::default();
+            self.store
+                .begin_run(&id, &self.target, "test", &notes)
+                .unwrap();
+            let update = HoldsUpdate {
+                open: kind.map(plan).into_iter().collect(),
+                plans_over: std::mem::take(&mut self.open),
+                ..HoldsUpdate::default()
+            };
+            self.open = self
+                .store
+                .update_holds(&self.target, "acme", &id, &update, |_| notes.clone())
+                .unwrap();
+            let outcome = if kind.is_some() { "held" } else { "unchanged" };
+            let none: Option<&()> = None;
+            self.store
+                .end_run(&id, &self.target, (outcome, Exit::Done), none, &notes)
+                .unwrap();
+            let open = self.store.hold_summaries(&self.target).unwrap();
+            open.last().map_or(0, |hold| {
+                let hold = (hold.id, hold.opened_at, hold.scope);
+                self.store.row_of_hold(hold).unwrap().0
+            })
+        }
+    }
+
+    #[test]
+    fn holds_of_a_plan_that_follow_one_another_are_one_row_until_a_run_is_in_step_or_somebody_decides()
+     {
+        let mut days = Days::new();
+        assert_eq!(days.run(Some("plan")), 1);
+        assert_eq!(days.run(Some("plan")), 1);
+        assert_eq!(days.run(Some("plan")), 1);
+        let opened = days.store.hold_summaries(&days.target).unwrap()[0].clone();
+        let (_, since) = days
+            .store
+            .row_of_hold((opened.id, opened.opened_at, opened.scope))
+            .unwrap();
+        assert_eq!((opened.opened_at - since).num_days(), 2);
+        // One of another kind is another question.
+        assert_eq!(days.run(Some("first contact")), 4);
+        assert_eq!(days.run(Some("plan")), 5);
+        // The file was right for a day.
+        assert_eq!(days.run(None), 0);
+        assert_eq!(days.run(Some("plan")), 6);
+        let decision = Decision {
+            user: "hr",
+            on_behalf_of: None,
+            reason: "a test",
+        };
+        days.store
+            .decide(6, Verb::Reject, &BTreeSet::new(), &decision, |_| {
+                Notes::default()
+            })
+            .unwrap();
+        assert_eq!(days.run(Some("plan")), 7);
     }
 }

@@ -53,8 +53,8 @@ impl Run<'_> {
         };
         self.load_decisions()?;
         let doubtful = Doubtful::load(store, &self.target, &doubt)?;
-        let known = self.known(&doubt, &doubtful)?;
-        let Some(mut stage) = self.gathered(&known, &doubtful, report).await? else {
+        let gathered = self.gathered(&doubt, &doubtful, report).await?;
+        let Some((known, mut stage)) = gathered else {
             return Ok(());
         };
         let plan = self.plan(&mut stage, &known, &doubtful, None)?;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::report::Drifted;
+use super::standing::FoundDrift;
 use super::{Run, RunReport, Stop, off};
 use crate::audit::Event;
 use crate::drift::{Difference, compare};
@@ -95,6 +96,7 @@ impl Run<'_> {
             let there = self.client().await?.client().there().await?;
             self.there = Some(there);
         }
+        self.look_for_drift(report)?;
         let there = self.there.as_ref().expect("read above");
         let linked: Vec<HrId> = there.with_ticket().cloned().collect();
         let store = self.context.store;
@@ -109,6 +111,41 @@ impl Run<'_> {
         };
         self.record(vec![event.into()])?;
         Ok(())
+    }
+
+    /// Whether JobTicket differs from the snapshot before a push. What is unsettled, taken over or restored differs by its nature, and is told otherwise.
+    fn look_for_drift(&self, report: &mut RunReport) -> Result<(), StoreError> {
+        let (store, target) = (self.context.store, &self.target);
+        let there = self.there.as_ref();
+        let acknowledged = off(|| store.last_acknowledged(target))?;
+        let Some((there, (sync_id, acknowledged))) = there.zip(acknowledged) else {
+            return Ok(());
+        };
+        if self.options.dry_run || self.silent {
+            return Ok(());
+        }
+        let found = self.differences(&sync_id, there)?.len();
+        let now = self.context.clock.now();
+        let within = chrono::Duration::hours(self.integration.read_back.within_hours.into());
+        let is_unseen = !self.integration.read_back.after_push && now < acknowledged + within;
+        let unconfirmed: Option<Unconfirmed> = off(|| store.fact(target, Fact::Unconfirmed))?;
+        let is_open = off(|| {
+            Ok::<_, StoreError>(
+                store.unsettled(target)?.is_some()
+                    || store.perhaps_in_part(target, None)?
+                    || store.restored(target)?.is_some(),
+            )
+        })?;
+        if found > 0 && (is_unseen || unconfirmed.is_some() || is_open) {
+            return Ok(());
+        }
+        if found > 0 {
+            let people = if found == 1 { "person" } else { "people" };
+            report.notes.push(format!(
+                "DRIFT: when JobTicket was read back, {found} {people} differed there from the snapshot; `drift` names those who still do"
+            ));
+        }
+        off(|| FoundDrift::keep(store, target, found, now))
     }
 
     /// Looks whether JobTicket shows the push, and whether anybody who does not belong to it has lost a ticket. It may need time, and need not show it at all, so
@@ -151,6 +188,7 @@ impl Run<'_> {
         if confirmed {
             // What an earlier push had left to be seen, this one has replaced.
             self.forget(Fact::Unconfirmed)?;
+            self.forget(Fact::FoundDrift)?;
         } else {
             self.remember_unconfirmed(receipt.sync_id(), before)?;
         }
@@ -272,6 +310,7 @@ impl Run<'_> {
             };
             let notes = self.notes(vec![event.into()]);
             off(|| store.set_fact::<()>(&self.target, Fact::Unconfirmed, None, &notes))?;
+            self.forget(Fact::FoundDrift)?;
         } else {
             let hours = (self.context.clock.now() - *since).num_hours();
             if hours >= i64::from(self.integration.read_back.within_hours) {

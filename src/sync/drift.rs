@@ -1,6 +1,6 @@
 //! The command `drift`: where JobTicket's employees differ from the snapshot, now.
 //!
-//! It changes nothing but the request ledger and the audit log, so it takes no run lock and can be interrupted at any time. A run may go on meanwhile; then what was compared may
+//! It changes nothing but the request ledger, the audit log and what `status` tells of drift, so it takes no run lock and can be interrupted at any time. A run may go on meanwhile; then what was compared may
 //! never have been true at one moment, and the result says so. The list of employees is complete, or it is an error and nothing is compared.
 
 use std::fmt;
@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::confirm::{Unconfirmed, differences};
+use super::standing::FoundDrift;
 use super::text::lines;
 use super::{Context, Ending, Secrets, Stop, connect, off, target_of};
 use crate::audit::Event;
@@ -147,6 +148,11 @@ async fn look(
         report.exit_code = Exit::Drift;
     }
     record(context, integration, report)?;
+    // While a run is in progress this may be of a moment in between, and while a push is unconfirmed it is no drift yet.
+    let found = report.differences.len();
+    if found == 0 || (!report.run_in_progress && report.exit_code == Exit::Drift) {
+        off(|| FoundDrift::keep(store, &target, found, context.clock.now()))?;
+    }
     Ok(())
 }
 

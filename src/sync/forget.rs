@@ -3,13 +3,15 @@
 //! The hazard is somebody who still has a ticket. They are looked for in the snapshot, in holds, in pushes whose end nobody knows and in the last good rosters, where only a last day that has passed says
 //! that they left. It is told in the log before anything goes from there, and remembered until it is done: whatever is interrupted, the next run finishes it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
 
 use super::{Context, numbers, selection_of, target_of};
-use crate::audit::{Event, Redaction, Span, names};
+use crate::audit::{Event, Redaction, Span, named};
 use crate::config::Integration;
 use crate::roster::{HrId, Row, has_ended};
-use crate::store::{Active, Decision, Forgotten, Gone, Notes, StoreError};
+use crate::store::{Active, Decision, Going, Gone, Notes, StoreError};
 
 /// What went.
 #[derive(Debug, Default)]
@@ -78,51 +80,63 @@ pub(crate) fn forget(
     people: &[HrId],
     by: &Decision<'_>,
 ) -> Result<Went, StoreError> {
-    remove(context, integration, people, by, false)
+    let group = Going {
+        people: people.to_vec(),
+        by: by.clone(),
+        told: false,
+    };
+    remove(context, integration, vec![group])
 }
 
-/// `told` says that the log tells of it already.
+/// However many they are, the store and each file of the log are written anew once.
 fn remove(
     context: &Context<'_>,
     integration: &Integration,
-    people: &[HrId],
-    by: &Decision<'_>,
-    told: bool,
+    mut groups: Vec<Going<'_>>,
 ) -> Result<Went, StoreError> {
     let Context { store, audit, .. } = context;
     let target = target_of(integration);
-    let stay = all_active(context, integration, people)?;
-    let staying: HashSet<&HrId> = stay.iter().map(|(hr_id, _)| hr_id).collect();
-    let people: Vec<HrId> = people
+    let all: Vec<HrId> = groups
         .iter()
-        .filter(|hr_id| !staying.contains(hr_id))
-        .cloned()
+        .flat_map(|group| group.people.iter().cloned())
         .collect();
-    if people.is_empty() {
+    let stay = all_active(context, integration, &all)?;
+    let staying: HashSet<&HrId> = stay.iter().map(|(hr_id, _)| hr_id).collect();
+    for group in &mut groups {
+        group.people.retain(|hr_id| !staying.contains(hr_id));
+    }
+    groups.retain(|group| !group.people.is_empty());
+    if groups.is_empty() {
         return Ok(Went {
             stay,
             ..Went::default()
         });
     }
-    let wanted: HashSet<&HrId> = people.iter().collect();
+    let wanted: HashSet<&HrId> = groups.iter().flat_map(|group| &group.people).collect();
     let map = numbers(integration).unwrap_or_default().map;
     let goes = |row: &Row| {
         let hr_id = &row.employee.hr_id;
         (wanted.contains(hr_id) || wanted.contains(map.get(hr_id)))
             && is_over(context, integration, row)
     };
-    let event = |went: &[HrId]| Event::Forgotten {
-        user: by.user.to_owned(),
-        on_behalf_of: by.on_behalf_of.map(str::to_owned),
-        reason: by.reason.to_owned(),
+    let event = |group: &Going<'_>, went: &[HrId]| Event::Forgotten {
+        user: group.by.user.to_owned(),
+        on_behalf_of: group.by.on_behalf_of.map(str::to_owned),
+        reason: group.by.reason.to_owned(),
         hr_ids: went.iter().map(ToString::to_string).collect(),
     };
-    let notes = |went: &[HrId]| Notes {
-        integration: Some(integration.name.clone()),
-        run: None,
-        notes: (!told).then(|| event(went).into()).into_iter().collect(),
+    let notes = |went: &[Vec<HrId>]| {
+        let groups = groups.iter().zip(went);
+        let untold = groups.filter(|(group, went)| !group.told && !went.is_empty());
+        Notes {
+            integration: Some(integration.name.clone()),
+            run: None,
+            notes: untold
+                .map(|(group, went)| event(group, went).into())
+                .collect(),
+        }
     };
-    let (went, gone) = store.forget(&target, &integration.name, &people, by, goes, notes)?;
+    let (went, gone) = store.forget(&target, &integration.name, &groups, goes, notes)?;
     store.flush(audit)?;
     crate::crash::point("forget_told");
     let lines = clear_log(context, integration, &went)?;
@@ -146,16 +160,10 @@ fn clear_log(
         path: audit.path().to_owned(),
         cause,
     };
-    let redaction = Redaction {
-        people: people.iter().map(HrId::as_str).collect(),
-        integration: &integration.name,
-        known: context
-            .config
-            .integrations
-            .iter()
-            .map(|one| one.name.as_str())
-            .collect(),
-    };
+    let people: Vec<&str> = people.iter().map(HrId::as_str).collect();
+    let integrations = context.config.integrations.iter();
+    let known = integrations.map(|one| one.name.as_str()).collect();
+    let redaction = Redaction::of_people(&people, &integration.name, known);
     let keeping = audit.keep().map_err(failed)?;
     audit.redact(&keeping, &redaction).map_err(failed)
 }
@@ -165,45 +173,62 @@ pub(crate) fn forget_again(
     context: &Context<'_>,
     integration: &Integration,
 ) -> Result<(), StoreError> {
-    for Forgotten {
-        hr_id,
-        login,
-        on_behalf_of,
-        reason,
-        ..
-    } in context.store.to_forget(&target_of(integration))?
-    {
-        let by = Decision {
-            user: &login,
-            on_behalf_of: on_behalf_of.as_deref(),
-            reason: &reason,
-        };
-        // In the log of an older backup it does not stand.
-        let told = is_told(context, integration, &hr_id)?;
-        remove(context, integration, &[hr_id], &by, told)?;
+    let (store, target) = (context.store, target_of(integration));
+    let all = store.to_forget(&target)?;
+    if all.is_empty() {
+        return Ok(());
     }
+    store.flush(context.audit)?;
+    let told = told(context, integration)?;
+    let mut groups: BTreeMap<_, Vec<HrId>> = BTreeMap::new();
+    for one in &all {
+        // In the log of an older backup it does not stand, or only that they were forgotten once before.
+        let at: Option<DateTime<Utc>> = one.at.parse().ok();
+        let is_told = told.get(one.hr_id.as_str()).is_some_and(|told| {
+            at.is_some_and(|at| at.timestamp_millis() <= told.timestamp_millis())
+        });
+        let by = (&one.login, &one.on_behalf_of, &one.reason, is_told);
+        groups.entry(by).or_default().push(one.hr_id.clone());
+    }
+    let groups = groups.into_iter().map(|(by, people)| Going {
+        people,
+        by: Decision {
+            user: by.0,
+            on_behalf_of: by.1.as_deref(),
+            reason: by.2,
+        },
+        told: by.3,
+    });
+    remove(context, integration, groups.collect())?;
     Ok(())
 }
 
-/// Whether the log tells that somebody was to be forgotten.
-fn is_told(
+/// Of whom the log tells that they were to be forgotten, and when last. Of those who came back since then it does not, for what was written of them meanwhile goes, too.
+fn told(
     context: &Context<'_>,
     integration: &Integration,
-    hr_id: &HrId,
-) -> Result<bool, StoreError> {
+) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
     let failed = |cause| StoreError::Audit {
         path: context.audit.path().to_owned(),
         cause,
     };
+    let mut told = HashMap::new();
     let entries = context.audit.read(Span::default()).map_err(failed)?;
-    for entry in entries.containing(["\"event\":\"forgotten\""]) {
+    let texts = ["\"event\":\"forgotten\"", "\"kind\":\"joins\""];
+    for entry in entries.containing(texts) {
         let entry = entry.map_err(failed)?;
-        let here = entry.integration.as_deref() == Some(&integration.name);
-        if here && entry.event == "forgotten" && names(&entry.line, hr_id.as_str()) {
-            return Ok(true);
+        if entry.integration.as_deref() != Some(&integration.name) {
+            continue;
+        }
+        for hr_id in named(&entry.line) {
+            if entry.event == "forgotten" {
+                told.insert(hr_id.to_owned(), entry.time);
+            } else {
+                told.remove(hr_id);
+            }
         }
     }
-    Ok(false)
+    Ok(told)
 }
 
 /// Forgets who left longer ago than the configuration keeps leavers.

@@ -42,17 +42,20 @@ pub use connect::{ConnectError, Link, Secrets, connect};
 pub use drift::{DriftReport, drift};
 pub(crate) use failures::{backs_off_until, pause};
 pub(crate) use hrid_map::{Numbers, numbers};
+pub(crate) use record::clock_in_doubt;
 pub use report::{Drifted, Ending, IncompleteRow, RejectedRow, RunReport, SourceReport, Waiting};
-pub use standing::{FailedSource, LastRun, NotPutAway, RefusedLogin, Standing, standing};
+pub use standing::{
+    FailedSource, FoundDrift, LastRun, NotPutAway, RefusedLogin, Standing, standing,
+};
 
-use crate::audit::{AuditFile, Event};
+use crate::audit::{AuditFile, Event, told_changes};
 use crate::clock::Clock;
 use crate::config::{Config, Integration, changes, flatten};
 use crate::guard::{Decided, Judgement, Unaccounted};
 use crate::jobticket::{CallError, There};
 use crate::plan::Known;
 use crate::roster::{HrId, Selection};
-use crate::store::{HoldRecord, LockTaken, Notes, RunLock, Store, StoreError, Target};
+use crate::store::{HoldRecord, LockTaken, Note, Notes, RunLock, Store, StoreError, Target};
 
 /// What a run needs besides its integration.
 pub struct Context<'c> {
@@ -126,12 +129,13 @@ pub fn note_configuration(context: &Context<'_>) -> Result<(), StoreError> {
         return Ok(());
     }
     let changes = changes(&old.unwrap_or_default(), &new);
+    let (changes, values) = told_changes(changes, context.config.audit.values);
     let event = Event::ConfigurationChanged {
         user: context.user.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         changes,
     };
-    let notes = vec![event.into()];
+    let notes = vec![Note { event, values }];
     off(|| {
         context.store.keep_configuration(
             &new,
@@ -383,22 +387,22 @@ impl<'c> Run<'c> {
         })
     }
 
-    /// Pulls and puts the rosters together. `None` where no source has anything.
+    /// Pulls and puts the rosters together, and loads whom JobTicket has. `None` where no source has anything.
     async fn gathered(
         &mut self,
-        known: &Known,
+        doubt: &Doubt,
         doubtful: &Doubtful,
         report: &mut RunReport,
-    ) -> Result<Option<Stage>, Stop> {
-        report.snapshot = known.snapshot.as_ref().map(Vec::len);
-        let Some((assembly, taken)) = self.gather(known, report).await? else {
+    ) -> Result<Option<(Known, Stage)>, Stop> {
+        let Some((known, assembly, taken)) = self.gather(doubt, doubtful, report).await? else {
             report.ending = Ending::SourceFailed;
             self.note_failed(report)?;
             return Ok(None);
         };
         crate::crash::point("pulled");
         (self.context.stage)("comparing with the snapshot");
-        Ok(Some(self.stage(assembly, taken, known, doubtful, report)?))
+        let stage = self.stage(assembly, taken, &known, doubtful, report)?;
+        Ok(Some((known, stage)))
     }
 
     /// Whether an unchanged roster is due to be pushed again.
@@ -436,10 +440,9 @@ impl<'c> Run<'c> {
         self.compare_with_before(report).await?;
         self.settle_unconfirmed(report).await?;
         self.may_go_on()?;
-        (self.context.stage)("loading the snapshot");
         let doubtful = Doubtful::load(store, &self.target, &doubt)?;
-        let mut known = self.known(&doubt, &doubtful)?;
-        let Some(mut stage) = self.gathered(&known, &doubtful, report).await? else {
+        let gathered = self.gathered(&doubt, &doubtful, report).await?;
+        let Some((mut known, mut stage)) = gathered else {
             return Ok(());
         };
         self.look_who_is_back(&stage)?;

@@ -72,16 +72,25 @@ impl Doubtful {
 }
 
 impl Run<'_> {
-    /// Pulls until every source either makes sense, or is replaced by its last good roster, or is left out for want of one. `None` where none has anything.
+    /// Pulls until every source either makes sense, or is replaced by its last good roster, or is left out for want of one. `None` where none has anything. Whom
+    /// JobTicket has is loaded only then, for reading a file is what needs most memory.
     pub(super) async fn gather(
         &mut self,
-        known: &Known,
+        doubt: &Doubt,
+        doubtful: &Doubtful,
         report: &mut RunReport,
-    ) -> Result<Option<(Assembly, Vec<Option<Taken>>)>, Stop> {
+    ) -> Result<Option<(Known, Assembly, Vec<Option<Taken>>)>, Stop> {
         let mut failed = pull::Failed::new();
         let mut conflicts = Vec::new();
+        let mut loaded = None;
         loop {
-            let Some(mut deliveries) = self.pull(report, &failed).await? else {
+            let deliveries = self.pull(report, &failed).await?;
+            let known = match loaded.take() {
+                Some(known) => known,
+                None => self.known(doubt, doubtful)?,
+            };
+            report.snapshot = known.snapshot.as_ref().map(Vec::len);
+            let Some(mut deliveries) = deliveries else {
                 return Ok(None);
             };
             let rows = std::mem::take(&mut deliveries.rows);
@@ -91,8 +100,9 @@ impl Run<'_> {
             if refused.is_empty() {
                 assembly.contest(conflicts);
                 self.keep(&deliveries, report)?;
-                return Ok(Some((assembly, deliveries.taken())));
+                return Ok(Some((known, assembly, deliveries.taken())));
             }
+            loaded = Some(known);
             failed.extend(refused);
             // Of the sources that go on: what another one said otherwise of somebody stays in doubt.
             conflicts.extend(assembly.rejected.into_iter().filter(|row| {
@@ -126,9 +136,12 @@ impl Run<'_> {
         let rejected = rejected.into_iter().cloned().collect();
         self.carry_forward(rejected, doubtful, None, &mut entries, &mut old)?;
         let unusable = unusable_numbers(&assembly);
-        let mut kept = plan::compare(known, &entries).leavers;
-        // The row under a new number may itself be one that cannot be used.
-        kept.retain(|hr_id| unusable.contains(&*hr_id.without_zeros()));
+        let mut kept = Vec::new();
+        if !unusable.is_empty() {
+            kept = plan::compare(known, &entries).leavers;
+            // The row under a new number may itself be one that cannot be used.
+            kept.retain(|hr_id| unusable.contains(&*hr_id.without_zeros()));
+        }
         self.carry_forward(kept, doubtful, None, &mut entries, &mut old)?;
         let mut reasons = Reasons {
             ended: std::mem::take(&mut assembly.ended),
@@ -215,7 +228,8 @@ impl Run<'_> {
             stage.old.insert(hr_id, employee);
         }
         self.explain_leavers(&comparison.leavers, stage)?;
-        Ok(Plan::new(entries, known, &stage.old, &stage.reasons))
+        let (old, reasons) = (&stage.old, &stage.reasons);
+        Ok(Plan::of(comparison, entries, known, old, reasons))
     }
 
     /// What is known of leavers besides their rows: their source, the rules under which they were acknowledged, and whether the end of their employment was known in time.
@@ -281,12 +295,7 @@ impl Run<'_> {
             // Somebody of a source that is no longer configured counts as one of the first.
             let source = sources.position(|source| source.name == name).unwrap_or(0);
             old.insert(hr_id, employee.clone());
-            entries.push(Entry {
-                employee,
-                source,
-                line: 0,
-                fresh: false,
-            });
+            entries.push(Entry::new(employee, source, 0, false));
         }
         entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
         Ok(())

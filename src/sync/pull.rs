@@ -58,17 +58,16 @@ impl Run<'_> {
             let held_back = || logins.held_back(source).map(|why| (why, None));
             let task = match failed.get(&index).cloned().or_else(held_back) {
                 Some(failed) => Err(failed),
-                None => Ok(self.spawn(source, state.as_ref(), filled)),
+                None => Ok(self.spawn(source, state.as_ref(), filled.clone())),
             };
-            tasks.push((source, state, task));
+            tasks.push((source, state, filled, task));
         }
         let mut deliveries = Deliveries {
             rows: Vec::new(),
             sources: Vec::new(),
         };
         let mut any = false;
-        let store = self.context.store;
-        for (source, state, task) in tasks {
+        for (source, state, filled, task) in tasks {
             let (seen, pulled) = match task {
                 Err((error, seen)) => (seen, Err(error)),
                 Ok(task) => match task.await {
@@ -92,7 +91,6 @@ impl Run<'_> {
             }) = &pulled
             {
                 report.notes.extend(warn_of_rules(source, rules));
-                let filled = off(|| store.filled_fields(&self.target, &source.name))?;
                 report.notes.extend(warn_of_ends(source, delivery, &filled));
             }
             let (report_of_one, rows, mut one) = self.one(source, state, pulled)?;

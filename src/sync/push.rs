@@ -100,7 +100,6 @@ impl Run<'_> {
     fn intend(&self, approved: &Approved, sync_id: String) -> Result<Push, Stop> {
         let store = self.context.store;
         let push = Push::new(approved, sync_id);
-        let body_hash = sha256(push.body());
         let names: Vec<&str> = self
             .integration
             .sources
@@ -110,7 +109,7 @@ impl Run<'_> {
         let intent = Event::PushIntent {
             sync_id: push.sync_id().to_owned(),
             employees: push.employees(),
-            body_sha256: body_hash.clone(),
+            body_sha256: push.body_sha256().to_owned(),
             plan_hash: approved.plan_hash().to_owned(),
             approved_by_holds: approved.holds().into_iter().collect(),
         };
@@ -119,7 +118,6 @@ impl Run<'_> {
             run: self.id,
             approved,
             push: &push,
-            body_hash: &body_hash,
             rules_hash: &self.rules_hash(),
             sources: &names,
             day: self.selection().today,

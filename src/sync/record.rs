@@ -1,19 +1,51 @@
 //! The begin and the end of a run, on record; and whether the clock lets it begin.
 
+use chrono::{DateTime, Utc};
+
 use super::{Ending, Run, RunReport, Stop, off};
 use crate::audit::Event;
-use crate::store::{Note, Notes, StoreError};
+use crate::config::Config;
+use crate::store::{Note, Notes, Store, StoreError};
 
 /// A clock this far before the last recorded time, or before or after JobTicket's, is wrong.
 const BEHIND: chrono::Duration = chrono::Duration::minutes(5);
 /// A clock this far ahead of the last run is suspect: every termination date in between would pass at once.
 const AHEAD: chrono::Duration = chrono::Duration::days(62);
 /// Whether the clock has gone back since the last recorded time, or is so far ahead of it that nothing may be removed for its age.
-pub(super) fn is_a_jump(
-    last: Option<chrono::DateTime<chrono::Utc>>,
-    now: chrono::DateTime<chrono::Utc>,
-) -> bool {
+pub(super) fn is_a_jump(last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
     last.is_some_and(|last| now < last - BEHIND || now > last + AHEAD)
+}
+
+/// Why a run of these integrations would refuse to begin by this clock, if it would. Whoever goes by the time for something else asks this, too.
+pub(crate) fn clock_in_doubt(
+    store: &Store,
+    config: &Config,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, StoreError> {
+    let mut integrations = config.integrations.iter();
+    let sandbox = integrations.all(|one| one.jobticket.is_sandbox());
+    Ok(doubt(store.last_time()?, now, sandbox))
+}
+
+fn doubt(last: Option<DateTime<Utc>>, now: DateTime<Utc>, sandbox: bool) -> Option<String> {
+    let last = last?;
+    let go_on = "Correct the clock; if it is right now, go on once with --accept-clock";
+    if now < last - BEHIND {
+        return Some(format!(
+            "This machine's clock shows {}, which is before the last run at {}. {go_on}",
+            now.format("%Y-%m-%d %H:%M UTC"),
+            last.format("%Y-%m-%d %H:%M UTC")
+        ));
+    }
+    if now > last + AHEAD && !sandbox {
+        return Some(format!(
+            "This machine's clock shows {}, {} days after the last run at {}. {go_on}",
+            now.format("%Y-%m-%d %H:%M UTC"),
+            (now - last).num_days(),
+            last.format("%Y-%m-%d %H:%M UTC")
+        ));
+    }
+    None
 }
 
 impl Run<'_> {
@@ -23,26 +55,11 @@ impl Run<'_> {
             return Ok(());
         }
         let now = self.context.clock.now();
-        let Some(last) = off(|| self.context.store.last_time())? else {
-            return Ok(());
-        };
-        let go_on = "Correct the clock; if it is right now, go on once with --accept-clock";
-        if now < last - BEHIND {
-            return Err(Stop::Clock(format!(
-                "This machine's clock shows {}, which is before the last run at {}. {go_on}",
-                now.format("%Y-%m-%d %H:%M UTC"),
-                last.format("%Y-%m-%d %H:%M UTC")
-            )));
+        let last = off(|| self.context.store.last_time())?;
+        match doubt(last, now, self.integration.jobticket.is_sandbox()) {
+            Some(why) => Err(Stop::Clock(why)),
+            None => Ok(()),
         }
-        if now > last + AHEAD && !self.integration.jobticket.is_sandbox() {
-            return Err(Stop::Clock(format!(
-                "This machine's clock shows {}, {} days after the last run at {}. {go_on}",
-                now.format("%Y-%m-%d %H:%M UTC"),
-                (now - last).num_days(),
-                last.format("%Y-%m-%d %H:%M UTC")
-            )));
-        }
-        Ok(())
     }
 
     pub(super) fn begin(&mut self) -> Result<(), Stop> {

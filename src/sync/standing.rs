@@ -73,6 +73,8 @@ pub struct Standing {
     pub tickets_lost: usize,
     /// A push of which JobTicket does not show everything yet.
     pub unconfirmed: Option<UnconfirmedPush>,
+    /// JobTicket was found to differ, and nobody has looked since and found no difference.
+    pub found_drift: Option<FoundDrift>,
 }
 
 /// JobTicket refuses the credential.
@@ -107,6 +109,39 @@ pub struct BackingOff {
     pub failures: u32,
     /// Before this, no scheduled run tries again.
     pub until: DateTime<Utc>,
+}
+
+/// JobTicket was found to differ from the snapshot, by the command `drift` or by the read-back before a push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundDrift {
+    /// When that was found first, and not seen to be over since.
+    pub since: DateTime<Utc>,
+    /// When somebody looked last.
+    pub at: DateTime<Utc>,
+    /// How many people differed then.
+    pub people: usize,
+}
+
+impl FoundDrift {
+    /// Remembers what a look has found; nothing is what ends it.
+    pub(super) fn keep(
+        store: &Store,
+        target: &Target,
+        people: usize,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let old: Option<Self> = store.fact(target, Fact::FoundDrift)?;
+        if people == 0 && old.is_none() {
+            return Ok(());
+        }
+        let new = (people > 0).then(|| Self {
+            since: old.map_or(now, |old| old.since.min(now)),
+            at: now,
+            people,
+        });
+        store.set_fact(target, Fact::FoundDrift, new.as_ref(), &Notes::default())
+    }
 }
 
 /// A push of which JobTicket does not show everything yet.
@@ -166,6 +201,7 @@ pub fn standing(
             until: failures.until(),
             failures: failures.count,
         }),
+        found_drift: store.fact(target, Fact::FoundDrift)?,
         tickets_lost: lost.map_or(0, |lost| lost.len()),
         unconfirmed: unconfirmed.map(|push| UnconfirmedPush {
             overdue: now - push.since >= within,
@@ -187,7 +223,10 @@ impl Run<'_> {
             Some(_) => "credential refused",
             None => report.ending.name(),
         };
-        off(|| store.end_run(self.id, &self.target, outcome, ended, notes))
+        off(|| {
+            let outcome = (outcome, report.exit_code);
+            store.end_run(self.id, &self.target, outcome, ended, notes)
+        })
     }
 
     /// Remembers how a run ended that the store does not keep, for its time is in doubt.

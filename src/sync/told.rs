@@ -71,7 +71,11 @@ fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
                 .entries()
                 .iter()
                 .flat_map(|Entry { employee, .. }| {
-                    [&employee.first_name, &employee.last_name, &employee.email]
+                    [
+                        employee.first_name(),
+                        employee.last_name(),
+                        employee.email(),
+                    ]
                 })
                 .flat_map(|value| parts(value))
                 .collect();

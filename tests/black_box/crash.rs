@@ -344,4 +344,35 @@ fn a_line_of_the_audit_log_that_was_torn_is_sealed_and_written_again() {
     }
     assert_eq!(torn, 1);
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    company
+        .run(&["audit", "verify"])
+        .exits(0)
+        .says("1 lines that a crash had torn");
+}
+
+#[test]
+fn a_torn_line_whose_sealing_is_killed_is_told_by_the_run_after_that() {
+    for point in ["gaps_told", "torn_line_ended", "appended"] {
+        let jobticket = JobTicket::start();
+        let mut company = company(&jobticket);
+        company.deliver_people("20261120", &people(5));
+        company.run_now().exits(0);
+        company.deliver_people("20261121", &people(6));
+        killed_at(&mut company, "appended");
+        let path = company.path("state/audit.jsonl");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() - 40]).unwrap();
+        company
+            .run(&["audit", "verify"])
+            .exits(0)
+            .says("a crash has torn this line");
+        killed_at(&mut company, point);
+        company.run(&["audit", "verify"]).exits(0);
+        company.run_now().exits(0);
+        company
+            .run(&["audit", "verify"])
+            .exits(0)
+            .says("1 lines that a crash had torn");
+        assert_eq!(company.audit_text().matches("torn_line_sealed").count(), 1);
+    }
 }

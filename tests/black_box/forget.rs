@@ -1,9 +1,11 @@
 //! Forgetting people: their values go from the state and the log, the chain holds, nobody active is touched, and a restore repeats it.
 
 use std::fs;
+use std::process::Stdio;
 
 use crate::backup_support::command;
 use crate::crash::killed_in;
+use crate::daemon_runs::Pause;
 use crate::deciding::{as_json, decided, without_last};
 use crate::scene::Scene;
 use crate::service::Service;
@@ -212,6 +214,115 @@ fn killed_anywhere_the_next_run_forgets_the_rest() {
         assert_eq!(scene.company.events("forgotten").len(), 1, "{point}");
         assert_eq!(scene.jobticket.active().len(), 4, "{point}");
     }
+}
+
+#[test]
+fn after_a_kill_anywhere_in_a_rotation_somebody_is_forgotten_in_every_file() {
+    for point in [
+        "rotate_due",
+        "rotate_renamed",
+        "rotate_begun",
+        "rotate_packed",
+        "rotate_named",
+        "rotate_done",
+    ] {
+        let mut scene = after_one_left();
+        scene.days_pass(30);
+        killed_in(&mut scene.company, point, &["--run-now", "--resync"]);
+        decided(&scene.company, &["forget", "00005", "--yes"]);
+        is_forgotten(&scene.company, point);
+        let files = scene.company.state_files();
+        let part = files
+            .iter()
+            .find(|(path, _)| path.extension().is_some_and(|end| end == "part"));
+        assert!(part.is_none(), "{point}: {part:?}");
+        scene.company.run(&["--run-now", "--resync"]).exits(0);
+        is_forgotten(&scene.company, point);
+        assert_eq!(scene.jobticket.active().len(), 4, "{point}");
+    }
+}
+
+#[test]
+fn a_check_of_the_log_while_somebody_is_forgotten_finds_nothing_changed() {
+    for point in ["forget_told", "redact_written", "redact_named"] {
+        let scene = after_one_left();
+        let company = &scene.company;
+        let pause = Pause::at(company, point);
+        let (name, value) = pause.variable();
+        let mut forget = company
+            .command(&["forget", "00005", "--yes", "--reason", "asked"])
+            .env(name, value)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        pause.is_reached();
+        company.run(&["audit", "verify"]).exits(0);
+        company.run(&["audit", "--hrid", "00005"]).exits(0);
+        pause.is_over();
+        if point != "forget_told" {
+            // The current file is locked while it is exchanged.
+            pause.is_reached();
+            pause.is_over();
+        }
+        assert!(forget.wait().unwrap().success());
+        is_forgotten(company, point);
+    }
+}
+
+#[test]
+fn many_are_forgotten_again_in_a_restore_and_each_on_the_word_of_whoever_decided() {
+    let mut scene = Scene::with(|company| {
+        company.top = "audit: {values: full}\n".to_owned();
+        company.asks =
+            "first_push: allow, missing_days: 1, leavers: {percent: 50, count: 100, at_least: 20}"
+                .to_owned();
+    });
+    let mut staff = people(12);
+    scene.company.deliver_people("20261121", &staff);
+    scene.company.run_now();
+    scene.days_pass(10);
+    for one in &mut staff[4..] {
+        one.end = "01.12.2026".to_owned();
+    }
+    scene.company.deliver_people("20261203", &staff);
+    scene.company.run_now();
+    assert_eq!(scene.jobticket.active().len(), 4);
+    let company = &scene.company;
+    command(company, "backup", &[]).exits(0);
+    let forget = |number: usize| {
+        let (hr_id, reason) = (format!("{number:05}"), format!("ticket {}", number % 3));
+        let ran = company.run(&["forget", &hr_id, "--yes", "--reason", &reason]);
+        ran.exits(0);
+    };
+    (5..=12).for_each(forget);
+    command(company, "restore", &["--force"]).exits(0);
+    company
+        .run(&["audit", "verify"])
+        .exits(0)
+        .says("somebody was forgotten");
+    for hr_id in 5..=12 {
+        let value = format!("Beispiel{hr_id:05}");
+        assert!(!company.audit_text().contains(&value), "{value}");
+    }
+    let mut told: Vec<(String, usize)> = company
+        .events("forgotten")
+        .iter()
+        .map(|line| {
+            let reason = line["reason"].as_str().unwrap().to_owned();
+            (reason, line["hrIds"].as_array().unwrap().len())
+        })
+        .collect();
+    told.sort();
+    let of = |reason: &str, people| (reason.to_owned(), people);
+    assert_eq!(
+        told,
+        [of("ticket 0", 3), of("ticket 1", 2), of("ticket 2", 3)]
+    );
+    command(company, "backup", &["--force"]).exits(0);
+    command(company, "restore", &["--force"]).exits(0);
+    assert_eq!(company.events("forgotten").len(), 3, "told once");
+    company.run(&["audit", "verify"]).exits(0);
 }
 
 #[test]

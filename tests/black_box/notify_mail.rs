@@ -142,6 +142,7 @@ fn a_mail_in_german_is_german_but_for_its_commands() {
     let server = MailServer::start(Behaviour::of(Tls::Implicit));
     let mut company = company(&jobticket, &server, "");
     company.top = format!("language: de\n{}", company.top);
+    company.integration += "    schedule: {cron: [\"0 6 * * *\"], timezone: Asia/Tokyo}\n";
     hold(&company);
     let body = server.mails()[0].body();
     for text in [
@@ -149,6 +150,7 @@ fn a_mail_in_german_is_german_but_for_its_commands() {
         "- 00015 würde ausscheiden (fehlt in allen Quellen)",
         "approve 1 --reason TEXT",
         "Ende des Audit-Logs am",
+        " JST:",
     ] {
         assert!(body.contains(text), "the mail lacks {text:?}:\n{body}");
     }
@@ -310,4 +312,193 @@ fn the_digest_comes_at_its_time_once_and_tells_how_everything_stands() {
         assert!(body.contains(text), "the digest lacks {text:?}:\n{body}");
     }
     is_about_nobody(&mails[0]);
+}
+
+#[test]
+fn who_is_put_off_gets_it_later_and_who_has_it_never_again() {
+    let jobticket = JobTicket::start();
+    let mut behaviour = Behaviour::of(Tls::Implicit);
+    behaviour.unknown = Some("gone@example.com");
+    behaviour.greylisted = Some("later@example.com");
+    let server = MailServer::start(behaviour);
+    let mut company = company(&jobticket, &server, "");
+    company.edit(
+        "to: [hr@example.com]",
+        "to: [gone@example.com, hr@example.com, later@example.com]",
+    );
+    hold(&company).says("later@example.com");
+    let receivers = || -> Vec<String> {
+        server
+            .mails()
+            .into_iter()
+            .flat_map(|mail| mail.to)
+            .collect()
+    };
+    assert_eq!(receivers(), ["<hr@example.com>"]);
+    assert_eq!(status(&company)["notifications"][0]["waiting"], 1);
+    later(&mut company, 1);
+    company.run_now().exits(3);
+    assert_eq!(receivers(), ["<hr@example.com>"]);
+    server.behave(|server| server.greylisted = None);
+    later(&mut company, 1);
+    company.run_now().exits(3);
+    assert_eq!(receivers(), ["<hr@example.com>", "<later@example.com>"]);
+    assert_eq!(status(&company)["notifications"][0]["waiting"], 0);
+    later(&mut company, 2);
+    company.run_now().exits(3);
+    assert_eq!(receivers().len(), 2);
+}
+
+#[test]
+fn a_hold_that_is_opened_anew_each_day_is_escalated_once_and_a_new_one_begins_anew() {
+    let jobticket = JobTicket::start();
+    let server = MailServer::start(Behaviour::of(Tls::Implicit));
+    let keys = "      escalate_to: [boss@example.com]\n";
+    let mut company = company(&jobticket, &server, keys);
+    hold(&company);
+    let mut told = |hours: i64, left: usize, exit: i32| {
+        jobticket.hours_pass(u64::try_from(hours).unwrap());
+        later(&mut company, hours);
+        let day = format!("202611{}", 40 - left);
+        company.deliver_people(&day, &people(left));
+        company.run_now().exits(exit);
+        let last = server.mails().pop().unwrap();
+        (server.mails().len(), last.header("Subject"), last.to.len())
+    };
+    let (number, subject, _) = told(25, 13, 3);
+    assert_eq!(number, 2);
+    assert!(
+        subject.contains("hold 2 and those before it have waited for more than 24 hours"),
+        "{subject}"
+    );
+    let (number, subject, _) = told(24, 12, 3);
+    assert_eq!(number, 3);
+    assert!(
+        subject.contains("hold 3, the whole plan waits"),
+        "{subject}"
+    );
+    let (number, subject, receivers) = told(24, 11, 3);
+    assert_eq!((number, receivers), (4, 2));
+    assert!(subject.contains("more than 72 hours"), "{subject}");
+    let (number, subject, receivers) = told(24, 10, 3);
+    assert_eq!((number, receivers), (5, 1));
+    assert!(
+        subject.contains("hold 5, the whole plan waits"),
+        "{subject}"
+    );
+}
+
+#[test]
+fn every_channel_hears_of_a_hold_and_one_that_is_silent_keeps_the_others_from_nothing() {
+    let jobticket = JobTicket::start();
+    let mut behaviour = Behaviour::of(Tls::Implicit);
+    behaviour.silent = true;
+    let (silent, other) = (
+        MailServer::start(behaviour),
+        MailServer::start(Behaviour::of(Tls::None)),
+    );
+    let channel = |name: &str, port: u16| {
+        format!(
+            "    - name: {name}\n      type: smtp\n      host: 127.0.0.1\n      port: {port}\n      tls: none\n      from: sync@example.com\n      to: [{name}@example.com]\n      events: [held]\n"
+        )
+    };
+    let keys = format!(
+        "      timeout_seconds: 1\n{}",
+        channel("second", other.port)
+    );
+    let mut company = company(&jobticket, &silent, &keys);
+    hold(&company);
+    assert_eq!(other.mails().len(), 1);
+    assert_eq!(status(&company)["notifications"][0]["waiting"], 1);
+    // One that is renamed is new: it hears of what stands, once.
+    company.edit("name: second", "name: third");
+    for _ in 0..2 {
+        company.run_now().exits(3);
+        assert_eq!(other.mails().len(), 2);
+    }
+    let mails = other.mails();
+    assert_eq!(mails[0].header("Subject"), mails[1].header("Subject"));
+}
+
+#[test]
+fn a_clock_that_was_far_ahead_silences_nobody_once_it_is_right() {
+    let jobticket = JobTicket::start();
+    let server = MailServer::start(Behaviour::of(Tls::Implicit));
+    let mut company = company(&jobticket, &server, "");
+    let right = company.now.clone();
+    later(&mut company, 40 * 24);
+    server.behave(|server| server.answers = vec!["451 4.7.1 greylisted, come again"]);
+    company.run(&["--run-now", "--accept-clock"]);
+    hold(&company).says("greylisted");
+    company.now = right;
+    later(&mut company, 1);
+    company.run_now().exits(1).says("before the last run");
+    assert!(server.mails().is_empty(), "the clock is in doubt");
+    company.run(&["--run-now", "--accept-clock"]).exits(3);
+    assert_eq!(server.mails().len(), 1);
+}
+
+#[test]
+fn a_source_that_fails_again_and_again_is_told_although_its_last_roster_stands_in() {
+    let jobticket = JobTicket::start();
+    let server = MailServer::start(Behaviour::of(Tls::Implicit));
+    let mut company = company(&jobticket, &server, "");
+    company.deliver("roster_20261121.csv", "nothing");
+    for failed in 1..=3 {
+        later(&mut company, 1);
+        company.run_now().exits(4);
+        assert_eq!(server.mails().len(), usize::from(failed == 3), "{failed}");
+    }
+    let mail = &server.mails()[0];
+    assert!(
+        mail.header("Subject")
+            .contains("3 runs in a row have failed")
+    );
+    assert!(
+        mail.body().contains("roster_20261121.csv"),
+        "{}",
+        mail.body()
+    );
+    is_about_nobody(mail);
+}
+
+#[test]
+fn what_the_command_drift_finds_is_told_and_stands_in_the_status_until_a_look_finds_nothing() {
+    let jobticket = JobTicket::behaving(
+        r#"{"last_sync_id_on_links":"absent","last_sync_id_on_integration":"absent","links_after_offboarding":"go"}"#,
+    );
+    let server = MailServer::start(Behaviour::of(Tls::Implicit));
+    let mut company = company(&jobticket, &server, "");
+    company.edit(
+        "events: [held, failed, recovered, credential]",
+        "events: [drift, recovered]",
+    );
+    let other = Company::at(&jobticket);
+    let mut staff = people(20);
+    staff[0].last = "Neumann".to_owned();
+    other.deliver_people("20261120", &staff);
+    other.run_now().exits(0);
+    company.run(&["drift"]).exits(8);
+    company
+        .run(&["status"])
+        .exits(8)
+        .says("DRIFT: 1 person differed at JobTicket");
+    company.run_now().exits(0);
+    company.run_now().exits(0);
+    assert_eq!(server.mails().len(), 1);
+    let body = server.mails()[0].body();
+    assert!(
+        body.contains("1 person differed when it was looked at last"),
+        "{body}"
+    );
+    is_about_nobody(&server.mails()[0]);
+    // The push corrects it, and the read-back after it finds nothing.
+    company.deliver_people("20261121", &people(21));
+    company
+        .run_now()
+        .exits(0)
+        .says("DRIFT: when JobTicket was read back, 1 person differed");
+    company.run(&["status"]).exits(0);
+    assert_eq!(server.mails().len(), 2);
+    assert!(server.mails()[1].header("Subject").contains("recovered"));
 }

@@ -25,15 +25,6 @@ fn held(jobticket: &JobTicket, server: &MailServer) -> Company {
     company
 }
 
-/// Waits until so many mails have arrived.
-fn arrive(server: &MailServer, count: usize) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while server.mails().len() < count {
-        assert!(Instant::now() < end, "the mail did not come");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 fn later(company: &mut Company, minutes: i64) {
     let now = chrono::DateTime::parse_from_rfc3339(&company.now).unwrap();
     company.now = (now + chrono::TimeDelta::minutes(minutes)).to_rfc3339();
@@ -45,7 +36,7 @@ fn the_service_tells_of_a_hold_once_over_restarts_and_follows_a_reload() {
     let server = MailServer::start(Behaviour::of(Tls::Implicit));
     let mut company = held(&jobticket, &server);
     let mut service = Service::start(&company, &[]);
-    arrive(&server, 1);
+    server.waits_for(1);
     service.hears(|message| message.contains("STATUS"));
     service.hears(|message| message.contains("STATUS"));
     service.stops();

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::smtp_server::certificate;
@@ -16,7 +16,7 @@ const PYTHON: &str = "/usr/bin/python3";
 struct Smtpd {
     child: Child,
     port: u16,
-    printed: Arc<Mutex<String>>,
+    printed: Arc<(Mutex<String>, Condvar)>,
 }
 
 impl Drop for Smtpd {
@@ -68,14 +68,15 @@ fn start(company: &Company, options: [&str; 2]) -> Smtpd {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let printed = Arc::new(Mutex::new(String::new()));
+    let printed = Arc::new((Mutex::new(String::new()), Condvar::new()));
     let (mut out, to) = (child.stdout.take().unwrap(), Arc::clone(&printed));
     std::thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(length @ 1..) = out.read(&mut bytes) {
-            to.lock()
+            to.0.lock()
                 .unwrap()
                 .push_str(&String::from_utf8_lossy(&bytes[..length]));
+            to.1.notify_all();
         }
     });
     let end = Instant::now() + Duration::from_secs(20);
@@ -122,22 +123,17 @@ fn a_real_mail_server_takes_the_mail_of_a_hold_over_tls_in_both_forms() {
         company.run_now().exits(0);
         company.deliver_people("20261121", &people(14));
         company.run_now().exits(3);
-        let end = Instant::now() + Duration::from_secs(10);
-        loop {
-            // Long lines are broken on their way.
-            let printed = server.printed.lock().unwrap().replace("=\n", "");
-            if printed.contains("approve 1 --reason TEXT") {
-                assert!(
-                    printed.contains("Subject: [jobticket-sync] acme"),
-                    "{printed}"
-                );
-                break;
-            }
-            assert!(
-                Instant::now() < end,
-                "{word}: the mail did not arrive:\n{printed}"
-            );
-            std::thread::sleep(Duration::from_millis(50));
+        // Long lines are broken on their way.
+        let whole = |printed: &String| printed.replace("=\n", "");
+        let is_missing = |printed: &mut String| !whole(printed).contains("approve 1 --reason TEXT");
+        let (printed, came) = &*server.printed;
+        let printed = printed.lock().unwrap();
+        let (printed, _) = came
+            .wait_timeout_while(printed, Duration::from_secs(10), is_missing)
+            .unwrap();
+        let printed = whole(&printed);
+        for text in ["approve 1 --reason TEXT", "Subject: [jobticket-sync] acme"] {
+            assert!(printed.contains(text), "{word}: no {text} in\n{printed}");
         }
         company
             .run(&["status"])

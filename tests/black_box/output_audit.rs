@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::deciding::as_json;
+use crate::rest_server::{Hris, Reply};
 use crate::scene::Scene;
 use crate::support::{Company, people};
 
@@ -168,6 +170,37 @@ fn every_changed_key_of_the_configuration_is_told_with_its_old_and_new_value() {
 }
 
 #[test]
+fn values_of_rules_and_addresses_stay_out_of_the_hashed_log_and_it_still_verifies() {
+    let mut scene = Scene::with(|company| {
+        company.top = "notify: {channels: [{name: hr, type: smtp, host: 127.0.0.1, port: 9, tls: none, from: sender0@example.com, to: [anna@example.com], events: [digest]}]}\n".to_owned();
+        company.source += "        exclude: [{column: Nachname, in: [Muster GmbH]}]\n";
+    });
+    scene.company.edit("anna@example.com", "adam@example.com");
+    scene.company.edit("Muster GmbH", "Beispiel AG");
+    scene.company.run_now().exits(0);
+    let event = scene.company.events("configuration_changed").pop().unwrap();
+    let changes = event["changes"].as_array().unwrap();
+    for key in [
+        "notify.channels.hr.to.0",
+        "integrations.acme.sources.headquarters.exclude.0.in.0",
+    ] {
+        let change = changes.iter().find(|change| change["key"] == key);
+        let change = change.unwrap_or_else(|| panic!("{key} is missing: {event}"));
+        assert_eq!(
+            (change["old"].as_str(), change["new"].as_str()),
+            (Some("…"), Some("…"))
+        );
+    }
+    assert!(event["values"].to_string().contains("a…@e…"), "{event}");
+    let text = scene.company.audit_text();
+    for value in ["anna", "adam", "sender0", "Muster GmbH", "Beispiel AG"] {
+        assert!(!text.contains(value), "the log has {value}");
+    }
+    chain(&scene.company);
+    scene.company.run(&["audit", "verify"]).exits(0);
+}
+
+#[test]
 fn a_loosened_check_of_files_is_marked() {
     let mut scene = Scene::with(|company| {
         company.source += "        table: {min_rows: 4, trailer: null}\n";
@@ -229,4 +262,43 @@ fn lines_that_were_cut_off_the_log_are_missed() {
     let missing = scene.company.events("lines_missing").pop().unwrap();
     assert_eq!(missing["found"], 5);
     assert_eq!(missing["expected"], text.lines().count());
+    let ran = scene.company.run(&["status"]);
+    ran.says("LINES WERE MISSING at")
+        .says("the log ended with line 5 and not with");
+    let told = as_json(&scene.company, &["status"])["audit"]["linesMissing"].clone();
+    assert_eq!(
+        (&told["found"], &told["expected"]),
+        (&missing["found"], &missing["expected"])
+    );
+}
+
+#[test]
+fn missing_lines_are_told_once_to_whom_failures_are_told() {
+    let mut scene = Scene::new();
+    let receiver = Hris::start(|_| Reply::Full(200, Vec::new(), b"ok".to_vec()));
+    fs::write(scene.company.path("url"), &receiver.url).unwrap();
+    scene.company.top = "notify:\n  channels:\n    - name: chat\n      type: webhook\n      url: {file: url}\n      body: '{\"event\": \"{event}\", \"text\": \"{text}\"}'\n      events: [failed, recovered]\n".to_owned();
+    scene.company.run_now().exits(0);
+    assert!(receiver.asked().is_empty());
+    let path = scene.company.path("state/audit.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = text.lines().take(5).collect();
+    fs::write(&path, kept.join("\n") + "\n").unwrap();
+    for _ in 0..3 {
+        scene.company.run_now().exits(0);
+    }
+    scene.days_pass(31);
+    scene.company.run(&["--run-now", "--resync"]);
+    let asked = receiver.asked();
+    assert_eq!(asked.len(), 1, "once, and it is never over");
+    let sent = asked[0].json();
+    assert_eq!(sent["event"], "lines_missing");
+    assert!(
+        sent["text"]
+            .as_str()
+            .unwrap()
+            .contains("it ended with line 5")
+    );
+    let status = as_json(&scene.company, &["status"]);
+    assert!(status["audit"]["linesMissing"].is_null(), "{status}");
 }

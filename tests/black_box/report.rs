@@ -162,6 +162,8 @@ fn a_year_is_one_page_under_a_megabyte_that_asks_nobody_for_anything() {
         0o600
     );
     assert!(page.contains("default-src 'none'"));
+    let plots: Vec<&str> = page.split("<figure>").skip(1).collect();
+    assert!(plots.iter().all(|plot| plot.contains("class=\"grid\"")));
     for text in ["<script", "http://", "https://", "@import", "url(", "src="] {
         assert!(!page.contains(text), "the page has {text}");
     }
@@ -201,7 +203,7 @@ fn a_table_has_no_cell_that_a_spreadsheet_would_calculate() {
     let mut kinds = std::collections::BTreeMap::new();
     for record in reader.records() {
         let record = record.unwrap();
-        *kinds.entry(record[2].to_owned()).or_insert(0) += 1;
+        *kinds.entry(record[3].to_owned()).or_insert(0) += 1;
         for cell in &record {
             assert!(!cell.starts_with(['=', '+', '-', '@']), "{cell}");
         }
@@ -212,6 +214,193 @@ fn a_table_has_no_cell_that_a_spreadsheet_would_calculate() {
         "{kinds:?}"
     );
     assert_eq!(kinds["hold"], kinds["decision"]);
+}
+
+/// A log in which an integration moved from the sandbox to JobTicket, and people did all that people do.
+fn moved() -> Company {
+    let mut log = Log::default();
+    let at = |day: i64| {
+        let begin: DateTime<Utc> = "2026-06-01T04:15:00Z".parse().unwrap();
+        begin + TimeDelta::days(day)
+    };
+    let mut run = |day, id: &str, environment: &str, employees: u64, exit: u8, lines: &[Value]| {
+        log.say(at(day), id, &json!({"event": "run_started", "trigger": "schedule", "user": "jobticket-sync", "dryRun": false, "environment": environment, "origin": environment, "integrationId": 7}));
+        for line in lines {
+            log.say(at(day), id, line);
+        }
+        log.say(
+            at(day),
+            id,
+            &json!({"event": "push_intent", "syncId": id, "employees": employees}),
+        );
+        log.say(
+            at(day),
+            id,
+            &json!({"event": "push_acknowledged", "syncId": id, "employees": employees}),
+        );
+        log.say(at(day), id, &json!({"event": "run_ended", "outcome": "pushed", "exitCode": exit, "requests": 3, "durationMs": 900}));
+    };
+    let joins = |hr_id: &str| json!({"event": "change", "hrId": hr_id, "kind": "joins"});
+    run(0, "s-1", "sandbox", 777, 0, &[joins("00777")]);
+    run(1, "p-1", "production", 40, 4, &[joins("00041")]);
+    run(
+        2,
+        "p-2",
+        "production",
+        41,
+        3,
+        &[
+            joins("00042"),
+            json!({"event": "hold_opened", "hold": 5, "scope": "people", "kind": "leavers", "why": ["12 leavers"], "people": 2}),
+        ],
+    );
+    let people = json!({"event": "decision", "decision": "reject", "hold": 5, "user": "mira", "reason": "not gone", "hrIds": ["00007", "00008"]});
+    log.say(at(3), "", &people);
+    log.say(at(3), "", &json!({"event": "decision", "decision": "keep", "user": "mira", "reason": "comes back", "hrIds": ["00009"], "until": "2026-12-31"}));
+    log.say(
+        at(4),
+        "",
+        &json!({"event": "forgotten", "user": "root", "reason": "asked for", "hrIds": ["00003"]}),
+    );
+    log.say(at(5), "", &json!({"event": "restored", "user": "root", "file": "monday.tar.gz", "backupTime": "2026-06-01T10:00:00Z", "lines": 3}));
+    log.say(at(6), "", &json!({"event": "configuration_changed", "user": "otto", "version": "0.1.0", "changes": [
+        {"key": "integrations.acme.limits.leavers.count", "old": "10", "new": "500", "loosened": true},
+        {"key": "notify.channels.hr.to.0", "old": "anna.muster@example.com", "new": "bert@example.com"},
+    ]}));
+    log.say(at(7), "p-3", &json!({"event": "run_started", "trigger": "schedule", "dryRun": false, "environment": "production", "origin": "production", "integrationId": 7}));
+    log.say(
+        at(7),
+        "",
+        &json!({"event": "run_panicked", "trigger": "schedule"}),
+    );
+    let mut company = Company::new();
+    "2026-11-28T12:00:00Z".clone_into(&mut company.now);
+    std::fs::create_dir_all(company.path("state")).unwrap();
+    std::fs::write(company.path("state/audit.jsonl"), &log.text).unwrap();
+    company
+}
+
+#[test]
+fn what_went_to_the_sandbox_stands_apart_and_what_people_did_is_told_with_everybody_in_it() {
+    let company = moved();
+    let report = |more: &[&str]| {
+        let begin = ["report", "--since", "2026-06", "--out", "-"];
+        company.run(&[&begin[..], more].concat()).exits(0).stdout
+    };
+    for (language, texts) in [
+        (
+            "en",
+            [
+                "All times are local: Europe&#x2f;Berlin",
+                "a source failed, or an empty roster was refused",
+                "somebody or something waits for a decision",
+                "internal error",
+                "<td>reject</td>",
+                "keep until 2026-12-31",
+                "People forgotten",
+                "<td>loosened</td>",
+                "backup of",
+                "People in the sandbox",
+            ],
+        ),
+        (
+            "de",
+            [
+                "Alle Zeiten sind Ortszeit: Europe&#x2f;Berlin",
+                "eine Quelle ist gestört, oder eine leere Liste wurde abgelehnt",
+                "jemand oder etwas wartet auf eine Entscheidung",
+                "interner Fehler",
+                "<td>abgelehnt</td>",
+                "behalten bis 31.12.2026",
+                "Vergessene Personen",
+                "<td>gelockert</td>",
+                "sicherung vom",
+                "Personen in der Sandbox",
+            ],
+        ),
+    ] {
+        let page = report(&["--lang", language]);
+        for text in texts {
+            let found = page.to_lowercase().contains(&text.to_lowercase());
+            assert!(found, "the page lacks {text}");
+        }
+        for text in [
+            "acme – production (integration 7)</h2>",
+            "acme – sandbox (integration 7)</h2>",
+            "<td>00007, 00008</td>",
+            "<td>00009</td>",
+            "<td>00003</td>",
+            "monday.tar.gz",
+            "integrations.acme.limits.leavers.count",
+        ] {
+            assert!(page.contains(text), "the page lacks {text}");
+        }
+        assert!(
+            !page.contains("anna") && !page.contains("bert@"),
+            "an address"
+        );
+        let (sandbox, production) = page
+            .split_once("acme – production (integration 7)</h2>")
+            .unwrap();
+        assert!(production.contains("<dd>41</dd>") && !production.contains("777"));
+        assert!(sandbox.contains("<dd>777</dd>") && sandbox.contains("SANDBOX"));
+        assert!(!sandbox.contains(if language == "en" {
+            "<h3>People at JobTicket</h3>"
+        } else {
+            "<h3>Personen bei JobTicket</h3>"
+        }));
+        assert!(!sandbox.contains("00041") && !production.contains("SANDBOX"));
+    }
+    let table = report(&["--format", "csv"]);
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    assert_eq!(&reader.headers().unwrap()[2], "environment");
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let is = |row: &csv::StringRecord, environment: &str, what: &str, subject: &str| {
+        (&row[2], &row[3], &row[5]) == (environment, what, subject)
+    };
+    for (environment, what, subject) in [
+        ("sandbox", "joined", "00777"),
+        ("production", "joined", "00041"),
+        ("production", "forgotten", "00003"),
+        ("", "restored", "monday.tar.gz"),
+        (
+            "",
+            "configuration",
+            "integrations.acme.limits.leavers.count",
+        ),
+    ] {
+        let found = rows.iter().any(|row| is(row, environment, what, subject));
+        assert!(found, "the table lacks {what} {subject}: {table}");
+    }
+    assert!(rows.iter().all(|row| row[0].ends_with("+02:00")), "{table}");
+    assert!(table.contains("reject: not gone; 00007 00008") && !table.contains("anna"));
+    assert!(table.contains(
+        "pushed, exit code 4 (a source failed, or an empty roster was refused), 3 requests"
+    ));
+    assert!(table.contains("backup of 2026-06-01T12:00:00+02:00"));
+}
+
+#[test]
+fn a_span_without_a_push_has_the_people_of_before_it() {
+    let company = moved();
+    let span = [
+        "report", "--since", "2026-07", "--until", "2026-08", "--out", "-",
+    ];
+    let page = company.run(&span).exits(0).stdout;
+    assert!(
+        page.contains("<dd>41</dd>") && !page.contains("777"),
+        "{page}"
+    );
+    assert!(page.contains("A line between 41 and 41 people."));
+    let table = company
+        .run(&[&span[..], &["--format", "csv"]].concat())
+        .exits(0)
+        .stdout;
+    let first = table.lines().nth(1).unwrap();
+    assert!(
+        first.starts_with("2026-07-01T00:00:00+02:00,acme,production,headcount,,,41,"),
+        "{table}"
+    );
 }
 
 #[test]

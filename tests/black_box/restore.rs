@@ -7,7 +7,7 @@ use crate::backup_support::{
     backup_file, command, goes_on, killed_at, marks, replaced, with_backup,
     with_backup_and_later_push,
 };
-use crate::deciding::decided;
+use crate::deciding::{as_json, decided};
 use crate::support::{Company, JobTicket, people};
 use crate::whole::{integrity, is_whole, snapshot, store};
 
@@ -56,6 +56,58 @@ fn what_was_backed_up_comes_back_and_what_was_there_is_kept() {
     // Twice in one second there are two folders.
     command(&company, "restore", &["--force"]).exits(0);
     assert_eq!(replaced(&company).len(), 2);
+}
+
+#[test]
+fn a_head_that_was_kept_before_a_restore_is_never_taken_for_a_changed_log() {
+    let jobticket = JobTicket::start();
+    let company = with_backup(&jobticket);
+    let head = || {
+        let audit = as_json(&company, &["status"])["audit"].clone();
+        format!(
+            "{}:{}",
+            audit["seq"].as_u64().unwrap(),
+            audit["hash"].as_str().unwrap()
+        )
+    };
+    let verify = |head: &str| company.run(&["audit", "verify", "--head", head]);
+    let of_backup = company
+        .run(&["audit", "--kind", "push_acknowledged", "--format", "jsonl"])
+        .stdout;
+    let seq = serde_json::from_str::<serde_json::Value>(&of_backup).unwrap()["seq"].clone();
+    company.run_now().exits(0);
+    company.run(&["--run-now", "--resync"]).exits(0);
+    let before = head();
+    verify(&before).exits(0);
+    // The second restore takes the place of the line that tells of the first.
+    for _ in 0..2 {
+        command(&company, "restore", &["--force"]).exits(0);
+        let told = company.events("restored").pop().unwrap();
+        let lines = told["seq"].as_u64().unwrap();
+        let up_to: u64 = before.split_once(':').unwrap().0.parse().unwrap();
+        assert_eq!(told["replacedUpTo"], up_to);
+        company
+            .run(&["audit", "verify"])
+            .exits(0)
+            .says(&format!("line {lines} tells of a restore"));
+        let ran = verify(&before).exits(1);
+        let ran = ran
+            .says("cannot be compared with the head that was given")
+            .says(&format!("has replaced the lines from {lines} to {up_to}"));
+        assert!(!ran.stdout.contains("CHANGED"), "{}", ran.stdout);
+        let found = as_json(&company, &["audit", "verify", "--head", &before]);
+        assert!(found["intact"].is_null(), "neither true nor false: {found}");
+        assert_eq!(found["verified"]["notCompared"][0]["because"], "replaced");
+        verify(&head()).exits(0);
+        verify(&format!("{seq}:{}", "0".repeat(64)))
+            .exits(1)
+            .says("CHANGED");
+        verify(&format!("{}:{}", up_to + 1, "0".repeat(64)))
+            .exits(1)
+            .says("CHANGED");
+    }
+    let first = company.events("restored").pop().unwrap();
+    assert_ne!(first["replacedHead"], before, "that of the first restore");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -28,6 +28,8 @@ pub struct Behaviour {
     pub answers: Vec<&'static str>,
     /// A receiver whom it does not know.
     pub unknown: Option<&'static str>,
+    /// A receiver whom it puts off.
+    pub greylisted: Option<&'static str>,
     /// Whether it says nothing at all.
     pub silent: bool,
 }
@@ -39,6 +41,7 @@ impl Behaviour {
             login: None,
             answers: Vec::new(),
             unknown: None,
+            greylisted: None,
             silent: false,
         }
     }
@@ -103,7 +106,14 @@ pub struct MailServer {
     /// The authority that it is certified by, PEM.
     pub authority: String,
     behaviour: Arc<Mutex<Behaviour>>,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
+    arrived: Arc<Inbox>,
+}
+
+/// What has arrived, and a way to wait for it.
+#[derive(Default)]
+struct Inbox {
+    mails: Mutex<Vec<Arrived>>,
+    came: Condvar,
 }
 
 impl MailServer {
@@ -112,7 +122,7 @@ impl MailServer {
         let port = listener.local_addr().unwrap().port();
         let (authority, config) = certified();
         let behaviour = Arc::new(Mutex::new(behaviour));
-        let arrived = Arc::new(Mutex::new(Vec::new()));
+        let arrived = Arc::new(Inbox::default());
         let shared = (Arc::clone(&behaviour), Arc::clone(&arrived));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -144,7 +154,18 @@ impl MailServer {
 
     /// What has arrived until now.
     pub fn mails(&self) -> Vec<Arrived> {
-        self.arrived.lock().unwrap().clone()
+        self.arrived.mails.lock().unwrap().clone()
+    }
+
+    /// Waits until so many mails have arrived.
+    pub fn waits_for(&self, count: usize) {
+        let mails = self.arrived.mails.lock().unwrap();
+        let limit = Duration::from_secs(30);
+        let waited = self
+            .arrived
+            .came
+            .wait_timeout_while(mails, limit, |mails| mails.len() < count);
+        assert!(!waited.unwrap().1.timed_out(), "the mail did not come");
     }
 }
 
@@ -192,7 +213,7 @@ fn serve(
     stream: TcpStream,
     config: &Arc<ServerConfig>,
     behaviour: &Mutex<Behaviour>,
-    arrived: &Mutex<Vec<Arrived>>,
+    arrived: &Inbox,
 ) -> io::Result<()> {
     let now = behaviour.lock().unwrap().clone();
     if now.silent {
@@ -254,12 +275,11 @@ fn serve(
             "MAIL" if now.login.is_some() && !logged_in => {
                 say(&mut wire, "530 5.7.0 log in first")?;
             }
-            "RCPT" if now.unknown.is_some_and(|unknown| line.contains(unknown)) => {
-                say(&mut wire, "550 5.1.1 nobody of that name here")?;
-            }
             "RCPT" => {
-                to.push(line.trim_start_matches("RCPT TO:").to_owned());
-                say(&mut wire, "250 ok")?;
+                let answer = receiver(&now, line);
+                let name = line.trim_start_matches("RCPT TO:").to_owned();
+                to.extend(answer.starts_with("250").then_some(name));
+                say(&mut wire, answer)?;
             }
             "DATA" => {
                 say(&mut wire, "354 go on")?;
@@ -271,12 +291,13 @@ fn serve(
                 }
                 let mut shared = behaviour.lock().unwrap();
                 let answer = if shared.answers.is_empty() {
-                    arrived.lock().unwrap().push(Arrived {
+                    arrived.mails.lock().unwrap().push(Arrived {
                         to: std::mem::take(&mut to),
                         text: text.trim_end_matches(".\r\n").replace("\r\n..", "\r\n."),
                         protected,
                         logged_in,
                     });
+                    arrived.came.notify_all();
                     "250 2.0.0 queued as INVENTED"
                 } else {
                     shared.answers.remove(0)
@@ -294,6 +315,17 @@ fn serve(
             }
             _ => say(&mut wire, "250 ok")?,
         }
+    }
+}
+
+/// What it says to a receiver.
+fn receiver(now: &Behaviour, line: &str) -> &'static str {
+    if now.unknown.is_some_and(|unknown| line.contains(unknown)) {
+        "550 5.1.1 nobody of that name here"
+    } else if now.greylisted.is_some_and(|later| line.contains(later)) {
+        "451 4.7.1 greylisted, come again"
+    } else {
+        "250 ok"
     }
 }
 

@@ -5,7 +5,7 @@ use super::*;
 /// Nine people, of whom the first comes again under another number.
 fn renumbered() -> Case {
     let mut again = person("90000", "A");
-    again.email = "p00000@example.com".into();
+    again.set_email("p00000@example.com");
     let new = [people(1..9, "A"), vec![again]].concat();
     Case::new(&people(0..9, "A"), &new).find_pairs()
 }
@@ -136,7 +136,7 @@ fn an_approval_of_new_values_covers_those_very_values() {
     let mut case = Case::new(&people(0..9, "A"), &new);
     case.others = HashSet::from([id("00000")]);
     case.approve(4, "00000", false);
-    case.new[0].last_name = "C".into();
+    case.new[0].set_last_name("C");
     assert_eq!(asked(&case.judge()), [("00000", "another person")]);
 }
 
@@ -385,7 +385,7 @@ fn nothing_of_an_approved_plan_goes_while_something_stops_everything() {
 #[test]
 fn a_new_number_goes_where_its_key_change_was_accepted_after_another_approval() {
     let mut renumbered = person("90000", "A");
-    renumbered.email = "p00000@example.com".into();
+    renumbered.set_email("p00000@example.com");
     let new = [people(1..9, "A"), vec![renumbered]].concat();
     let mut case = Case::new(&people(0..9, "A"), &new).find_pairs();
     case.approve(4, "00000", false);

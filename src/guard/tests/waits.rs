@@ -69,7 +69,7 @@ fn whoever_lost_the_value_of_an_emptied_column_waits_and_the_field_is_named() {
 #[test]
 fn of_one_person_under_two_numbers_the_old_one_stays_and_the_new_one_waits() {
     let mut renumbered = person("90000", "A");
-    renumbered.email = "p00000@example.com".into();
+    renumbered.set_email("p00000@example.com");
     let new = [people(1..9, "A"), vec![renumbered]].concat();
     let case = Case::new(&people(0..9, "A"), &new).find_pairs();
     let judged = case.judge();
@@ -168,6 +168,6 @@ fn a_joiner_and_a_change_in_open_holds_wait_on_too() {
     );
     assert!(judged.nothing_goes(&case.plan()));
     // New values of the one who waits are another question.
-    case.new[0].last_name = "C".into();
+    case.new[0].set_last_name("C");
     assert_eq!(asked(&case.judge()), [("00020", "joiners")]);
 }

@@ -107,7 +107,7 @@ fn three_new_numbers_wait_in_pairs_and_with_four_the_whole_plan_does() {
     let case = |pairs: usize| {
         let renumbered = (0..pairs).map(|id| {
             let mut employee = person(&format!("9{id:04}"), "A");
-            employee.email = format!("p{id:05}@example.com").into();
+            employee.set_email(&format!("p{id:05}@example.com"));
             employee
         });
         let new: Vec<Employee> = people(pairs..400, "A")

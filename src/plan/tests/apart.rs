@@ -7,17 +7,13 @@ fn id(hr_id: &str) -> HrId {
 }
 
 fn with_email(hr_id: &str, email: &str) -> Employee {
-    Employee {
-        email: email.into(),
-        ..person(hr_id, "A")
-    }
+    let mut person = person(hr_id, "A");
+    person.set_email(email);
+    person
 }
 
 fn kept(employee: Employee) -> Entry {
-    Entry {
-        line: 0,
-        ..entry(employee)
-    }
+    Entry::new(employee, 0, 0, true)
 }
 
 fn known(people: &[Employee]) -> (Known, HashMap<HrId, Employee>) {
@@ -133,7 +129,7 @@ proptest! {
         prop_assert!(found.is_ok(), "acknowledged e-mails are unique");
         let found = found.unwrap();
         let emails: std::collections::HashSet<&str> =
-            entries.iter().map(|entry| &*entry.employee.email).collect();
+            entries.iter().map(|entry| entry.employee.email()).collect();
         prop_assert_eq!(emails.len(), entries.len());
         for employee in &old {
             prop_assert!(entries.iter().any(|entry| entry.employee.hr_id == employee.hr_id));

@@ -93,8 +93,8 @@ fn whoever_is_linked_with_the_same_values_stands_in_no_line_and_the_roster_is_se
 #[test]
 fn whoever_is_linked_with_other_values_changes_in_the_fields_that_jobticket_shows() {
     let mut ours = person("1", "B");
-    ours.first_name = "Berta".into();
-    ours.email = "b@example.com".into();
+    ours.set_first_name("Berta");
+    ours.set_email("b@example.com");
     ours.date_of_birth = Some(day(1));
     ours.start_date = Some(day(1));
     let plan = |ours: Employee| {
@@ -111,7 +111,7 @@ fn whoever_is_linked_with_other_values_changes_in_the_fields_that_jobticket_show
         ["~ 1 firstName, lastName, email, dateOfBirth"]
     );
     assert!(shown.resend);
-    ours.last_name = "C".into();
+    ours.set_last_name("C");
     assert_ne!(shown.hash, plan(ours).hash, "new values are another plan");
 }
 

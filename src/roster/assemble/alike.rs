@@ -3,25 +3,43 @@
 //! Nobody can tell who is right, so none of them is taken as they stand. A frozen row is no reason to doubt a fresh one, though: the source that is read now knows
 //! better, and a source that fails must not take anybody out of the roster who is in it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Assembly, Entry, HrId, Rejected, Rejection};
 
-/// Positions of candidates with the same key, where there are several.
-fn groups<K: Hash + Eq>(keys: impl Iterator<Item = (usize, K)>, most: usize) -> Vec<Vec<usize>> {
-    let mut first: HashMap<K, usize> = HashMap::with_capacity(most);
-    let mut several: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (position, key) in keys {
-        let first = *first.entry(key).or_insert(position);
-        if first != position {
-            several
-                .entry(first)
-                .or_insert_with(|| vec![first])
-                .push(position);
+/// Positions of candidates with the same key, where there are several; `key` gives that of a candidate that has one. Sorted by hashes, for a map of the keys of a
+/// million people would be larger than what it is made from.
+fn groups<'e, K: Hash + Eq>(
+    candidates: &'e [Entry],
+    key: impl Fn(&'e Entry) -> Option<K>,
+) -> Vec<Vec<usize>> {
+    let hashed = candidates.iter().enumerate().filter_map(|(index, entry)| {
+        let mut hasher = DefaultHasher::new();
+        key(entry)?.hash(&mut hasher);
+        Some((hasher.finish(), index))
+    });
+    let mut hashed: Vec<(u64, usize)> = hashed.collect();
+    hashed.sort_unstable();
+    let mut several: Vec<Vec<usize>> = Vec::new();
+    for alike in hashed.chunk_by(|a, b| a.0 == b.0) {
+        if alike.len() == 1 {
+            continue;
         }
+        // Nearly always one group: of equal hashes few are of different keys.
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (_, index) in alike {
+            let same =
+                |group: &&mut Vec<usize>| key(&candidates[group[0]]) == key(&candidates[*index]);
+            match groups.iter_mut().find(same) {
+                Some(group) => group.push(*index),
+                None => groups.push(vec![*index]),
+            }
+        }
+        several.extend(groups.into_iter().filter(|group| group.len() > 1));
     }
-    several.into_values().collect()
+    several.sort_unstable();
+    several
 }
 
 /// Takes the candidates at these positions out, each with the position of another that is the reason.
@@ -41,7 +59,7 @@ fn reject(
         let known = known(&hr_id);
         result.rejected.push(Rejected {
             hr_id,
-            source: entry.source,
+            source: entry.source(),
             line: entry.line,
             why: why(candidates[*other].employee.hr_id.clone()),
             known,
@@ -57,7 +75,7 @@ fn reject(
 /// The digits of an hrId and what its source puts before them; `None` where it is no number.
 fn number<'e>(entry: &'e Entry, prefixes: &[String]) -> Option<(&'e str, &'e str)> {
     let hr_id = entry.employee.hr_id.as_str();
-    let prefix = prefixes.get(entry.source).map_or("", String::as_str);
+    let prefix = prefixes.get(entry.source()).map_or("", String::as_str);
     // Whom the map of hrIds names otherwise has no prefix any more.
     let length = hr_id.strip_prefix(prefix).map_or(0, |_| prefix.len());
     let (prefix, digits) = hr_id.split_at(length);
@@ -77,12 +95,12 @@ pub(super) fn reject_leading_zeros(
     if !candidates.iter().any(padded) {
         return;
     }
-    let keys = candidates.iter().enumerate().filter_map(|(index, entry)| {
+    let key = |entry| {
         let (prefix, digits) = number(entry, prefixes)?;
-        Some((index, (prefix, digits.trim_start_matches('0'))))
-    });
+        Some((prefix, digits.trim_start_matches('0')))
+    };
     let mut pairs = HashMap::new();
-    for group in groups(keys, candidates.len()) {
+    for group in groups(candidates, key) {
         let are_known: Vec<bool> = group
             .iter()
             .map(|index| known(&candidates[*index].employee.hr_id))
@@ -108,10 +126,8 @@ pub(super) fn reject_shared_emails(
     known: &impl Fn(&HrId) -> bool,
     result: &mut Assembly,
 ) {
-    let keys = candidates.iter().enumerate();
-    let keys = keys.map(|(index, entry)| (index, entry.employee.email_key()));
     let mut pairs = HashMap::new();
-    for group in groups(keys, candidates.len()) {
+    for group in groups(candidates, |entry| Some(entry.employee.email_key())) {
         // Fresh ones first: a frozen one is doubted for any other, a fresh one for another fresh one.
         let (fresh, frozen): (Vec<usize>, Vec<usize>) = group
             .iter()

@@ -7,22 +7,13 @@ fn day(day: u32) -> NaiveDate {
 }
 
 fn row(line: u64, hr_id: &str, change: impl FnOnce(&mut Employee)) -> Row {
-    let mut employee = Employee {
-        hr_id: HrId::new(hr_id),
-        first_name: "Anna".into(),
-        last_name: "Muster".into(),
-        email: format!("p{hr_id}@example.com").into(),
-        date_of_birth: None,
-        start_date: None,
-        termination_date: None,
-        auto_sync_employee: None,
-        absences: Vec::new(),
-    };
+    let email = format!("p{hr_id}@example.com");
+    let mut employee = Employee::new(HrId::new(hr_id), "Anna", "Muster", &email);
     change(&mut employee);
     Row {
         line,
         employee,
-        wrong: Vec::new(),
+        wrong: Rare::default(),
     }
 }
 
@@ -55,10 +46,7 @@ fn rows_of_one_person_that_agree_count_once_and_rows_that_differ_are_rejected() 
     let assembly = run(vec![row(2, "1", |_| {}), row(3, "1", |_| {})], &[]);
     assert_eq!(ids(&assembly), ["1"]);
     let assembly = run(
-        vec![
-            row(2, "1", |_| {}),
-            row(3, "1", |e| e.last_name = "X".into()),
-        ],
+        vec![row(2, "1", |_| {}), row(3, "1", |e| e.set_last_name("X"))],
         &["1"],
     );
     assert!(ids(&assembly).is_empty());
@@ -109,7 +97,7 @@ fn a_termination_date_before_the_start_date_ends_nobodys_employment() {
 
 #[test]
 fn an_unknown_person_without_an_email_is_incomplete_and_a_known_one_is_rejected() {
-    let no_email = |e: &mut Employee| e.email = "".into();
+    let no_email = |e: &mut Employee| e.set_email("");
     let assembly = run(vec![row(2, "1", no_email), row(3, "2", no_email)], &["2"]);
     assert_eq!(assembly.incomplete.len(), 1);
     assert_eq!(assembly.rejected[0].why, Rejection::Missing(Field::Email));
@@ -131,8 +119,8 @@ fn someone_who_starts_far_ahead_is_not_taken_yet_but_a_known_person_stays() {
 
 #[test]
 fn an_email_that_two_people_share_rejects_both() {
-    let shared = |e: &mut Employee| e.email = "Both@example.com".into();
-    let lower = |e: &mut Employee| e.email = "both@example.com".into();
+    let shared = |e: &mut Employee| e.set_email("Both@example.com");
+    let lower = |e: &mut Employee| e.set_email("both@example.com");
     let assembly = run(
         vec![row(2, "1", shared), row(3, "2", lower), row(4, "3", |_| {})],
         &[],

@@ -182,9 +182,9 @@ fn value(employee: &Employee, field: Field) -> Option<String> {
     let date = |date: Option<chrono::NaiveDate>| date.map(|date| date.to_string());
     match field {
         Field::HrId => Some(employee.hr_id.to_string()),
-        Field::FirstName => Some(employee.first_name.to_string()),
-        Field::LastName => Some(employee.last_name.to_string()),
-        Field::Email => Some(employee.email.to_string()),
+        Field::FirstName => Some(employee.first_name().to_owned()),
+        Field::LastName => Some(employee.last_name().to_owned()),
+        Field::Email => Some(employee.email().to_owned()),
         Field::DateOfBirth => date(employee.date_of_birth),
         Field::StartDate => date(employee.start_date),
         Field::TerminationDate => date(employee.termination_date),

@@ -2,9 +2,14 @@
 //!
 //! The checks of quotes stand here because the `csv` crate accepts everything: a quote that is never closed makes one cell of the rest of the file.
 
-use std::ops::Range;
+use memchr::memchr;
 
 use super::error::NoDelimiter;
+
+/// The character that ends lines, which is one byte.
+pub(super) fn byte(line_end: char) -> u8 {
+    if line_end == '\n' { b'\n' } else { b'\r' }
+}
 
 /// A line of a file.
 #[derive(Debug, Clone, Copy)]
@@ -31,15 +36,15 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self::starting_at(text, 0..text.len(), 1)
+        let end = if text.contains('\n') { '\n' } else { '\r' };
+        Self::with_end(text, end, 1)
     }
 
-    /// The lines of a part, which are counted from `number`.
-    pub(super) fn starting_at(text: &'a str, part: Range<usize>, number: u64) -> Self {
-        let end = if text.contains('\n') { '\n' } else { '\r' };
+    /// The lines of a part of a text whose lines end so; they are counted from `number`.
+    pub(super) fn with_end(text: &'a str, end: char, number: u64) -> Self {
         Self {
-            text: &text[..part.end],
-            at: part.start,
+            text,
+            at: 0,
             number,
             end,
         }
@@ -56,7 +61,7 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<Line<'a>> {
         let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let (content, next) = match rest.find(self.end) {
+        let (content, next) = match memchr(byte(self.end), rest.as_bytes()) {
             Some(length) => {
                 let content = &rest[..length];
                 let content = content.strip_suffix('\r').unwrap_or(content);
@@ -174,7 +179,7 @@ pub(super) enum QuoteFault {
 ///
 /// A quote in the middle of an unquoted cell is an ordinary character, as for Excel.
 pub(super) fn quote_fault(line: &str, delimiter: u8, escapes: bool) -> Option<(usize, QuoteFault)> {
-    if !line.contains('"') {
+    if memchr(b'"', line.as_bytes()).is_none() {
         return None;
     }
     let mut rest = line.as_bytes();

@@ -11,6 +11,7 @@ mod rows;
 mod trailer;
 
 use std::fmt;
+use std::ops::Range;
 
 use csv::StringRecord;
 use unicode_normalization::UnicodeNormalization;
@@ -24,16 +25,17 @@ use dialect::{Line, Lines};
 use trailer::{Fit, Template};
 
 /// A file whose header and end have been checked; its rows are checked as they are read.
-pub struct Table<'a> {
-    text: &'a str,
+pub struct Table {
     file: String,
     columns: Vec<String>,
     keys: Vec<String>,
     has_header: bool,
     delimiter: u8,
     backslash_escapes: bool,
-    /// Of the rows: from the first to where the blank lines and the trailer at the end begin.
-    body: std::ops::Range<usize>,
+    /// The rows: from the first to where the blank lines and the trailer at the end begin.
+    pieces: Vec<Box<str>>,
+    /// The last character of a line's end.
+    line_end: char,
     first_row: u64,
     promised: Promised,
 }
@@ -46,16 +48,16 @@ struct Promised {
     least: u64,
 }
 
-impl fmt::Debug for Table<'_> {
+impl fmt::Debug for Table {
     /// The text holds personal data and is not printed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Table({}, {} columns)", self.file, self.columns.len())
     }
 }
 
-impl<'a> Table<'a> {
-    /// Checks everything but the rows: kind of file, end, delimiter, header, trailer, name.
-    pub fn open(text: &'a str, file: &str, config: &TableConfig) -> Result<Self, TableError> {
+impl Table {
+    /// Checks everything but the rows: kind of file, end, delimiter, header, trailer, name. The text is not needed any more then.
+    pub fn open(text: &str, file: &str, config: &TableConfig) -> Result<Self, TableError> {
         let named = || file.to_owned();
         if clean(text).is_empty() {
             return Err(TableError::Empty { file: named() });
@@ -101,19 +103,20 @@ impl<'a> Table<'a> {
         .map_or_else(|| dialect::delimiter(first.content), Ok)
         .map_err(|why| TableError::NoDelimiter { file: named(), why })?;
 
+        let mut body = if config.header {
+            first.next
+        } else {
+            first.start
+        }..text.len();
         let mut table = Self {
-            text,
             file: named(),
             columns: Vec::new(),
             keys: Vec::new(),
             has_header: config.header,
             delimiter,
             backslash_escapes: config.backslash_escapes,
-            body: if config.header {
-                first.next
-            } else {
-                first.start
-            }..text.len(),
+            pieces: Vec::new(),
+            line_end: lines.end,
             first_row: first.number + u64::from(config.header),
             promised: Promised {
                 in_trailer: None,
@@ -122,10 +125,11 @@ impl<'a> Table<'a> {
             },
         };
         table.name_columns(&first)?;
-        table.find_end(config.trailer.as_deref(), lines.end)?;
+        table.find_end(text, &mut body, config.trailer.as_deref())?;
         if let Some(template) = &config.rows_in_name {
             table.promised.in_name = Some(rows_in_name(file, template)?);
         }
+        table.pieces = rows::pieces(&text[body], table.line_end);
         Ok(table)
     }
 
@@ -190,12 +194,17 @@ impl<'a> Table<'a> {
     }
 
     /// Cuts blank lines and the trailer off the end of the body.
-    fn find_end(&mut self, template: Option<&str>, line_end: char) -> Result<(), TableError> {
-        let Some(last) = self.last_line(line_end) else {
+    fn find_end(
+        &mut self,
+        text: &str,
+        body: &mut Range<usize>,
+        template: Option<&str>,
+    ) -> Result<(), TableError> {
+        let Some(last) = self.last_line(text, body) else {
             return self.has_none();
         };
-        let content = &self.text[last.clone()];
-        let row = || Lines::new(self.text).number_at(last.start);
+        let content = &text[last.clone()];
+        let row = || Lines::new(text).number_at(last.start);
         match template {
             None if trailer::looks_like_trailer(content, self.delimiter, self.columns.len()) => {
                 return Err(TableError::LooksLikeTrailer {
@@ -223,8 +232,8 @@ impl<'a> Table<'a> {
                 if let Fit::Rows(rows) = fit {
                     self.promised.in_trailer = Some(rows);
                 }
-                self.body.end = last.start;
-                if self.last_line(line_end).is_none() {
+                body.end = last.start;
+                if self.last_line(text, body).is_none() {
                     return self.has_none();
                 }
             }
@@ -243,21 +252,17 @@ impl<'a> Table<'a> {
     }
 
     /// Moves the end of the body before the blank lines that it ends with, and gives the line that is then the last.
-    fn last_line(&mut self, line_end: char) -> Option<std::ops::Range<usize>> {
-        while !self.body.is_empty() {
-            let rest = &self.text[self.body.clone()];
-            let content = rest.strip_suffix(line_end).unwrap_or(rest);
-            let start = self.body.start + content.rfind(line_end).map_or(0, |at| at + 1);
-            let line = start
-                ..self.body.start
-                    + content
-                        .trim_end_matches('\r')
-                        .len()
-                        .max(start - self.body.start);
-            if !dialect::is_blank(&self.text[line.clone()], self.delimiter) {
+    fn last_line(&self, text: &str, body: &mut Range<usize>) -> Option<Range<usize>> {
+        while body.start < body.end {
+            let rest = &text[body.clone()];
+            let content = rest.strip_suffix(self.line_end).unwrap_or(rest);
+            let start = body.start + content.rfind(self.line_end).map_or(0, |at| at + 1);
+            let line =
+                start..body.start + content.trim_end_matches('\r').len().max(start - body.start);
+            if !dialect::is_blank(&text[line.clone()], self.delimiter) {
                 return Some(line);
             }
-            self.body.end = start;
+            body.end = start;
         }
         None
     }

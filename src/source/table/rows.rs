@@ -6,6 +6,7 @@
 use std::fmt;
 
 use csv::{ReaderBuilder, StringRecord};
+use memchr::memchr;
 
 use super::dialect::{self, Line, Lines, QuoteFault};
 use super::{Promised, Spot, Table, TableError, clean};
@@ -32,40 +33,75 @@ impl<'r> Row<'r> {
     }
 }
 
-impl Table<'_> {
+/// How long a piece is at least, in bytes: much more than a row, and much less than a large file.
+const PIECE: usize = 1 << 20;
+
+/// Cuts rows into pieces behind the ends of lines, so that each can be given back as soon as its rows are read: a large file and what was read of it are never in memory both.
+pub(super) fn pieces(body: &str, line_end: char) -> Vec<Box<str>> {
+    let mut pieces = Vec::with_capacity(body.len() / PIECE + 1);
+    let mut rest = body;
+    while !rest.is_empty() {
+        let tail = rest.as_bytes().get(PIECE..).unwrap_or_default();
+        let end = memchr(dialect::byte(line_end), tail).map(|at| PIECE + at + 1);
+        let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
+        pieces.push(piece.into());
+        rest = after;
+    }
+    pieces
+}
+
+impl Table {
     /// Gives every row to `take` and returns their number. After an error, none of the rows that were given may be used.
-    pub fn for_each_row(&self, mut take: impl FnMut(Row<'_>)) -> Result<u64, TableError> {
-        let body = &self.text[self.body.clone()];
-        let mut reader = self.reader(body);
+    pub fn for_each_row(mut self, mut take: impl FnMut(Row<'_>)) -> Result<u64, TableError> {
         let mut cells = StringRecord::new();
         let mut rows = 0;
-        for line in Lines::starting_at(self.text, self.body.clone(), self.first_row) {
+        let mut number = self.first_row;
+        let mut pieces = std::mem::take(&mut self.pieces).into_iter();
+        while let Some(piece) = pieces.next() {
+            let last = pieces.len() == 0;
+            rows += self.rows_of(&piece, last, &mut number, &mut cells, &mut take)?;
+        }
+        self.check_count(rows)?;
+        Ok(rows)
+    }
+
+    /// The rows of a piece, whose first has this `number`, which goes on with them.
+    fn rows_of(
+        &self,
+        piece: &str,
+        is_last: bool,
+        number: &mut u64,
+        cells: &mut StringRecord,
+        take: &mut impl FnMut(Row<'_>),
+    ) -> Result<u64, TableError> {
+        let mut reader = self.reader(piece);
+        let mut rows = 0;
+        for line in Lines::with_end(piece, self.line_end, *number) {
+            *number += 1;
             if dialect::is_blank(line.content, self.delimiter) {
                 return Err(TableError::EmptyRow {
                     at: self.at(line.number, None),
                 });
             }
             self.check_line(&line)?;
-            let read = reader.read_record(&mut cells);
+            let read = reader.read_record(cells);
             // Where the reader stands now: behind this line, or between the two bytes of its end.
             let stands = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-            let stands = self.body.start.saturating_add(stands);
             let content_end = line.start + line.content.len();
             let at_end = (stands > content_end && stands <= line.next)
-                || (stands == content_end && stands == self.body.end);
+                || (stands == content_end && stands == piece.len());
             if !matches!(read, Ok(true)) || !at_end {
                 return Err(TableError::Unreadable {
                     at: self.at(line.number, None),
                 });
             }
-            self.check_width(&cells, &line)?;
+            self.check_width(cells, &line, is_last && line.next >= piece.len())?;
             rows += 1;
             take(Row {
                 line: line.number,
-                cells: &cells,
+                cells,
             });
         }
-        self.check_count(rows)?;
         Ok(rows)
     }
 
@@ -80,7 +116,7 @@ impl Table<'_> {
     }
 
     pub(super) fn check_line(&self, line: &Line<'_>) -> Result<(), TableError> {
-        if let Some(offset) = line.content.find('\r') {
+        if let Some(offset) = memchr(b'\r', line.content.as_bytes()) {
             let mut at = self.at(line.number, None);
             at.spot = Spot::Character(line.content[..offset].chars().count() + 1);
             return Err(TableError::StrayReturn { at });
@@ -98,14 +134,19 @@ impl Table<'_> {
         })
     }
 
-    fn check_width(&self, cells: &StringRecord, line: &Line<'_>) -> Result<(), TableError> {
+    fn check_width(
+        &self,
+        cells: &StringRecord,
+        line: &Line<'_>,
+        last: bool,
+    ) -> Result<(), TableError> {
         let expected = self.columns.len();
         if cells.len() < expected {
             return Err(TableError::TooFewCells {
                 at: self.at(line.number, Some(cells.len())),
                 found: cells.len(),
                 expected,
-                last: line.next >= self.body.end,
+                last,
             });
         }
         match cells

@@ -16,9 +16,10 @@ fn read(text: &str, config: &TableConfig) -> Result<Cells, TableError> {
 fn read_named(text: &str, file: &str, config: &TableConfig) -> Result<Cells, TableError> {
     let table = Table::open(text, file, config)?;
     let mut rows = Vec::new();
+    let columns = table.columns().len();
     let count = table.for_each_row(|row| {
         rows.push(
-            (0..table.columns().len())
+            (0..columns)
                 .map(|column| row.cell(column).to_owned())
                 .collect(),
         );
@@ -366,7 +367,7 @@ proptest! {
             config.backslash_escapes = escapes;
             config.trailer = trailer.then(|| "*{rows}*a".to_owned());
         });
-        if let Ok(text) = crate::source::encoding::decode(&bytes, "roster.csv", Encoding::Auto) {
+        if let Ok(text) = crate::source::encoding::decode(bytes.clone(), "roster.csv", Encoding::Auto) {
             let _ = read(&text, &config);
         }
     }
@@ -388,7 +389,7 @@ proptest! {
         prop_assert_eq!(&read(&text, &config).unwrap(), &rows);
         let cut = cut.index(text.len());
         let bytes = &text.as_bytes()[..cut];
-        let decoded = crate::source::encoding::decode(bytes, "roster.csv", Encoding::Auto);
+        let decoded = crate::source::encoding::decode(bytes.to_vec(), "roster.csv", Encoding::Auto);
         if let Ok(found) = decoded.and_then(|text| read(&text, &config)) {
             prop_assert!(!trailer);
             prop_assert!(bytes.ends_with(line_end.as_bytes()));
@@ -422,7 +423,8 @@ fn a_file_cut_at_any_byte_of_any_encoding_fails_or_ends_with_a_whole_row() {
         marked,
     ] {
         let read_bytes = |bytes: &[u8]| {
-            let text = crate::source::encoding::decode(bytes, "roster.csv", Encoding::Auto)?;
+            let text =
+                crate::source::encoding::decode(bytes.to_vec(), "roster.csv", Encoding::Auto)?;
             standard(&text)
         };
         assert_eq!(read_bytes(&bytes).as_ref(), Ok(&whole));

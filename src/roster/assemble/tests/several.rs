@@ -31,7 +31,7 @@ fn all(deliveries: Vec<Delivery>, known: &[&str]) -> Assembly {
 fn verdict(assembly: &Assembly) -> String {
     if let Some(entry) = assembly.entries.first() {
         let age = if entry.fresh { "fresh" } else { "frozen" };
-        return format!("{age} {}", entry.employee.last_name);
+        return format!("{age} {}", entry.employee.last_name());
     }
     if let Some(row) = assembly.rejected.first() {
         return format!(
@@ -47,14 +47,14 @@ fn verdict(assembly: &Assembly) -> String {
 
 /// A row of the person `1` of one of these kinds.
 fn kind(kind: &str, name: &str) -> Vec<Row> {
-    let mut row = row(2, "1", |e| e.last_name = name.into());
+    let mut row = row(2, "1", |e| e.set_last_name(name));
     match kind {
         "none" => return Vec::new(),
         "current" => {}
         "ended 1" => row.employee.termination_date = Some(day(1)),
         "ended 9" => row.employee.termination_date = Some(day(9)),
         "wrong" => row.wrong.push((Field::StartDate, Wrong::NotADate)),
-        "incomplete" => row.employee.email = "".into(),
+        "incomplete" => row.employee.set_email(""),
         other => panic!("{other}"),
     }
     vec![row]
@@ -157,7 +157,7 @@ fn of_two_rows_of_a_known_person_the_one_counts_that_keeps_them_in_and_a_fresh_o
 
 #[test]
 fn a_frozen_row_is_no_reason_to_doubt_a_fresh_one_with_its_e_mail_or_its_number() {
-    let shared = |e: &mut Employee| e.email = "both@example.com".into();
+    let shared = |e: &mut Employee| e.set_email("both@example.com");
     let assembly = all(
         vec![
             frozen(vec![row(2, "1", shared), row(3, "7", |_| {})]),
@@ -231,12 +231,7 @@ fn a_rule_that_a_fresh_row_names_counts_before_that_of_a_frozen_one() {
 
 #[test]
 fn who_stands_unopposed_only_because_the_other_source_was_refused_stays_contested() {
-    let rows = |name: &str| {
-        vec![
-            row(2, "1", |e| e.last_name = name.into()),
-            row(3, name, |_| {}),
-        ]
-    };
+    let rows = |name: &str| vec![row(2, "1", |e| e.set_last_name(name)), row(3, name, |_| {})];
     let before = all(vec![delivery(rows("A")), delivery(rows("B"))], &["1"]);
     assert_eq!(ids(&before), ["A", "B"]);
     let mut after = all(vec![frozen(rows("A")), delivery(rows("B"))], &["1"]);
@@ -267,16 +262,16 @@ fn any_delivery(frozen: impl Strategy<Value = bool>) -> impl Strategy<Value = De
         };
         for (line, (number, mail, renamed, what)) in (2..).zip(rows) {
             let mut row = row(line, &number, |e| {
-                e.email = format!("{mail}@example.com").into();
+                e.set_email(&format!("{mail}@example.com"));
                 if renamed {
-                    e.last_name = "Anders".into();
+                    e.set_last_name("Anders");
                 }
             });
             let hr_id = row.employee.hr_id.clone();
             let column = || "Kreis".to_owned();
             match what {
                 0 => row.employee.termination_date = Some(day(1)),
-                1 => row.employee.email = "".into(),
+                1 => row.employee.set_email(""),
                 2 => row.wrong.push((Field::Email, Wrong::NotAnEmail)),
                 3 => {
                     let why = Unselected::Excluded { column: column() };

@@ -1,0 +1,213 @@
+//! The body of a push: the JSON of the whole roster, made in blocks while it is sent, so that a million people do not stand in memory a second time.
+//!
+//! Its length and its hash are known before the first byte leaves. The hazard is a body that is not the one whose hash the audit log has: both come from the same blocks.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::wire::SyncEmployee;
+use crate::digest::hex;
+use crate::roster::{Employee, Entry};
+
+/// About how long a block is, in bytes.
+const BLOCK: usize = 64 << 10;
+
+/// What is sent.
+#[derive(Clone)]
+pub(super) struct Roster {
+    sync_id: String,
+    entries: Arc<Vec<Entry>>,
+    length: u64,
+    sha256: String,
+}
+
+impl Roster {
+    pub(super) fn new(sync_id: String, entries: Arc<Vec<Entry>>) -> Self {
+        let mut roster = Self {
+            sync_id,
+            entries,
+            length: 0,
+            sha256: String::new(),
+        };
+        let mut hasher = Sha256::new();
+        for block in roster.blocks() {
+            roster.length += block.len() as u64;
+            hasher.update(&block);
+        }
+        roster.sha256 = hex(&hasher.finalize());
+        roster
+    }
+
+    pub(super) fn sync_id(&self) -> &str {
+        &self.sync_id
+    }
+
+    pub(super) fn employees(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// SHA-256 of all of it.
+    pub(super) fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// All of it, from its beginning.
+    pub(super) fn blocks(&self) -> Blocks {
+        Blocks {
+            roster: self.clone(),
+            next: Some(0),
+            left: self.length,
+        }
+    }
+
+    /// The block that begins with the person at this position, and the position with which the next one begins; `None` behind the last.
+    fn block(&self, mut position: usize) -> (Vec<u8>, Option<usize>) {
+        let mut block = Vec::with_capacity(BLOCK + (BLOCK >> 3));
+        if position == 0 {
+            block.extend_from_slice(b"{\"syncId\":");
+            write(&mut block, &self.sync_id);
+            block.extend_from_slice(b",\"employees\":[");
+        }
+        while let Some(entry) = self.entries.get(position) {
+            if block.len() >= BLOCK {
+                return (block, Some(position));
+            }
+            if position > 0 {
+                block.push(b',');
+            }
+            write(&mut block, &wire(&entry.employee));
+            position += 1;
+        }
+        block.extend_from_slice(b"]}");
+        (block, None)
+    }
+}
+
+fn write(block: &mut Vec<u8>, value: &impl serde::Serialize) {
+    serde_json::to_writer(block, value)
+        .expect("a roster is text, dates and flags, all of which JSON can say");
+}
+
+/// A body, block by block.
+pub(super) struct Blocks {
+    roster: Roster,
+    /// The person with whom the next block begins; `None` behind the last.
+    next: Option<usize>,
+    left: u64,
+}
+
+impl Iterator for Blocks {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let (block, next) = self.roster.block(self.next?);
+        self.next = next;
+        self.left = self.left.saturating_sub(block.len() as u64);
+        Some(block.into())
+    }
+}
+
+impl Body for Blocks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.next().map(|block| Ok(Frame::data(block))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.next.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+fn wire(employee: &Employee) -> SyncEmployee<&str> {
+    let absence = |absence: &crate::roster::Absence| -> Map<String, Value> {
+        absence
+            .iter()
+            .map(|(key, value)| (key.clone(), Value::String(value.clone())))
+            .collect()
+    };
+    SyncEmployee {
+        first_name: employee.first_name(),
+        last_name: employee.last_name(),
+        email: employee.email(),
+        profile_image: None,
+        date_of_birth: employee.date_of_birth,
+        hr_id: employee.hr_id.as_str(),
+        start_date: employee.start_date,
+        termination_date: employee.termination_date,
+        auto_sync_employee: employee.auto_sync_employee,
+        absences: employee.absences.iter().map(absence).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::sha256;
+    use crate::jobticket::wire::SyncRequest;
+    use crate::roster::HrId;
+
+    fn roster(people: usize) -> Roster {
+        let entry = |number: usize| {
+            let (hr_id, email) = (format!("{number:05}"), format!("p{number}@example.com"));
+            let mut employee = Employee::new(HrId::new(&hr_id), "Zoë", "\"Weiß\" \\ Co", &email);
+            let absence = [("type".to_owned(), "parental".to_owned())].into();
+            employee
+                .absences
+                .extend((number % 2 == 0).then_some(absence));
+            Entry::new(employee, 0, 2, true)
+        };
+        Roster::new(
+            "sync-\"1\"".to_owned(),
+            Arc::new((0..people).map(entry).collect()),
+        )
+    }
+
+    #[test]
+    fn the_blocks_are_the_json_of_the_whole_roster_with_its_length_and_its_hash() {
+        for people in [0, 1, 2, 400, 5_000] {
+            let roster = roster(people);
+            let employees: Vec<_> = roster
+                .entries
+                .iter()
+                .map(|one| wire(&one.employee))
+                .collect();
+            let request = SyncRequest {
+                sync_id: roster.sync_id.clone(),
+                employees,
+            };
+            let whole = serde_json::to_vec(&request).unwrap();
+            let blocks: Vec<Bytes> = roster.blocks().collect();
+            assert_eq!(blocks.len() > 1, people >= 400);
+            assert_eq!(blocks.concat(), whole);
+            assert_eq!(
+                Body::size_hint(&roster.blocks()).exact(),
+                Some(whole.len() as u64)
+            );
+            assert_eq!(roster.sha256(), sha256(&whole));
+        }
+    }
+
+    #[test]
+    fn a_body_has_nothing_left_where_it_ends() {
+        let mut blocks = roster(5_000).blocks();
+        while blocks.next().is_some() {}
+        assert!(blocks.is_end_stream());
+        assert_eq!(Body::size_hint(&blocks).exact(), Some(0));
+    }
+}
