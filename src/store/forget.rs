@@ -6,6 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use super::push::sent;
 use super::{Decision, Notes, Store, StoreError, Target, pieces};
 use crate::roster::{HrId, Row};
 
@@ -234,16 +235,20 @@ fn active(
     if let Some(hold) = hold {
         return Ok(Some(Active::Hold(hold)));
     }
-    let push: Option<String> = connection
-        .query_row(
-            "SELECT p.sync_id FROM push p JOIN push_rows r ON r.sync_id = p.sync_id, json_each(CAST(r.content AS TEXT)) e
-             WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt', 'perhaps_in_part')
-               AND e.value ->> '$.employee.hrId' = ?2 LIMIT 1",
-            by,
-            |row| row.get(0),
-        )
-        .optional()?;
-    Ok(push.map(Active::Push))
+    let mut select = connection.prepare_cached(
+        "SELECT r.content, p.sync_id FROM push p JOIN push_rows r ON r.sync_id = p.sync_id
+         WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt', 'perhaps_in_part')",
+    )?;
+    let mut pieces = select.query([target.as_str()])?;
+    while let Some(piece) = pieces.next()? {
+        if sent(piece)?
+            .iter()
+            .any(|sent| sent.employee.hr_id == *hr_id)
+        {
+            return Ok(Some(Active::Push(piece.get(1)?)));
+        }
+    }
+    Ok(None)
 }
 
 /// Removes rows from the last good rosters.

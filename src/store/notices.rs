@@ -16,6 +16,8 @@ use crate::exit::Exit;
 const KEPT: TimeDelta = TimeDelta::days(30);
 /// Nothing is put off for longer than this, so what is due later was put off by a clock that was wrong, and is due now.
 pub(crate) const LONGEST_PUT_OFF: TimeDelta = TimeDelta::hours(24);
+/// A clock that is set back by less than this was never wrong, and what it has marked counts.
+const SET_BACK: TimeDelta = TimeDelta::hours(1);
 /// No more rows wait for a channel; the oldest are dropped. Ours: nobody reads a thousand mails.
 const MOST_WAITING: u32 = 1000;
 
@@ -314,6 +316,11 @@ impl Store {
         })
     }
 
+    /// Until when something counts as done already, milliseconds since 1970: a clock may be set back a little, and one that was far ahead has marked nothing of today.
+    fn so_far(&self) -> i64 {
+        (self.clock.now() + SET_BACK).timestamp_millis()
+    }
+
     /// When a channel has sent its messages between a time and now, oldest first.
     pub fn sent_since(
         &self,
@@ -324,10 +331,10 @@ impl Store {
         let mut select = connection.prepare_cached(
             "SELECT done FROM notice WHERE state = 'sent' AND channel = ?1 AND done BETWEEN ?2 + 1 AND ?3 ORDER BY done",
         )?;
-        let (since, now) = (since.timestamp_millis(), self.clock.now());
-        let times = select.query_map(params![channel, since, now.timestamp_millis()], |row| {
-            row.get::<_, i64>(0)
-        })?;
+        let times = select.query_map(
+            params![channel, since.timestamp_millis(), self.so_far()],
+            |row| row.get::<_, i64>(0),
+        )?;
         let times: Vec<i64> = times.collect::<Result<_, _>>()?;
         Ok(times
             .into_iter()
@@ -345,7 +352,7 @@ impl Store {
                     (SELECT error FROM notice WHERE channel = ?1 AND state = 'waits' AND error IS NOT NULL ORDER BY tries DESC, id LIMIT 1)
              FROM notice WHERE channel = ?1",
         )?;
-        let mut rows = select.query(params![channel, self.clock.now().timestamp_millis()])?;
+        let mut rows = select.query(params![channel, self.so_far()])?;
         let Some(row) = rows.next()? else {
             return Ok(ChannelState::default());
         };

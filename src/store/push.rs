@@ -61,9 +61,9 @@ pub struct Prepared<'p> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Sent<S, E> {
+pub(super) struct Sent<S, E> {
     source: S,
-    employee: E,
+    pub(super) employee: E,
     /// Whether a row that was read under the rules in force has them so.
     #[serde(default)]
     fresh: bool,
@@ -324,7 +324,7 @@ fn insert<S: Serialize, E: Serialize>(
     Ok(())
 }
 
-fn sent(row: &rusqlite::Row<'_>) -> Result<Vec<Sent<String, Employee>>, StoreError> {
+pub(super) fn sent(row: &rusqlite::Row<'_>) -> Result<Vec<Sent<String, Employee>>, StoreError> {
     pieces::read(
         row.get_ref(0)?.as_blob().unwrap_or_default(),
         "a roster of a push",

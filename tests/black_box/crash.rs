@@ -24,7 +24,9 @@ const POINTS: [&str; 12] = [
 ];
 
 /// Crash points that need a run of another kind, or a command.
-const OTHERS: [&str; 28] = [
+const OTHERS: [&str; 30] = [
+    "gaps_told",
+    "torn_line_ended",
     "notifying",
     "notified",
     "held",

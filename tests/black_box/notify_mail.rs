@@ -359,7 +359,7 @@ fn a_hold_that_is_opened_anew_each_day_is_escalated_once_and_a_new_one_begins_an
     let mut told = |hours: i64, left: usize, exit: i32| {
         jobticket.hours_pass(u64::try_from(hours).unwrap());
         later(&mut company, hours);
-        let day = format!("202611{}", 40 - left);
+        let day = format!("202611{}", 36 - left);
         company.deliver_people(&day, &people(left));
         company.run_now().exits(exit);
         let last = server.mails().pop().unwrap();
