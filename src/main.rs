@@ -40,6 +40,19 @@ use tokio::sync::mpsc;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Asked for by scripts and packages, which need none of the rest.
+    let mut arguments = std::env::args_os().skip(1);
+    if let (Some(word), None) = (arguments.next(), arguments.next())
+        && (word == "--version" || word == "-V")
+    {
+        // As below: whoever was to read it may have gone.
+        let _ = writeln!(
+            std::io::stdout(),
+            "jobticket-sync {}",
+            env!("CARGO_PKG_VERSION")
+        );
+        return Exit::Done.into();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
