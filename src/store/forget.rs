@@ -274,9 +274,7 @@ fn rows(
             });
             if kept.len() < before {
                 gone += before - kept.len();
-                // A piece with nothing in it is one, too.
-                let content = pieces::of(kept).next().unwrap_or_else(|| b"[]".to_vec());
-                changed.push((piece.get(0)?, piece.get(1)?, content));
+                changed.push((piece.get(0)?, piece.get(1)?, pieces::one(&kept)));
             }
         }
     }

@@ -7,10 +7,12 @@ use super::StoreError;
 
 /// Rows in a piece.
 const ROWS: usize = 2_000;
+/// From so many bytes of JSON on a piece takes no more rows, however few they are.
+const FULL: usize = 16 << 20;
 /// A packed piece begins with this; one of before, which is plain JSON, with a bracket.
 const PACKED: u8 = 1;
-/// No piece is longer than this once it is unpacked: its rows have cells of at most 250 characters.
-const LONGEST: usize = 256 << 20;
+/// A piece that says it is longer than this once it is unpacked is damaged: a single row would have to be that long.
+const LONGEST: usize = 1 << 30;
 
 /// Rows as pieces, in order.
 pub(super) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> impl Iterator<Item = Vec<u8>> {
@@ -18,7 +20,10 @@ pub(super) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> impl Iterat
     std::iter::from_fn(move || {
         rows.peek()?;
         let mut json = vec![b'['];
-        for row in rows.by_ref().take(ROWS) {
+        for _ in 0..ROWS {
+            let Some(row) = rows.next_if(|_| json.len() < FULL) else {
+                break;
+            };
             if json.len() > 1 {
                 json.push(b',');
             }
@@ -27,6 +32,11 @@ pub(super) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> impl Iterat
         json.push(b']');
         Some(packed(&json))
     })
+}
+
+/// Rows as one piece, however many they are: what is left of one that was read.
+pub(super) fn one<T: Serialize>(rows: &[T]) -> Vec<u8> {
+    packed(&serde_json::to_vec(rows).expect("rows are plain values"))
 }
 
 fn packed(json: &[u8]) -> Vec<u8> {
@@ -68,6 +78,21 @@ mod tests {
             .flat_map(|piece| read::<u64>(piece, "rows").unwrap());
         assert!(back.eq(rows));
         assert_eq!(of(Vec::<u64>::new()).count(), 0);
+    }
+
+    #[test]
+    fn long_rows_make_small_pieces_and_what_is_left_of_a_piece_stays_one() {
+        let rows = vec!["x".repeat(FULL / 3); 9];
+        let pieces: Vec<Vec<u8>> = of(&rows).collect();
+        assert!(pieces.len() > 1 && pieces.len() < 9);
+        let read = |piece: &Vec<u8>| read::<String>(piece, "rows").unwrap();
+        assert!(pieces.iter().flat_map(read).eq(rows.iter().cloned()));
+        let many: Vec<u64> = (0..4_500).collect();
+        assert_eq!(super::read::<u64>(&one(&many), "rows").unwrap(), many);
+        assert_eq!(
+            super::read::<u64>(&one::<u64>(&[]), "rows").unwrap(),
+            Vec::<u64>::new()
+        );
     }
 
     #[test]

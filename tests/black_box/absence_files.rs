@@ -78,7 +78,12 @@ fn absences_of_a_second_file_go_to_their_people_and_no_other_kind_leaves_the_hou
         .company
         .run(&["status"])
         .says("roster_20261120.csv and absences_20261120.csv");
-    for (_, content) in scene.company.state_files() {
+    let files = scene
+        .company
+        .state_files()
+        .into_iter()
+        .map(|(_, file)| file);
+    for content in files.chain(scene.company.kept_rosters()) {
         let text = String::from_utf8_lossy(&content);
         assert!(
             !text.contains("Krankheit"),

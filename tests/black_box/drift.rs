@@ -144,7 +144,8 @@ fn a_look_that_is_interrupted_changes_nothing() {
         &scene.jobticket,
         "/employees",
         1,
-        &json!({ "delay": { "ms": 60_000 } }),
+        // A delay would pass by the clock of the sandbox, which waits for nothing.
+        &json!({ "stall": { "ms": 60_000 } }),
     );
     let mut child = scene
         .company

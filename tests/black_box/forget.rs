@@ -27,6 +27,12 @@ fn after_one_left() -> Scene {
     scene.company.run_now().exits(0).says("leavers: 1");
     scene.company.run(&["--run-now", "--resync"]).exits(0);
     assert!(has_values(&scene.company));
+    let rosters = scene.company.kept_rosters().concat();
+    assert!(
+        String::from_utf8(rosters)
+            .unwrap()
+            .contains("Beispiel00005")
+    );
     scene
 }
 
@@ -44,7 +50,9 @@ fn has_values(company: &Company) -> bool {
     let mut files = files
         .iter()
         .filter(|(path, _)| !path.to_string_lossy().contains("replaced-"));
-    files.any(|(_, bytes)| of(bytes)) || of(company.audit_text().as_bytes())
+    files.any(|(_, bytes)| of(bytes))
+        || of(company.audit_text().as_bytes())
+        || company.kept_rosters().iter().any(|piece| of(piece))
 }
 
 #[track_caller]

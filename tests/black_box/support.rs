@@ -292,6 +292,24 @@ impl Company {
     }
 
     /// Every file below the state folder, with its content.
+    /// The rosters in the store, which are packed there.
+    pub fn kept_rosters(&self) -> Vec<Vec<u8>> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let path = self.path("state/state.db");
+        let store = rusqlite::Connection::open_with_flags(path, flags).unwrap();
+        let pieces = |table: &str| -> Vec<Vec<u8>> {
+            let mut select = store
+                .prepare(&format!("SELECT content FROM {table}"))
+                .unwrap();
+            let pieces = select.query_map([], |row| row.get(0)).unwrap();
+            pieces.map(Result::unwrap).collect()
+        };
+        let all = [pieces("source_rows"), pieces("push_rows")].concat();
+        let unpacked =
+            |piece: &Vec<u8>| lz4_flex::block::decompress_size_prepended(&piece[1..]).unwrap();
+        all.iter().map(unpacked).collect()
+    }
+
     pub fn state_files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         fn walk(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
             let Ok(entries) = std::fs::read_dir(folder) else {

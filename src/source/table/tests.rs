@@ -442,3 +442,46 @@ fn the_debug_forms_hold_no_personal_value() {
     let count = table.for_each_row(|row| assert_eq!(format!("{row:?}"), "Row(2)"));
     assert_eq!(count, Ok(1));
 }
+
+#[test]
+fn rows_over_the_borders_of_pieces_are_all_read_with_their_lines_whatever_ends_them() {
+    let rows: Vec<String> = (0..60_000)
+        .map(|row| format!("{row:05};Anna;\"Groß; {row}\";p{row}@example.com"))
+        .collect();
+    for line_end in ["\n", "\r\n", "\r"] {
+        let body = rows.join(line_end);
+        let text = format!("PersNr;Vorname;Nachname;E-Mail{line_end}{body}");
+        let config = with(|config| config.final_newline = FinalNewline::Optional);
+        // Three rows of nothing at the end, one end, and none at all.
+        for end in [line_end.repeat(4), line_end.to_owned(), String::new()] {
+            let table = Table::open(&format!("{text}{end}"), "roster.csv", &config).unwrap();
+            assert!(table.pieces.len() > 2);
+            let mut expected = 2;
+            let count = table.for_each_row(|row| {
+                let number = expected - 2;
+                assert_eq!(
+                    (row.line, row.cell(0)),
+                    (expected, &*format!("{number:05}"))
+                );
+                assert_eq!(row.cell(2), format!("Groß; {number}"));
+                expected += 1;
+            });
+            assert_eq!(count, Ok(60_000));
+        }
+        let config = with(|config| config.trailer = Some("Anzahl: {rows}".to_owned()));
+        let trailer = |rows: u64| format!("{text}{line_end}Anzahl: {rows}{line_end}");
+        assert_eq!(read(&trailer(60_000), &config).unwrap().len(), 60_000);
+        assert!(read(&trailer(59_999), &config).is_err());
+        // A short row far behind the first piece is told with its number, as the last one and as any other.
+        for row in [50_000, 59_999] {
+            let mut broken = rows.clone();
+            broken[row] = "1;2".to_owned();
+            let text = format!(
+                "PersNr;Vorname;Nachname;E-Mail{line_end}{}{line_end}",
+                broken.join(line_end)
+            );
+            let error = error(&text);
+            assert!(error.contains(&format!("ow {}", row + 2)), "{error}");
+        }
+    }
+}
