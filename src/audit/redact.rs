@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::blocks::Blocks;
 use super::chain::Link;
 use super::file::AuditFile;
-use super::files::folder_of;
+use super::files::{Rotated, folder_of};
 use super::person::named;
 use super::rotate::{Keeping, part, sync};
 
@@ -66,32 +66,20 @@ impl<'r> Redaction<'r> {
 }
 
 impl AuditFile {
-    /// Removes values from all files; how many lines had some.
+    /// Removes values from all files; how many lines had some. A file that cannot be read keeps no other from being cleared, and is the error in the end.
     pub(crate) fn redact(&self, _keeping: &Keeping, redaction: &Redaction<'_>) -> io::Result<u64> {
         // Killed while it was packed, a file left another with all values.
         self.remove_parts()?;
-        let mut lines = 0;
+        let (mut lines, mut unreadable) = (0, None);
         // Packed or not: where a process was killed in between, both are there.
         for rotated in self.rotated_as_they_are()? {
-            if !has(Blocks::new(rotated.open()?), redaction)? {
-                continue;
+            match clear(&rotated, redaction) {
+                Ok(some) => lines += some,
+                Err(error) => {
+                    let told = format!("{}: {error}", rotated.path.display());
+                    unreadable.get_or_insert(io::Error::new(error.kind(), told));
+                }
             }
-            let (file, packed) = rotated.open_as_it_is()?;
-            drop(file);
-            let (new, part) = part(&rotated.path)?;
-            let from = Blocks::new(rotated.open()?);
-            lines += if packed {
-                let mut to = GzEncoder::new(BufWriter::new(&new), Compression::default());
-                let lines = rewrite(from, redaction, &mut to)?;
-                to.finish()?.flush()?;
-                lines
-            } else {
-                let mut to = BufWriter::new(&new);
-                let lines = rewrite(from, redaction, &mut to)?;
-                to.flush()?;
-                lines
-            };
-            replace(&new, &part, &rotated.path)?;
         }
         let mut locked = self.lock()?;
         let length = locked.file.seek(SeekFrom::End(0))?;
@@ -107,8 +95,32 @@ impl AuditFile {
             drop(to);
             replace(&new, &part, self.path())?;
         }
-        Ok(lines)
+        unreadable.map_or(Ok(lines), Err)
     }
+}
+
+/// Removes values from a rotated file; how many lines had some.
+fn clear(rotated: &Rotated, redaction: &Redaction<'_>) -> io::Result<u64> {
+    if !has(Blocks::new(rotated.open()?), redaction)? {
+        return Ok(0);
+    }
+    let (file, packed) = rotated.open_as_it_is()?;
+    drop(file);
+    let (new, part) = part(&rotated.path)?;
+    let from = Blocks::new(rotated.open()?);
+    let lines = if packed {
+        let mut to = GzEncoder::new(BufWriter::new(&new), Compression::default());
+        let lines = rewrite(from, redaction, &mut to)?;
+        to.finish()?.flush()?;
+        lines
+    } else {
+        let mut to = BufWriter::new(&new);
+        let lines = rewrite(from, redaction, &mut to)?;
+        to.flush()?;
+        lines
+    };
+    replace(&new, &part, &rotated.path)?;
+    Ok(lines)
 }
 
 /// Whether there is anything to do in a file.

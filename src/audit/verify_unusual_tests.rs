@@ -313,3 +313,24 @@ fn a_check_beside_rotations_packing_and_removal_by_age_never_finds_a_change() {
     });
     assert!(removed > 10, "{removed}");
 }
+
+#[test]
+fn a_damaged_file_keeps_nobody_from_being_forgotten_in_the_others_and_is_named() {
+    let whole = Log::new();
+    let bytes = fs::read(whole.path(0)).unwrap();
+    fs::write(whole.path(0), &bytes[..12]).unwrap();
+    let file = log(whole.folder.path());
+    let keeping = file.keep().unwrap();
+    let people = ["00003", "00015", "00024"];
+    let redaction = Redaction::of_people(&people, "acme", vec!["acme"]);
+    let error = file.redact(&keeping, &redaction).unwrap_err().to_string();
+    assert!(
+        error.contains("audit.jsonl.1970-01.0000000001-0000000010.gz"),
+        "{error}"
+    );
+    let left: Vec<bool> = ["Beispiel 15", "Beispiel 24", "Beispiel 18"]
+        .iter()
+        .map(|value| (whole.read(1) + &whole.read(2)).contains(value))
+        .collect();
+    assert_eq!(left, [false, false, true]);
+}

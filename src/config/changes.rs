@@ -153,7 +153,7 @@ pub fn is_private(key: &str, value: &str) -> bool {
     if key.starts_with("notify.channels.") {
         return !is_plain && !matches!(last, "type" | "events" | "tls" | "language");
     }
-    last == "user" || within(&["query", "headers", "form"]) && !is_plain
+    last == "user" || within(&["query", "headers", "form"])
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const OUT_OF_REACH: &str = "Not reached, and to be removed by hand where that is wanted:
   - files in drop folders and archives (archive_keep_days removes the latter), and what HR still exports: the next file with this person brings the row back
   - backups written before now; a restore of one on this machine removes the values again, on another machine it knows nothing of this
-  - folders replaced-<time> in the state folder, reports, tables and mails that were made, the journal of systemd
+  - folders replaced-<time> in the state folder, and what a restore that was killed has left there under restore-new (the next restore removes it), reports, tables and mails that were made, the journal of systemd
   - JobTicket itself; where the environment is the sandbox, its file in the folder sandbox of the state folder, which may be deleted as a whole
 What stays on purpose: the hrId, when and why they left (a last day of employment, where that was the reason), and decisions with their reasons, in the audit log and in the state
 ";

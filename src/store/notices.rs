@@ -253,6 +253,13 @@ impl Store {
                 "UPDATE notice SET state = ?2, done = ?3, error = ?4 WHERE id = ?1",
                 params![id, state, now, why],
             )?;
+            if state == "dropped" {
+                // A reminder of a hold that was replaced meanwhile: whoever has not heard it hears it of the one that stands.
+                transaction.execute(
+                    "DELETE FROM told WHERE (target, subject) = (SELECT target, subject FROM notice WHERE id = ?1) AND subject GLOB 'hold:*:*'",
+                    [id],
+                )?;
+            }
             Ok(())
         })
     }
@@ -496,6 +503,19 @@ mod tests {
         set(&mut store, TimeDelta::zero());
         assert_eq!(sent(&store), 0);
         assert_eq!(store.channel_state("hr").unwrap().last_sent, None);
+    }
+
+    #[test]
+    fn a_reminder_that_was_dropped_unheard_is_told_again_and_a_hold_is_not() {
+        let store = store();
+        for (id, subject) in [(1, "hold:7"), (2, "hold:7:72")] {
+            tell(&store, subject);
+            store
+                .settle_notice(id, "dropped", Some("it was no news any more"))
+                .unwrap();
+        }
+        let told = store.told(None).unwrap();
+        assert_eq!(told.keys().collect::<Vec<_>>(), ["hold:7"]);
     }
 
     #[test]

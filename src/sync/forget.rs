@@ -139,8 +139,10 @@ fn remove(
     let (went, gone) = store.forget(&target, &integration.name, &groups, goes, notes)?;
     store.flush(audit)?;
     crate::crash::point("forget_told");
-    let lines = clear_log(context, integration, &went)?;
+    let lines = clear_log(context, integration, &went);
+    // Also where a file of the log cannot be read: what can be removed goes.
     store.leave_nothing_behind()?;
+    let lines = lines?;
     store.forgotten_here(&target, &went)?;
     Ok(Went {
         people: went,

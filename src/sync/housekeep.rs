@@ -11,14 +11,13 @@ use crate::store::{Archived, Notes, StoreError};
 /// Packs files of the audit log and, unless the clock is in doubt, removes what is old; says on the operational log where it cannot.
 pub(super) fn housekeep(context: &Context<'_>, integration: &Integration, by_age: bool) {
     // What somebody has decided does not go by the clock.
-    let forgotten = forget_again(context, integration).and_then(|()| {
-        if by_age {
-            forget_leavers(context, integration)
-        } else {
-            Ok(())
-        }
-    });
-    if let Err(error) = forgotten {
+    let again = forget_again(context, integration);
+    let by_age_too = if by_age {
+        forget_leavers(context, integration)
+    } else {
+        Ok(())
+    };
+    for error in [again, by_age_too].into_iter().filter_map(Result::err) {
         tracing::warn!(
             "Not everything of people who are to be forgotten could be removed yet: {error}"
         );
