@@ -169,7 +169,7 @@ mod tests {
             let absence = [("type".to_owned(), "parental".to_owned())].into();
             employee
                 .absences
-                .extend((number % 2 == 0).then_some(absence));
+                .extend(number.is_multiple_of(2).then_some(absence));
             Entry::new(employee, 0, 2, true)
         };
         Roster::new(

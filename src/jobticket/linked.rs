@@ -155,10 +155,8 @@ impl There {
     }
 }
 
-fn shown(hr_id: &HrId, listed: &ListedEmployee) -> Employee {
-    fn text(value: &Option<String>) -> &str {
-        value.as_deref().unwrap_or_default()
-    }
+fn shown<'l>(hr_id: &HrId, listed: &'l ListedEmployee) -> Employee {
+    let text = |value: &'l Option<String>| value.as_deref().unwrap_or_default();
     let born = listed.date_of_birth.as_deref().and_then(|date| {
         let day = date.get(..10)?;
         NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()

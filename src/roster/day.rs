@@ -27,6 +27,11 @@ fn text(day: NaiveDate, buffer: &mut [u8; 10]) -> Option<&str> {
 }
 
 /// Writes a day that may not be known.
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde calls"
+)]
 pub(crate) fn serialize<S: Serializer>(
     day: &Option<NaiveDate>,
     serializer: S,
@@ -80,9 +85,10 @@ impl<'de> Visitor<'de> for Day {
 
 /// The day that ten characters say in the usual form.
 fn read(text: &[u8]) -> Option<NaiveDate> {
-    let &[a, b, c, d, b'-', e, f, b'-', g, h] = text else {
+    let [year @ .., b'-', m1, m2, b'-', d1, d2] = text else {
         return None;
     };
+    let year: &[u8; 4] = year.try_into().ok()?;
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0, |number, digit| {
             digit
@@ -90,8 +96,8 @@ fn read(text: &[u8]) -> Option<NaiveDate> {
                 .then(|| number * 10 + u32::from(digit - b'0'))
         })
     };
-    let year = i32::try_from(number(&[a, b, c, d])?).ok()?;
-    NaiveDate::from_ymd_opt(year, number(&[e, f])?, number(&[g, h])?)
+    let year = i32::try_from(number(year)?).ok()?;
+    NaiveDate::from_ymd_opt(year, number(&[*m1, *m2])?, number(&[*d1, *d2])?)
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
                         employee.email(),
                     ]
                 })
-                .flat_map(|value| parts(value))
+                .flat_map(parts)
                 .collect();
             mask_text(&cut, |part| known.contains(part))
         }

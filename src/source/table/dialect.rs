@@ -179,9 +179,7 @@ pub(super) enum QuoteFault {
 ///
 /// A quote in the middle of an unquoted cell is an ordinary character, as for Excel.
 pub(super) fn quote_fault(line: &str, delimiter: u8, escapes: bool) -> Option<(usize, QuoteFault)> {
-    if memchr(b'"', line.as_bytes()).is_none() {
-        return None;
-    }
+    memchr(b'"', line.as_bytes())?;
     let mut rest = line.as_bytes();
     for column in 0.. {
         if let [b'"', quoted @ ..] = rest {
