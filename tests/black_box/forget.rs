@@ -9,7 +9,7 @@ use crate::daemon_runs::Pause;
 use crate::deciding::{as_json, decided, without_last};
 use crate::scene::Scene;
 use crate::service::Service;
-use crate::support::{Company, people};
+use crate::support::{Company, JobTicket, people};
 
 /// Five people in the log with all of their values; one has left, and is still in the file. The log has two files.
 fn after_one_left() -> Scene {
@@ -199,6 +199,26 @@ fn somebody_in_a_push_whose_end_nobody_knows_is_not_forgotten() {
     ran.says("which JobTicket may have taken");
     scene.company.run_now().exits(0);
     assert_eq!(scene.jobticket.active().len(), 6);
+}
+
+#[test]
+fn thousands_of_a_push_whose_end_nobody_knows_are_all_kept_and_all_acknowledged() {
+    let jobticket = JobTicket::start();
+    let mut company = Company::at(&jobticket);
+    company.deliver_people("20261121", &people(4_500));
+    killed_in(&mut company, "attempted", &["--run-now"]);
+    // The store keeps them in pieces of two thousand.
+    for hr_id in ["00001", "02001", "04500"] {
+        company
+            .run(&["forget", hr_id, "--yes", "--reason", "asked"])
+            .exits(2)
+            .says("which JobTicket may have taken");
+    }
+    company.run_now().exits(0);
+    assert_eq!(jobticket.active().len(), 4_500);
+    let status = as_json(&company, &["status"]);
+    assert_eq!(status["integrations"][0]["snapshot"]["employees"], 4_500);
+    company.run_now().exits(0).says("Nothing changed");
 }
 
 #[test]
