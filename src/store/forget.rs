@@ -4,6 +4,8 @@
 //! have taken is never touched, and that is looked up in the transaction that would remove them. The hrId stays, in clear: the audit log keeps it for good, a hash of a short number is
 //! soon guessed, and a restore has to find the person in an older store.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::push::sent;
@@ -73,13 +75,13 @@ pub(crate) struct Gone {
 }
 
 impl Store {
-    /// Why somebody cannot be forgotten, as far as the store alone knows.
+    /// Who of these people cannot be forgotten, and why, as far as the store alone knows.
     pub(crate) fn active(
         &self,
         target: &Target,
-        hr_id: &HrId,
-    ) -> Result<Option<Active>, StoreError> {
-        active(&self.lock(), target, hr_id)
+        people: &[HrId],
+    ) -> Result<Vec<(HrId, Active)>, StoreError> {
+        active(&self.lock(), target, people)
     }
 
     /// Removes the values of these people; of each source the rows for which `goes` says so. Who has become active meanwhile is left as they are; whoever went is given, and to `notes` by the groups
@@ -95,11 +97,14 @@ impl Store {
         self.write(|transaction| {
             let mut gone = Gone { rows: rows(transaction, target, goes)?, entries: 0 };
             let now = self.clock.now().to_rfc3339();
+            let all = groups.iter().flat_map(|group| group.people.iter());
+            let stay = active(transaction, target, all)?.into_iter();
+            let stay: HashSet<HrId> = stay.map(|(hr_id, _)| hr_id).collect();
             let mut went = Vec::new();
             for Going { people, by, .. } in groups {
                 let mut of_group = Vec::new();
                 for hr_id in people {
-                    if active(transaction, target, hr_id)?.is_some() {
+                    if stay.contains(hr_id) {
                         continue;
                     }
                     gone.entries += entries(transaction, target, hr_id)?;
@@ -211,44 +216,45 @@ pub(super) fn forgotten(
     Ok(all.collect::<Result<_, _>>()?)
 }
 
-fn active(
+fn active<'p>(
     connection: &Connection,
     target: &Target,
-    hr_id: &HrId,
-) -> Result<Option<Active>, StoreError> {
-    let by = [target.as_str(), hr_id.as_str()];
-    let known: bool = connection.query_row(
+    people: impl IntoIterator<Item = &'p HrId>,
+) -> Result<Vec<(HrId, Active)>, StoreError> {
+    let mut known = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2)",
-        by,
-        |row| row.get(0),
     )?;
-    if known {
-        return Ok(Some(Active::Snapshot));
+    let mut held = connection.prepare_cached(
+        "SELECT h.id FROM hold h JOIN held_person p ON p.hold = h.id WHERE h.target = ?1 AND p.hr_id = ?2 AND h.state <> 'over' AND p.state <> 'over'",
+    )?;
+    let (mut found, mut others) = (Vec::new(), HashSet::new());
+    for hr_id in people {
+        let by = [target.as_str(), hr_id.as_str()];
+        if known.query_row(by, |row| row.get(0))? {
+            found.push((hr_id.clone(), Active::Snapshot));
+        } else if let Some(hold) = held.query_row(by, |row| row.get(0)).optional()? {
+            found.push((hr_id.clone(), Active::Hold(hold)));
+        } else {
+            others.insert(hr_id);
+        }
     }
-    let hold: Option<u64> = connection
-        .query_row(
-            "SELECT h.id FROM hold h JOIN held_person p ON p.hold = h.id WHERE h.target = ?1 AND p.hr_id = ?2 AND h.state <> 'over' AND p.state <> 'over'",
-            by,
-            |row| row.get(0),
-        )
-        .optional()?;
-    if let Some(hold) = hold {
-        return Ok(Some(Active::Hold(hold)));
-    }
+    // Packed as they are, pushes are read once for all of them.
     let mut select = connection.prepare_cached(
         "SELECT r.content, p.sync_id FROM push p JOIN push_rows r ON r.sync_id = p.sync_id
          WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt', 'perhaps_in_part')",
     )?;
     let mut pieces = select.query([target.as_str()])?;
-    while let Some(piece) = pieces.next()? {
-        if sent(piece)?
-            .iter()
-            .any(|sent| sent.employee.hr_id == *hr_id)
-        {
-            return Ok(Some(Active::Push(piece.get(1)?)));
+    while !others.is_empty()
+        && let Some(piece) = pieces.next()?
+    {
+        for sent in sent(piece)? {
+            let hr_id = sent.employee.hr_id;
+            if others.remove(&hr_id) {
+                found.push((hr_id, Active::Push(piece.get(1)?)));
+            }
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// Removes rows from the last good rosters.

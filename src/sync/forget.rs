@@ -47,14 +47,7 @@ fn all_active(
     people: &[HrId],
 ) -> Result<Vec<(HrId, Active)>, StoreError> {
     let (store, target) = (context.store, target_of(integration));
-    let mut found = Vec::new();
-    for hr_id in people {
-        found.extend(
-            store
-                .active(&target, hr_id)?
-                .map(|why| (hr_id.clone(), why)),
-        );
-    }
+    let mut found = store.active(&target, people)?;
     let wanted: HashSet<&HrId> = people.iter().collect();
     // A map that cannot be read might hide somebody, so the numbers of the sources count too.
     let map = numbers(integration).unwrap_or_default().map;
