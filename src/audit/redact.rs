@@ -183,25 +183,24 @@ mod tests {
     use super::*;
     use crate::audit::{Against, Ends, Event, Head, Span, compose, verify};
 
-    /// A log with a value of somebody of each integration, all with one number, and one of somebody else whose number has it as a part.
-    fn log(folder: &Path, integrations: &[&str]) -> (AuditFile, Head) {
+    /// A log with a value of each of these people: their integration, number and value.
+    fn written<'p>(
+        folder: &Path,
+        people: impl IntoIterator<Item = (&'p str, &'p str, String)>,
+    ) -> (AuditFile, Head) {
         let mut head = Head {
             seq: 0,
             hash: String::new(),
         };
         let mut text = String::new();
-        let people = integrations.iter().map(|name| (*name, "123"));
-        for (integration, hr_id) in people.chain([("acme", "0123")]) {
+        for (integration, hr_id, value) in people {
             let event = Event::RowIncomplete {
                 source: "hr".to_owned(),
                 row: 7,
                 hr_id: hr_id.to_owned(),
                 field: "email".to_owned(),
             };
-            let values = vec![(
-                "lastName.new".to_owned(),
-                format!("Of {integration} {hr_id}"),
-            )];
+            let values = vec![("lastName.new".to_owned(), value)];
             let line = compose(
                 &mut head,
                 DateTime::UNIX_EPOCH,
@@ -216,6 +215,16 @@ mod tests {
         let log = AuditFile::new(folder.join("audit.jsonl"));
         fs::write(log.path(), text).unwrap();
         (log, head)
+    }
+
+    /// A log with a value of somebody of each integration, all with one number, and one of somebody else whose number has it as a part.
+    fn log(folder: &Path, integrations: &[&str]) -> (AuditFile, Head) {
+        let people = integrations.iter().map(|name| (*name, "123"));
+        let people = people.chain([("acme", "0123")]);
+        written(
+            folder,
+            people.map(|(name, hr_id)| (name, hr_id, format!("Of {name} {hr_id}"))),
+        )
     }
 
     fn values(log: &AuditFile) -> Vec<String> {
@@ -285,34 +294,10 @@ mod tests {
         ];
         for hr_id in odd {
             let folder = tempfile::tempdir().unwrap();
-            let mut head = Head {
-                seq: 0,
-                hash: String::new(),
-            };
             let longer = [format!("{hr_id}x"), format!("x{hr_id}")];
             let all = [hr_id, &longer[0], &longer[1]];
-            let mut text = String::new();
-            for one in all {
-                let event = Event::RowIncomplete {
-                    source: "hr".to_owned(),
-                    row: 7,
-                    hr_id: one.to_owned(),
-                    field: "email".to_owned(),
-                };
-                let values = vec![("lastName.new".to_owned(), format!("Of {one}"))];
-                let line = compose(
-                    &mut head,
-                    DateTime::UNIX_EPOCH,
-                    Some("acme"),
-                    None,
-                    &event,
-                    &values,
-                    [7; 16],
-                );
-                text += &(line.text + "\n");
-            }
-            let log = AuditFile::new(folder.path().join("audit.jsonl"));
-            fs::write(log.path(), text).unwrap();
+            let all = all.map(|one| ("acme", one, format!("Of {one}")));
+            let (log, _) = written(folder.path(), all);
             let keeping = log.keep().unwrap();
             let redaction = Redaction::of_people(&[hr_id], "acme", vec!["acme"]);
             assert_eq!(log.redact(&keeping, &redaction).unwrap(), 1, "{hr_id:?}");
@@ -324,33 +309,8 @@ mod tests {
     fn hundreds_of_people_go_in_one_pass() {
         let folder = tempfile::tempdir().unwrap();
         let people: Vec<String> = (0..700).map(|number| format!("{number:05}")).collect();
-        let mut head = Head {
-            seq: 0,
-            hash: String::new(),
-        };
-        let mut text = String::new();
-        for hr_id in &people {
-            let event = Event::RowIncomplete {
-                source: "hr".to_owned(),
-                row: 7,
-                hr_id: hr_id.clone(),
-                field: "email".to_owned(),
-            };
-            let values = vec![("lastName.new".to_owned(), hr_id.clone())];
-            let time = DateTime::UNIX_EPOCH;
-            let line = compose(
-                &mut head,
-                time,
-                Some("acme"),
-                None,
-                &event,
-                &values,
-                [7; 16],
-            );
-            text += &(line.text + "\n");
-        }
-        let log = AuditFile::new(folder.path().join("audit.jsonl"));
-        fs::write(log.path(), text).unwrap();
+        let all = people.iter().map(|one| ("acme", one.as_str(), one.clone()));
+        let (log, _) = written(folder.path(), all);
         let gone: Vec<&str> = people[1..].iter().map(String::as_str).collect();
         let redaction = Redaction::of_people(&gone, "acme", vec!["acme"]);
         let keeping = log.keep().unwrap();

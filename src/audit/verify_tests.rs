@@ -124,6 +124,11 @@ impl Log {
         super::verify(look, &against).unwrap()
     }
 
+    fn kinds(&self) -> Vec<Kind> {
+        let breaks = self.checked(&[]).breaks.into_iter();
+        breaks.map(|found| found.kind).collect()
+    }
+
     /// The only break: file, line in it, kind.
     #[track_caller]
     fn break_of(&self) -> (usize, u64, Kind) {
@@ -272,14 +277,8 @@ fn a_missing_file_shows() {
 fn a_file_of_another_installation_shows() {
     let (log, other) = (Log::new(), Log::of("b", |_| None));
     fs::copy(other.path(1), log.path(1)).unwrap();
-    let kinds: Vec<Kind> = log
-        .checked(&[])
-        .breaks
-        .into_iter()
-        .map(|found| found.kind)
-        .collect();
     assert_eq!(
-        kinds,
+        log.kinds(),
         [Kind::Changed { seq: 10 }, Kind::Changed { seq: 20 }]
     );
     let log = Log::new();

@@ -140,7 +140,6 @@ pub fn is_private(key: &str, value: &str) -> bool {
     if value.contains('@') {
         return true;
     }
-    let is_plain = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
     let mut steps = key
         .split('.')
         .rev()
@@ -151,6 +150,7 @@ pub fn is_private(key: &str, value: &str) -> bool {
         return last != "column";
     }
     if key.starts_with("notify.channels.") {
+        let is_plain = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
         return !is_plain && !matches!(last, "type" | "events" | "tls" | "language");
     }
     last == "user" || within(&["query", "headers", "form"])

@@ -1,6 +1,7 @@
 //! Killed at any instant, the program loses nothing, offboards nobody, and the next run finishes the job.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
@@ -319,10 +320,9 @@ fn killed_while_the_store_is_made_the_next_run_makes_it() {
     everything_is_whole(&company, 0, "migrating");
 }
 
-#[test]
-fn a_line_of_the_audit_log_that_was_torn_is_sealed_and_written_again() {
-    let jobticket = JobTicket::start();
-    let mut company = company(&jobticket);
+/// A company whose last run was killed as it appended to the audit log, and the log, whose last line is torn.
+fn torn(jobticket: &JobTicket) -> (Company, PathBuf) {
+    let mut company = company(jobticket);
     company.deliver_people("20261120", &people(5));
     company.run_now().exits(0);
     company.deliver_people("20261121", &people(6));
@@ -330,6 +330,13 @@ fn a_line_of_the_audit_log_that_was_torn_is_sealed_and_written_again() {
     let path = company.path("state/audit.jsonl");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, &text[..text.len() - 40]).unwrap();
+    (company, path)
+}
+
+#[test]
+fn a_line_of_the_audit_log_that_was_torn_is_sealed_and_written_again() {
+    let jobticket = JobTicket::start();
+    let (company, path) = torn(&jobticket);
     company.run_now().exits(0);
     let text = std::fs::read_to_string(&path).unwrap();
     let (mut seqs, mut torn) = (Vec::new(), 0);
@@ -356,14 +363,7 @@ fn a_line_of_the_audit_log_that_was_torn_is_sealed_and_written_again() {
 fn a_torn_line_whose_sealing_is_killed_is_told_by_the_run_after_that() {
     for point in ["gaps_told", "torn_line_ended", "appended"] {
         let jobticket = JobTicket::start();
-        let mut company = company(&jobticket);
-        company.deliver_people("20261120", &people(5));
-        company.run_now().exits(0);
-        company.deliver_people("20261121", &people(6));
-        killed_at(&mut company, "appended");
-        let path = company.path("state/audit.jsonl");
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, &text[..text.len() - 40]).unwrap();
+        let (mut company, _) = torn(&jobticket);
         company
             .run(&["audit", "verify"])
             .exits(0)
