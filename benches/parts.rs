@@ -42,7 +42,7 @@ fn parts(criterion: &mut Criterion) {
     let entries = assemble(vec![pulled(&config, &clock)], selection, |_| true).entries;
     let snapshot: Vec<Keyed> = entries
         .iter()
-        .map(|entry| (entry.employee.hr_id.clone(), entry.employee.hash()))
+        .map(|entry| (entry.employee().hr_id.clone(), entry.hash()))
         .collect();
     let known = Known {
         snapshot: Some(snapshot),

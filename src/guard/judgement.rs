@@ -33,7 +33,7 @@ impl Approved {
     pub fn entry(&self, hr_id: &HrId) -> Option<&Entry> {
         let place = self
             .entries
-            .binary_search_by(|entry| entry.employee.hr_id.cmp(hr_id));
+            .binary_search_by(|entry| entry.employee().hr_id.cmp(hr_id));
         Some(&self.entries[place.ok()?])
     }
 

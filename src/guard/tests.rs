@@ -157,7 +157,7 @@ impl Case {
     }
 
     fn plan_of(&self, mut entries: Vec<Entry>) -> Plan {
-        entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
+        entries.sort_by(|a, b| a.employee().hr_id.cmp(&b.employee().hr_id));
         Plan::new(entries, &self.known(), &self.values(), &self.reasons())
     }
 
@@ -204,7 +204,7 @@ impl Case {
         let (plan, old) = (self.plan(), self.values());
         let out = judged.stays();
         let mut entries = plan.entries;
-        entries.retain(|entry| !out.contains(&entry.employee.hr_id));
+        entries.retain(|entry| !out.contains(&entry.employee().hr_id));
         let kept = out.iter().filter_map(|hr_id| old.get(hr_id));
         entries.extend(kept.map(|employee| Entry::new(employee.clone(), 0, 0, false)));
         self.plan_of(entries)

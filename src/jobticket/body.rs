@@ -82,7 +82,7 @@ impl Roster {
             if position > 0 {
                 block.push(b',');
             }
-            write(&mut block, &wire(&entry.employee));
+            write(&mut block, &wire(entry.employee()));
             position += 1;
         }
         block.extend_from_slice(b"]}");
@@ -185,7 +185,7 @@ mod tests {
             let employees: Vec<_> = roster
                 .entries
                 .iter()
-                .map(|one| wire(&one.employee))
+                .map(|one| wire(one.employee()))
                 .collect();
             let request = SyncRequest {
                 sync_id: roster.sync_id.clone(),

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::Known;
 use crate::roster::{Employee, Entry, HrId};
@@ -23,8 +22,7 @@ pub struct Collision {
 
 /// Whether no two e-mails are the same. Two that differ may look the same here, which only means a closer look; a map of all of them would be larger than the roster.
 fn all_differ(entries: &[Entry]) -> bool {
-    let hashes = entries.iter();
-    let hashes = hashes.map(|entry| xxh3_64(entry.employee.email_key().as_bytes()));
+    let hashes = entries.iter().map(|entry| entry.employee().email_hash());
     let mut hashes: Vec<u64> = hashes.collect();
     hashes.sort_unstable();
     hashes.windows(2).all(|pair| pair[0] != pair[1])
@@ -48,7 +46,7 @@ pub fn keep_apart(
         let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(entries.len());
         let mut clash = None;
         for (position, entry) in entries.iter().enumerate() {
-            if let Some(other) = seen.insert(entry.employee.email_key(), position) {
+            if let Some(other) = seen.insert(entry.employee().email_key(), position) {
                 // The one who is not kept gives way.
                 clash = Some(if entry.line == 0 {
                     (position, other)
@@ -62,8 +60,8 @@ pub fn keep_apart(
             return Ok(found);
         };
         let (kept, hr_id) = (
-            entries[kept].employee.hr_id.clone(),
-            entries[gives_way].employee.hr_id.clone(),
+            entries[kept].employee().hr_id.clone(),
+            entries[gives_way].employee().hr_id.clone(),
         );
         let joiner = !known.contains(&hr_id);
         if joiner {
@@ -72,12 +70,12 @@ pub fn keep_apart(
             let entry = &mut entries[gives_way];
             let old = acknowledged
                 .get(&hr_id)
-                .filter(|old| old.email_key() != entry.employee.email_key());
+                .filter(|old| old.email_key() != entry.employee().email_key());
             let Some(old) = old else {
                 return Err((kept, hr_id));
             };
-            entry.employee = old.clone();
             entry.line = 0;
+            entry.set_employee(old.clone());
         }
         found.push(Collision {
             hr_id,

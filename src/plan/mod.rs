@@ -63,14 +63,14 @@ pub fn compare(known: &Known, entries: &[Entry]) -> Comparison {
     let snapshot = known.snapshot.as_deref().unwrap_or_default();
     let mut old = snapshot.iter().peekable();
     for (position, entry) in entries.iter().enumerate() {
-        let hr_id = &entry.employee.hr_id;
+        let hr_id = &entry.employee().hr_id;
         while let Some((gone, _)) = old.next_if(|(key, _)| key < hr_id) {
             result.leavers.push(gone.clone());
         }
         match old.next_if(|(key, _)| key == hr_id) {
             None if known.linked.binary_search(hr_id).is_ok() => result.linked.push(position),
             None => result.joiners.push(position),
-            Some((_, hash)) if *hash != entry.employee.hash() => result.changed.push(position),
+            Some((_, hash)) if *hash != entry.hash() => result.changed.push(position),
             Some(_) => {}
         }
     }
@@ -78,7 +78,7 @@ pub fn compare(known: &Known, entries: &[Entry]) -> Comparison {
     let doubtful = known.doubtful.as_deref().unwrap_or_default();
     for hr_id in doubtful.iter().map(|(hr_id, _)| hr_id).chain(&known.linked) {
         let in_roster = entries
-            .binary_search_by(|entry| entry.employee.hr_id.cmp(hr_id))
+            .binary_search_by(|entry| entry.employee().hr_id.cmp(hr_id))
             .is_ok();
         if !in_roster && let Err(place) = result.leavers.binary_search(hr_id) {
             result.leavers.insert(place, hr_id.clone());
@@ -152,16 +152,18 @@ impl Plan {
             Vec::with_capacity(joiners.len() + changed.len() + leavers.len());
         let mut values = Sha256::new();
         for position in joiners {
-            let employee = &entries[position].employee;
-            values.update(employee.hash().0);
+            let entry = &entries[position];
+            let employee = entry.employee();
+            values.update(entry.hash().0);
             changes.push(Change {
                 hr_id: employee.hr_id.clone(),
                 what: What::Joins,
             });
         }
         for position in changed {
-            let employee = &entries[position].employee;
-            values.update(employee.hash().0);
+            let entry = &entries[position];
+            let employee = entry.employee();
+            values.update(entry.hash().0);
             let fields = old
                 .get(&employee.hr_id)
                 .map_or_else(Vec::new, |old| old.differences(employee));
@@ -171,13 +173,14 @@ impl Plan {
             });
         }
         for position in linked {
-            let employee = &entries[position].employee;
+            let entry = &entries[position];
+            let employee = entry.employee();
             let mut fields = old
                 .get(&employee.hr_id)
                 .map_or_else(Vec::new, |old| old.differences(employee));
             fields.retain(|field| SHOWN.contains(field));
             if !fields.is_empty() {
-                values.update(employee.hash().0);
+                values.update(entry.hash().0);
                 changes.push(Change {
                     hr_id: employee.hr_id.clone(),
                     what: What::Changes { fields },
@@ -209,7 +212,7 @@ impl Plan {
     pub fn entry(&self, hr_id: &HrId) -> Option<&Entry> {
         let place = self
             .entries
-            .binary_search_by(|entry| entry.employee.hr_id.cmp(hr_id));
+            .binary_search_by(|entry| entry.employee().hr_id.cmp(hr_id));
         Some(&self.entries[place.ok()?])
     }
 
@@ -220,7 +223,7 @@ impl Plan {
             What::Leaves(why) => format!("leaves: {why}"),
             What::Changes { .. } => {
                 let entry = self.entry(&change.hr_id);
-                let hash = entry.map_or_else(String::new, |entry| hex(&entry.employee.hash().0));
+                let hash = entry.map_or_else(String::new, |entry| hex(&entry.hash().0));
                 format!("changes: {hash}")
             }
         }

@@ -34,7 +34,7 @@ pub fn new_numbers(
     let mut by_number = HashMap::new();
     let mut by_name = HashMap::new();
     for position in &comparison.joiners {
-        let employee = &entries[*position].employee;
+        let employee = entries[*position].employee();
         // Whom JobTicket may have already is nobody new: without them in the push they would lose the ticket.
         if known.contains(&employee.hr_id) {
             continue;

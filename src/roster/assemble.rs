@@ -16,7 +16,8 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
-use super::employee::{Employee, Field, HrId, has_ended};
+use super::employee::{Employee, Field, HrId, ValueHash, has_ended};
+use super::hashed::Hashed;
 use super::mapping::{Row, Unselected, Wrong};
 use super::rare::Rare;
 use super::rejection::{Rejected, Rejection};
@@ -61,8 +62,8 @@ pub struct Incomplete {
 /// One person of the roster.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The values.
-    pub employee: Employee,
+    /// The values. As large as those of a row, so that rows become entries in place.
+    employee: Hashed,
     /// Which source, by its position; see [`source`](Self::source).
     source: u32,
     /// Which line of its file; 0 for values that are carried forward.
@@ -73,13 +74,28 @@ pub struct Entry {
 
 impl Entry {
     /// A row, or values that are carried forward, of the source at this position.
-    pub fn new(employee: Employee, source: usize, line: u64, fresh: bool) -> Self {
+    pub fn new(employee: impl Into<Hashed>, source: usize, line: u64, fresh: bool) -> Self {
         Self {
-            employee,
+            employee: employee.into(),
             source: u32::try_from(source).expect("a configuration has fewer sources"),
             line,
             fresh,
         }
+    }
+
+    /// The values.
+    pub fn employee(&self) -> &Employee {
+        &self.employee
+    }
+
+    /// Their hash.
+    pub fn hash(&self) -> ValueHash {
+        self.employee.hash()
+    }
+
+    /// Gives the person other values.
+    pub(crate) fn set_employee(&mut self, employee: Employee) {
+        self.employee = employee.into();
     }
 
     /// Which source, by its position.
@@ -276,7 +292,7 @@ fn one_of<'w>(
     };
     for (_, other) in current {
         // By hash: the case of an e-mail makes no difference.
-        if other.employee.hash() != entry.employee.hash() || wrong(other) != wrong(entry) {
+        if other.hash() != entry.hash() || wrong(other) != wrong(entry) {
             reject(
                 entry,
                 Rejection::Conflict {

@@ -145,7 +145,7 @@ impl HrIdMap {
         }
         for Row { employee, .. } in &mut delivery.rows {
             if let Some(hr_id) = self.0.get(&employee.hr_id) {
-                employee.hr_id = hr_id.clone();
+                employee.edit(|employee| employee.hr_id = hr_id.clone());
             }
         }
         let mut unselected: Vec<_> = std::mem::take(&mut delivery.unselected)

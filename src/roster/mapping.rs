@@ -14,6 +14,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::dates::DateFormat;
 use super::employee::{Absence, Employee, Field, HrId};
+use super::hashed::Hashed;
 use super::rare::Rare;
 
 /// Longest value of a text field, in characters; ours, as JobTicket names none. A longer one is a misread file.
@@ -157,7 +158,7 @@ pub struct Row {
     /// Its line in the file, from 1.
     pub line: u64,
     /// The values; empty text where the source has none.
-    pub employee: Employee,
+    pub employee: Hashed,
     /// Values that make no sense; their fields are empty in `employee`.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub wrong: Rare<(Field, Wrong)>,
@@ -286,7 +287,7 @@ impl Mapping {
         employee.absences.extend(absences);
         Mapped::Row(Row {
             line,
-            employee,
+            employee: employee.into(),
             wrong,
         })
     }

@@ -8,6 +8,7 @@ mod assemble;
 mod dates;
 pub(crate) mod day;
 mod employee;
+mod hashed;
 mod hrid_map;
 mod mapping;
 mod pseudonym;
@@ -17,6 +18,7 @@ mod rejection;
 pub use assemble::{Assembly, Delivery, Ended, Entry, Incomplete, REQUIRED, Selection, assemble};
 pub use dates::{DateFormat, DateFormatError};
 pub use employee::{Absence, Employee, Field, HrId, ValueHash, has_ended};
+pub use hashed::Hashed;
 pub use hrid_map::{HrIdMap, HrIdMapError, HrIdMapFault, render as render_hrid_map};
 pub(crate) use mapping::normal;
 pub use mapping::{

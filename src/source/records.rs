@@ -9,7 +9,7 @@ use super::columns::{columns_of, is_mapped, mapping};
 use super::table::{Table, TableError};
 use crate::config::Source;
 use crate::roster::{
-    Absence, Delivery, Field, Mapped, Mapping, REQUIRED, Rejected, Unselected, Wrong,
+    Absence, Delivery, Field, HrId, Mapped, Mapping, REQUIRED, Rejected, Unselected, Wrong,
 };
 
 /// Why the rows of a table cannot be used.
@@ -61,23 +61,28 @@ pub(super) fn read(
     source: &Source,
     table: Table,
     file: &str,
-    mut absences: Option<&mut Absences>,
+    absences: Option<&mut Absences>,
     filled: &HashSet<Field>,
     today: NaiveDate,
 ) -> Result<Read, RecordsError> {
     let mapping = mapping(source, |name, _| table.column(name))?;
-    let hr_id = mapping.hr_id.clone();
     let mut reader = Reader::new(source, mapping, file);
-    if absences.is_some() {
-        // Whether their file can be believed, it knows itself.
-        reader.has_absences();
-    }
+    let Some(absences) = absences else {
+        let (mapping, pieces) = (reader.mapping.clone(), table.pieces());
+        table.for_each_part(
+            || Part::new(&mapping),
+            |part, row| part.row(&mapping, row.line, |column| row.cell(column), today),
+            |part| reader.part.absorb(part, pieces),
+        )?;
+        return reader.end(filled);
+    };
+    // Whether their file can be believed, it knows itself.
+    reader.has_absences();
+    let hr_id = reader.mapping.hr_id.clone();
     table.for_each_row(|row| {
-        if let Some(absences) = &mut absences {
-            let mut keys = hr_id.iter().map(|column| row.cell(*column));
-            let (found, wrong) = absences.of(keys.find(|key| !key.is_empty()).unwrap_or(""));
-            reader.absences(found, wrong);
-        }
+        let mut keys = hr_id.iter().map(|column| row.cell(*column));
+        let (found, wrong) = absences.of(keys.find(|key| !key.is_empty()).unwrap_or(""));
+        reader.absences(found, wrong);
         reader.row(row.line, |column| row.cell(column), today);
     })?;
     reader.end(filled)
@@ -89,6 +94,11 @@ pub(super) struct Reader<'s> {
     mapping: Mapping,
     /// What the rows are from, for messages.
     file: &'s str,
+    part: Part,
+}
+
+/// What some rows that stand together come to.
+struct Part {
     delivery: Delivery,
     keyless: Option<u64>,
     /// Fields that no row has had. Not searched again once seen: these are asked for every row.
@@ -105,96 +115,40 @@ impl<'s> Reader<'s> {
         Self {
             source,
             file,
-            delivery: Delivery::default(),
-            keyless: None,
-            missing: Field::ALL.to_vec(),
-            absences: (Vec::new(), None),
-            matched: vec![(0, 0); mapping.include.len() + mapping.exclude.len()],
+            part: Part::new(&mapping),
             mapping,
-            rows: 0,
         }
     }
 
     /// A list of absences had records: that nobody is away for a kind that is sent does not mean that the list is empty.
     pub(super) fn has_absences(&mut self) {
-        self.missing.retain(|field| *field != Field::Absences);
+        let missing = &mut self.part.missing;
+        missing.retain(|field| *field != Field::Absences);
     }
 
     /// The absences of the next row, where they come from a list of their own, and what is wrong with one of them.
     pub(super) fn absences(&mut self, absences: Vec<Absence>, wrong: Option<Wrong>) {
-        self.absences = (absences, wrong);
+        self.part.absences = (absences, wrong);
     }
 
     /// The row at `line` whose cells, already trimmed, `cell` gives.
     pub(super) fn row<'c>(&mut self, line: u64, cell: impl Fn(usize) -> &'c str, today: NaiveDate) {
-        let Self {
-            mapping,
-            delivery,
-            keyless,
-            missing,
-            absences,
-            ..
-        } = self;
-        self.rows += 1;
-        let (absences, wrong) = std::mem::take(absences);
-        for (rule, matched) in mapping
-            .include
-            .iter()
-            .chain(&mapping.exclude)
-            .zip(&mut self.matched)
-        {
-            let cell = cell(rule.column);
-            matched.0 += usize::from(rule.matches(cell));
-            matched.1 += usize::from(!cell.is_empty());
-        }
-        match mapping.map(line, &cell, today) {
-            Mapped::Row(mut mapped) => {
-                mapped.employee.absences.extend(absences);
-                mapped
-                    .wrong
-                    .extend(wrong.map(|wrong| (Field::Absences, wrong)));
-                // A value that makes no sense is one, too: the column is there.
-                let is_wrong = |field| mapped.wrong.iter().any(|(wrong, _)| *wrong == field);
-                missing.retain(|field| !mapped.employee.is_filled(*field) && !is_wrong(*field));
-                // That nobody is away for a kind that is sent does not mean that the column is empty.
-                if let Some(absences) = &mapping.absences
-                    && absences.kind.iter().any(|column| !cell(*column).is_empty())
-                {
-                    missing.retain(|field| *field != Field::Absences);
-                }
-                delivery.rows.push(mapped);
-            }
-            Mapped::Unselected {
-                hr_id: Some(hr_id),
-                why,
-            } => {
-                // Of several rows the one that leaves a doubt counts.
-                let doubt = matches!(why, Unselected::Unclear { .. });
-                let known = delivery
-                    .unselected
-                    .entry(hr_id)
-                    .or_insert_with(|| why.clone());
-                if doubt || !matches!(known, Unselected::Unclear { .. }) {
-                    *known = why;
-                }
-            }
-            Mapped::Unselected { hr_id: None, .. } => {}
-            Mapped::Keyless => *keyless = keyless.or(Some(line)),
-        }
+        self.part.row(&self.mapping, line, cell, today);
     }
 
     /// The rows, where they can be believed. `filled` are the fields that somebody of this source had last time.
     pub(super) fn end(self, filled: &HashSet<Field>) -> Result<Read, RecordsError> {
         let Self {
-            source,
-            file,
+            source, file, part, ..
+        } = self;
+        let Part {
             delivery,
             keyless,
             missing,
             matched,
             rows,
             ..
-        } = self;
+        } = part;
         if let Some(row) = keyless {
             let column = columns_of(source, Field::HrId);
             return Err(RecordsError::Keyless {
@@ -245,6 +199,105 @@ impl<'s> Reader<'s> {
             rows,
             rules,
         })
+    }
+}
+
+impl Part {
+    fn new(mapping: &Mapping) -> Self {
+        Self {
+            delivery: Delivery::default(),
+            keyless: None,
+            missing: Field::ALL.to_vec(),
+            absences: (Vec::new(), None),
+            matched: vec![(0, 0); mapping.include.len() + mapping.exclude.len()],
+            rows: 0,
+        }
+    }
+
+    fn row<'c>(
+        &mut self,
+        mapping: &Mapping,
+        line: u64,
+        cell: impl Fn(usize) -> &'c str,
+        today: NaiveDate,
+    ) {
+        let Self {
+            delivery,
+            keyless,
+            missing,
+            absences,
+            ..
+        } = self;
+        self.rows += 1;
+        let (absences, wrong) = std::mem::take(absences);
+        for (rule, matched) in mapping
+            .include
+            .iter()
+            .chain(&mapping.exclude)
+            .zip(&mut self.matched)
+        {
+            let cell = cell(rule.column);
+            matched.0 += usize::from(rule.matches(cell));
+            matched.1 += usize::from(!cell.is_empty());
+        }
+        match mapping.map(line, &cell, today) {
+            Mapped::Row(mut mapped) => {
+                if !absences.is_empty() {
+                    mapped.employee.edit(|one| one.absences.extend(absences));
+                }
+                mapped
+                    .wrong
+                    .extend(wrong.map(|wrong| (Field::Absences, wrong)));
+                // A value that makes no sense is one, too: the column is there.
+                let is_wrong = |field| mapped.wrong.iter().any(|(wrong, _)| *wrong == field);
+                missing.retain(|field| !mapped.employee.is_filled(*field) && !is_wrong(*field));
+                // That nobody is away for a kind that is sent does not mean that the column is empty.
+                if let Some(absences) = &mapping.absences
+                    && absences.kind.iter().any(|column| !cell(*column).is_empty())
+                {
+                    missing.retain(|field| *field != Field::Absences);
+                }
+                delivery.rows.push(mapped);
+            }
+            Mapped::Unselected {
+                hr_id: Some(hr_id),
+                why,
+            } => {
+                self.leave_out(hr_id, why);
+            }
+            Mapped::Unselected { hr_id: None, .. } => {}
+            Mapped::Keyless => *keyless = keyless.or(Some(line)),
+        }
+    }
+
+    /// Somebody of whom there is a row that is not meant. Of several rows the one that leaves a doubt counts.
+    fn leave_out(&mut self, hr_id: HrId, why: Unselected) {
+        let doubt = matches!(why, Unselected::Unclear { .. });
+        let unselected = &mut self.delivery.unselected;
+        let known = unselected.entry(hr_id).or_insert_with(|| why.clone());
+        if doubt || !matches!(known, Unselected::Unclear { .. }) {
+            *known = why;
+        }
+    }
+
+    /// Takes in the rows that stand behind these. `parts` is how many there are in all.
+    fn absorb(&mut self, part: Self, parts: usize) {
+        let rows = &mut self.delivery.rows;
+        if rows.is_empty() {
+            // All parts are about as long, and a list that grows is twice in memory at times.
+            rows.reserve(part.delivery.rows.len() * parts);
+        }
+        rows.extend(part.delivery.rows);
+        for (hr_id, why) in part.delivery.unselected {
+            self.leave_out(hr_id, why);
+        }
+        self.keyless = self.keyless.or(part.keyless);
+        self.missing.retain(|field| part.missing.contains(field));
+        for (all, some) in self.matched.iter_mut().zip(part.matched) {
+            all.0 += some.0;
+            all.1 += some.1;
+        }
+        self.rows += part.rows;
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::push::sent;
+use super::push;
 use super::{Decision, Notes, Store, StoreError, Target, pieces};
 use crate::roster::{HrId, Row};
 
@@ -247,7 +247,7 @@ fn active<'p>(
     while !others.is_empty()
         && let Some(piece) = pieces.next()?
     {
-        for sent in sent(piece)? {
+        for sent in push::read(piece)? {
             let hr_id = sent.employee.hr_id;
             if others.remove(&hr_id) {
                 found.push((hr_id, Active::Push(piece.get(1)?)));

@@ -47,7 +47,7 @@ pub(crate) use notices::LONGEST_PUT_OFF;
 pub use notices::{ChannelState, News, Notice};
 pub use outbox::{MissingLines, Note, Notes};
 pub use person::{DecisionRecord, Left, Remembered};
-pub use push::{Prepared, PushState, Settled, Unsettled};
+pub use push::{Prepared, PushRoster, PushState, Settled, Unsettled};
 pub(crate) use replace::Alone;
 pub(crate) use restored::{Former, former_in};
 pub use snapshot::rules_mark;

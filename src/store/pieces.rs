@@ -1,5 +1,7 @@
 //! Rosters in pieces of JSON, packed: large enough to be quick, small enough that no piece weighs on memory. Packed with LZ4, which costs less than writing what it saves.
 
+use std::num::NonZero;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -31,6 +33,25 @@ pub(super) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> impl Iterat
         }
         json.push(b']');
         Some(packed(&json))
+    })
+}
+
+/// The same of rows that are all there, with every processor that there is.
+pub(super) fn of_all<T: Serialize + Sync>(rows: &[T]) -> Vec<Vec<u8>> {
+    let many = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = rows.len().div_ceil(ROWS).div_ceil(many).max(1) * ROWS;
+    let mut shares = rows.chunks(share);
+    let first = shares.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = shares
+            .map(|rows| scope.spawn(move || of(rows).collect::<Vec<_>>()))
+            .collect();
+        let mut pieces: Vec<Vec<u8>> = of(first).collect();
+        for other in others {
+            let packed = other.join();
+            pieces.extend(packed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        pieces
     })
 }
 
@@ -78,6 +99,14 @@ mod tests {
             .flat_map(|piece| read::<u64>(piece, "rows").unwrap());
         assert!(back.eq(rows));
         assert_eq!(of(Vec::<u64>::new()).count(), 0);
+    }
+
+    #[test]
+    fn rows_that_are_packed_side_by_side_make_the_same_pieces() {
+        for count in [0, 1, 1_999, 2_000, 2_001, 4_500, 40_000] {
+            let rows: Vec<u64> = (0..count).collect();
+            assert_eq!(of_all(&rows), of(&rows).collect::<Vec<_>>(), "{count}");
+        }
     }
 
     #[test]

@@ -6,12 +6,12 @@ use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{Advance, Leaver};
+use super::snapshot::{self, Advance, Leaver};
 use super::{Notes, Store, StoreError, Target, pieces};
 use crate::guard::{Approved, Grounds};
 use crate::jobticket::{Push, Receipt};
 use crate::plan::{Change, What};
-use crate::roster::{Employee, HrId};
+use crate::roster::{Employee, Entry, HrId};
 
 /// Where a push stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,16 +48,32 @@ pub enum Settled {
 pub struct Prepared<'p> {
     /// The run that sends it.
     pub run: &'p str,
+    /// Its syncId.
+    pub sync_id: &'p str,
     /// The proof, and the roster.
-    pub approved: &'p Approved,
-    /// What is sent.
-    pub push: &'p Push,
+    pub roster: &'p PushRoster<'p>,
     /// Identifies the rules by which people were selected.
     pub rules_hash: &'p str,
-    /// Names of the sources, by position.
-    pub sources: &'p [&'p str],
     /// The calendar day in the configured zone.
     pub day: NaiveDate,
+}
+
+/// The roster of a push, with the source of everybody.
+#[derive(Debug)]
+pub struct PushRoster<'p> {
+    approved: &'p Approved,
+    /// Names of the sources, by position.
+    sources: &'p [&'p str],
+    /// People of sources that are not configured any more, with those. As long as they are kept, they stay people of those: why they wait does not change.
+    removed: HashMap<String, String>,
+}
+
+impl PushRoster<'_> {
+    fn source(&self, entry: &Entry) -> &str {
+        let kept = || self.removed.get(entry.employee().hr_id.as_str());
+        let removed = if entry.line == 0 { kept() } else { None };
+        removed.map_or(self.sources[entry.source()], String::as_str)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -122,7 +138,7 @@ impl Store {
         while let Some(row) = rows.next()? {
             for Sent {
                 source, employee, ..
-            } in sent(row)?
+            } in read(row)?
             {
                 people.insert(employee.hr_id.clone(), (source, employee));
             }
@@ -130,21 +146,36 @@ impl Store {
         Ok(people.into_values().collect())
     }
 
-    /// Puts a push on disk, before it leaves.
+    /// An approved roster as the store keeps it. `sources` are their names, by position.
+    pub fn push_roster<'p>(
+        &self,
+        target: &Target,
+        approved: &'p Approved,
+        sources: &'p [&'p str],
+    ) -> Result<PushRoster<'p>, StoreError> {
+        Ok(PushRoster {
+            approved,
+            sources,
+            removed: self.people_of_removed_sources(target, sources)?,
+        })
+    }
+
+    /// Puts a push on disk, before it leaves; it is made meanwhile.
     pub fn prepare(
         &self,
         target: &Target,
         prepared: &Prepared<'_>,
-        notes: &Notes,
-    ) -> Result<(), StoreError> {
+        make: impl FnOnce() -> Push + Send,
+        notes: impl FnOnce(&Push) -> Notes,
+    ) -> Result<Push, StoreError> {
         let Prepared {
             run,
-            approved,
-            push,
+            sync_id,
+            roster,
             rules_hash,
-            sources,
             day,
         } = prepared;
+        let approved = roster.approved;
         let is_out = |change: &&Change| matches!(change.what, What::Leaves(_));
         let leavers: Vec<Leaver> = approved
             .changes()
@@ -160,80 +191,97 @@ impl Store {
             })
             .collect();
         let leavers = serde_json::to_string(&leavers).expect("changes are plain values");
-        let removed = self.people_of_removed_sources(target, sources)?;
-        let rows = approved.entries().iter().map(|entry| {
-            let kept = || removed.get(entry.employee.hr_id.as_str());
-            let removed = if entry.line == 0 { kept() } else { None };
-            Sent {
-                source: removed.map_or(sources[entry.source()], String::as_str),
-                employee: &entry.employee,
-                fresh: entry.fresh,
-            }
+        let rows = approved.entries().iter().map(|entry| Sent {
+            source: roster.source(entry),
+            employee: entry.employee(),
+            fresh: entry.fresh,
         });
-        self.write(|transaction| {
-            transaction.execute(
-                "INSERT INTO push (sync_id, number, target, run, state, body_hash, plan_hash, rules_hash, leavers, prepared_at)
-                 VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM push), ?2, ?3, 'prepared', ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    push.sync_id(),
-                    target.as_str(),
-                    run,
-                    push.body_sha256(),
-                    approved.plan_hash(),
-                    rules_hash,
-                    leavers,
-                    self.clock.now().to_rfc3339()
-                ],
-            )?;
-            insert(transaction, push.sync_id(), rows)?;
-            self.note(transaction, notes)
+        std::thread::scope(|scope| {
+            // Its hash takes as long as the rows do.
+            let push = scope.spawn(make);
+            self.write(|transaction| {
+                transaction.execute(
+                    "INSERT INTO push (sync_id, number, target, run, state, body_hash, plan_hash, rules_hash, leavers, prepared_at)
+                     VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM push), ?2, ?3, 'prepared', '', ?4, ?5, ?6, ?7)",
+                    params![
+                        sync_id,
+                        target.as_str(),
+                        run,
+                        approved.plan_hash(),
+                        rules_hash,
+                        leavers,
+                        self.clock.now().to_rfc3339()
+                    ],
+                )?;
+                insert(transaction, sync_id, rows)?;
+                let push = push.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                transaction.execute(
+                    "UPDATE push SET body_hash = ?2 WHERE sync_id = ?1",
+                    [sync_id, push.body_sha256()],
+                )?;
+                self.note(transaction, &notes(&push))?;
+                Ok(push)
+            })
         })
     }
 
-    /// People of sources that are not configured any more, with those. As long as they are kept, they stay people of those: why they wait does not change.
     fn people_of_removed_sources(
         &self,
         target: &Target,
         sources: &[&str],
     ) -> Result<HashMap<String, String>, StoreError> {
         let connection = self.lock();
-        let mut select = connection.prepare_cached(
-            "SELECT hr_id, source FROM snapshot_employee
-             WHERE target = ?1 AND source NOT IN (SELECT value FROM json_each(?2))",
-        )?;
-        let sources = serde_json::to_string(sources).expect("names are plain values");
-        let found = select
-            .query_map([target.as_str(), &sources], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?
-            .collect::<Result<_, _>>()?;
+        let mut found = HashMap::new();
+        for source in snapshot::sources(&connection, target)? {
+            if sources.contains(&source.as_str()) {
+                continue;
+            }
+            let mut select = connection.prepare_cached(
+                "SELECT hr_id FROM snapshot_employee WHERE target = ?1 AND source = ?2",
+            )?;
+            let mut rows = select.query([target.as_str(), &source])?;
+            while let Some(row) = rows.next()? {
+                found.insert(row.get(0)?, source.clone());
+            }
+        }
         Ok(found)
     }
 
-    /// JobTicket has acknowledged a push: its roster becomes the snapshot, and all older pushes are settled by it, for each replaced the full roster.
+    /// JobTicket has acknowledged a push: its roster becomes the snapshot, and all older pushes are settled by it, for each replaced the full roster. `sent` is the
+    /// roster where it is still in memory; otherwise it is read from the outbox.
     pub fn acknowledge(
         &self,
         target: &Target,
         receipt: &Receipt,
+        sent: Option<&PushRoster<'_>>,
         notes: impl FnOnce(usize) -> Notes,
     ) -> Result<usize, StoreError> {
         self.write(|transaction| {
-            let (run, rules_hash, leavers): (String, String, String) = transaction.query_row(
-                "SELECT run, rules_hash, leavers FROM push WHERE sync_id = ?1 AND target = ?2",
+            let (run, rules_hash, leavers, state): (String, String, String, String) = transaction.query_row(
+                "SELECT run, rules_hash, leavers, state FROM push WHERE sync_id = ?1 AND target = ?2",
                 [receipt.sync_id(), target.as_str()],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )?;
+            // In any other state the outbox may know more: who was refused is taken out there.
+            let in_memory = sent.filter(|_| state == "prepared");
             let leavers: Vec<Leaver> =
                 serde_json::from_str(&leavers).map_err(|_| StoreError::Unreadable("a list of leavers"))?;
             let mut people = 0;
             let mut advance = Advance::begin(transaction, target, receipt, &rules_hash)?;
-            let mut select =
-                transaction.prepare("SELECT content FROM push_rows WHERE sync_id = ?1 ORDER BY piece")?;
-            let mut rows = select.query([receipt.sync_id()])?;
-            while let Some(row) = rows.next()? {
-                for sent in sent(row)? {
-                    advance.person(&sent.source, &sent.employee, sent.fresh)?;
+            if let Some(roster) = in_memory {
+                for entry in roster.approved.entries() {
+                    advance.person(roster.source(entry), entry.employee(), entry.hash(), entry.fresh)?;
                     people += 1;
+                }
+            } else {
+                let mut select =
+                    transaction.prepare("SELECT content FROM push_rows WHERE sync_id = ?1 ORDER BY piece")?;
+                let mut rows = select.query([receipt.sync_id()])?;
+                while let Some(row) = rows.next()? {
+                    for Sent { source, employee, fresh } in read(row)? {
+                        advance.person(&source, &employee, employee.hash(), fresh)?;
+                        people += 1;
+                    }
                 }
             }
             advance.end(&run, &leavers)?;
@@ -298,7 +346,7 @@ fn forget(transaction: &Transaction<'_>, sync_id: &str, people: &[HrId]) -> Resu
             .prepare("SELECT content FROM push_rows WHERE sync_id = ?1 ORDER BY piece")?;
         let mut pieces = select.query([sync_id])?;
         while let Some(piece) = pieces.next()? {
-            rows.extend(sent(piece)?);
+            rows.extend(read(piece)?);
         }
     }
     let before = rows.len();
@@ -324,7 +372,7 @@ fn insert<S: Serialize, E: Serialize>(
     Ok(())
 }
 
-pub(super) fn sent(row: &rusqlite::Row<'_>) -> Result<Vec<Sent<String, Employee>>, StoreError> {
+pub(super) fn read(row: &rusqlite::Row<'_>) -> Result<Vec<Sent<String, Employee>>, StoreError> {
     pieces::read(
         row.get_ref(0)?.as_blob().unwrap_or_default(),
         "a roster of a push",

@@ -97,6 +97,24 @@ impl Store {
     }
 }
 
+/// The sources of which somebody in the snapshot is, sorted.
+pub(super) fn sources(
+    connection: &rusqlite::Connection,
+    target: &Target,
+) -> Result<Vec<String>, StoreError> {
+    // From one to the next by the index, for there are few.
+    let mut select = connection.prepare_cached(
+        "WITH RECURSIVE found (source) AS (
+             SELECT min(source) FROM snapshot_employee WHERE target = ?1
+             UNION ALL
+             SELECT (SELECT min(source) FROM snapshot_employee WHERE target = ?1 AND source > found.source)
+             FROM found WHERE found.source IS NOT NULL
+         ) SELECT source FROM found WHERE source IS NOT NULL",
+    )?;
+    let found = select.query_map([target.as_str()], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 fn keys(connection: &rusqlite::Connection, target: &Target) -> Result<Vec<Keyed>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT hr_id, hash FROM snapshot_employee INDEXED BY snapshot_keys WHERE target = ?1 ORDER BY hr_id",
@@ -197,12 +215,7 @@ impl<'t> Advance<'t> {
             params![target.as_str(), mark],
             |row| row.get::<_, bool>(0),
         )?;
-        let sources = transaction
-            .prepare_cached(
-                "SELECT DISTINCT source FROM snapshot_employee WHERE target = ?1 ORDER BY source",
-            )?
-            .query_map([target.as_str()], |row| row.get(0))?
-            .collect::<Result<Vec<String>, _>>()?;
+        let sources = sources(transaction, target)?;
         let mut of = Vec::new();
         if sources.len() > 1 {
             let mut select = transaction.prepare_cached(
@@ -241,16 +254,16 @@ impl<'t> Advance<'t> {
         Some(place)
     }
 
-    /// One person of the roster. `fresh` says whether a row of a file that was read under the rules in force has them so.
+    /// One person of the roster, with the hash of their values. `fresh` says whether a row of a file that was read under the rules in force has them so.
     pub(super) fn person(
         &mut self,
         source: &str,
         employee: &Employee,
+        hash: ValueHash,
         fresh: bool,
     ) -> Result<(), StoreError> {
         let (transaction, target) = (self.transaction, self.target.as_str());
         let hr_id = employee.hr_id.as_str();
-        let hash = employee.hash();
         if let Some(place) = self.find(&employee.hr_id) {
             self.stays[place] = true;
             let before = self.of.get(place).map_or(0, |source| *source as usize);

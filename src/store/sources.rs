@@ -22,15 +22,16 @@ pub struct Delivered<'d> {
 
 /// A delivery in the form in which it is kept.
 pub fn pieces_of(delivery: &Delivery) -> Vec<Vec<u8>> {
-    let rows = delivery.rows.iter().map(Kept::Row);
+    let mut pieces = pieces::of_all(&delivery.rows);
     let unselected = delivery
         .unselected
         .iter()
-        .map(|(hr_id, why)| Kept::Unselected {
+        .map(|(hr_id, why)| Kept::<Row>::Unselected {
             unselected: hr_id.clone(),
             why: why.clone(),
         });
-    pieces::of(rows.chain(unselected)).collect()
+    pieces.extend(pieces::of(unselected));
+    pieces
 }
 
 /// What is remembered of a source, without its rows.

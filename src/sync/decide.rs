@@ -124,7 +124,7 @@ impl Run<'_> {
                 let mark = crate::store::rules_mark(&self.rules_hash());
                 if off(|| store.has_other_rules(&self.target, mark))? {
                     let fresh = plan.entries.iter().filter(|entry| entry.fresh);
-                    let fresh = fresh.map(|entry| &entry.employee.hr_id);
+                    let fresh = fresh.map(|entry| &entry.employee().hr_id);
                     off(|| store.mark_rules(&self.target, mark, fresh))?;
                 }
                 let nobody_leaves = report.counting.is_empty()

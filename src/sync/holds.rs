@@ -433,13 +433,13 @@ impl Run<'_> {
             let unlinked: Vec<&HrId> = plan
                 .entries
                 .iter()
-                .filter(|entry| !known.contains(&entry.employee.hr_id))
+                .filter(|entry| !known.contains(&entry.employee().hr_id))
                 .filter(|entry| {
                     there
                         .unlinked_emails
-                        .contains_key(&*entry.employee.email_key())
+                        .contains_key(&*entry.employee().email_key())
                 })
-                .map(|entry| &entry.employee.hr_id)
+                .map(|entry| &entry.employee().hr_id)
                 .collect();
             let not_in_roster = plan.changes.iter().filter(|change| {
                 matches!(change.what, What::Leaves(_)) && there.linked.contains_key(&change.hr_id)

@@ -173,7 +173,7 @@ impl Run<'_> {
         let before = off(|| self.context.store.missing(&self.target))?;
         let mut missing = before.clone();
         for entry in stage.entries.iter().filter(|entry| entry.fresh) {
-            missing.remove(&entry.employee.hr_id);
+            missing.remove(&entry.employee().hr_id);
         }
         let today = self.selection().today;
         let deliveries = self.deliveries(stage)?;
@@ -247,7 +247,7 @@ impl Run<'_> {
             }
         }
         let Plan { mut entries, .. } = plan;
-        entries.retain(|entry| !out.contains(&entry.employee.hr_id));
+        entries.retain(|entry| !out.contains(&entry.employee().hr_id));
         self.carry_forward(kept, doubtful, there, &mut entries, &mut stage.old)?;
         let collisions =
             plan::keep_apart(&mut entries, known, &stage.old).map_err(|(one, other)| {
@@ -270,7 +270,7 @@ fn changed_pairs<'p>(
             return None;
         }
         let new = plan.entry(&change.hr_id)?;
-        Some((old.get(&change.hr_id)?, &new.employee))
+        Some((old.get(&change.hr_id)?, new.employee()))
     })
 }
 

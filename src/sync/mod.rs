@@ -457,28 +457,31 @@ impl<'c> Run<'c> {
         if plan.is_empty() && !resync && nothing_to_end && !restored && !self.lost_tickets()? {
             return self.unchanged(&plan, &stage, report);
         }
-        let mut judged = None;
+        let mut provisional = None;
         if known.snapshot.is_some() {
-            let provisional = self.judge(&plan, &stage, &known, None)?;
-            if provisional.nothing_goes(&plan)
-                && !plan.resend
-                && !resync
-                && !restored
-                && !self.asks_anew(&provisional)
-            {
-                judged = Some(provisional);
-            }
+            provisional = Some(self.judge(&plan, &stage, &known, None)?);
         }
-        let judged = if let Some(judged) = judged {
-            judged
-        } else {
+        let goes = provisional.as_ref().is_none_or(|judged| {
+            !judged.nothing_goes(&plan)
+                || plan.resend
+                || resync
+                || restored
+                || self.asks_anew(judged)
+        });
+        if goes {
             self.read_back_before(&mut known, report).await?;
-            stage.entries = plan.entries;
-            let there = self.there.take();
-            plan = self.plan(&mut stage, &known, &doubtful, there.as_ref())?;
-            let judged = self.judge(&plan, &stage, &known, there.as_ref())?;
-            self.there = there;
-            judged
+        }
+        let judged = match provisional {
+            // Nothing is known beyond what it was judged by.
+            Some(judged) if !goes || self.there.is_none() => judged,
+            _ => {
+                stage.entries = plan.entries;
+                let there = self.there.take();
+                plan = self.plan(&mut stage, &known, &doubtful, there.as_ref())?;
+                let judged = self.judge(&plan, &stage, &known, there.as_ref())?;
+                self.there = there;
+                judged
+            }
         };
         self.decide(plan, &judged, &mut stage, &known, &doubtful, resync, report)
             .await

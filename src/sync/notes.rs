@@ -7,7 +7,7 @@ use crate::audit::{AbsencesPulled, Event, Values, mask};
 use crate::config::AuditValues;
 use crate::guard::Judgement;
 use crate::plan::{Counts, Plan, What};
-use crate::roster::{Employee, Field, HrId};
+use crate::roster::{Employee, Entry, Field, HrId};
 use crate::source::Taken;
 use crate::store::{Note, StoreError};
 
@@ -83,11 +83,7 @@ impl Run<'_> {
             .into(),
         ];
         for change in &plan.changes {
-            let new = plan
-                .entries
-                .binary_search_by(|entry| entry.employee.hr_id.cmp(&change.hr_id))
-                .ok()
-                .map(|position| &plan.entries[position].employee);
+            let new = plan.entry(&change.hr_id).map(Entry::employee);
             let values = self.values(&change.what, old.get(&change.hr_id), new);
             notes.push(Note {
                 event: Event::Change {

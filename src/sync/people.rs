@@ -123,7 +123,7 @@ impl Run<'_> {
         let mut entries = std::mem::take(&mut assembly.entries);
         if self.integration.jobticket.pseudonyms {
             for entry in &mut entries {
-                entry.employee = pseudonym(&entry.employee);
+                entry.set_employee(pseudonym(entry.employee()));
             }
         }
         let mut old: HashMap<HrId, Employee> = HashMap::new();
@@ -203,7 +203,7 @@ impl Run<'_> {
             });
         reasons.refused = refused.map(|(hr_id, _)| hr_id.clone()).collect();
         if !reasons.refused.is_empty() {
-            entries.retain(|entry| !reasons.refused.contains(&entry.employee.hr_id));
+            entries.retain(|entry| !reasons.refused.contains(&entry.employee().hr_id));
         }
     }
 
@@ -218,7 +218,7 @@ impl Run<'_> {
         let entries = std::mem::take(&mut stage.entries);
         let comparison = plan::compare(known, &entries);
         let of = |positions: &[usize]| -> Vec<HrId> {
-            let hr_id = |position: &usize| entries[*position].employee.hr_id.clone();
+            let hr_id = |position: &usize| entries[*position].employee().hr_id.clone();
             positions.iter().map(hr_id).collect()
         };
         let mut wanted = of(&comparison.changed);
@@ -297,7 +297,7 @@ impl Run<'_> {
             old.insert(hr_id, employee.clone());
             entries.push(Entry::new(employee, source, 0, false));
         }
-        entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
+        entries.sort_by(|a, b| a.employee().hr_id.cmp(&b.employee().hr_id));
         Ok(())
     }
 

@@ -33,7 +33,7 @@ pub(super) fn named_people(body: &str, approved: &Approved) -> Vec<(HrId, Option
     named
         .filter_map(|(position, field)| {
             let entry = approved.entries().get(position)?;
-            Some((entry.employee.hr_id.clone(), field))
+            Some((entry.employee().hr_id.clone(), field))
         })
         .collect()
 }
@@ -80,7 +80,23 @@ impl Run<'_> {
         Ok(self.link.as_ref().expect("made above"))
     }
 
-    pub(super) fn acknowledge(&self, receipt: &Receipt, seen: &str) -> Result<usize, Stop> {
+    /// Names of the sources, by position.
+    fn source_names(&self) -> Vec<&str> {
+        let sources = self.integration.sources.iter();
+        sources.map(|source| source.name.as_str()).collect()
+    }
+
+    /// Makes the roster of an acknowledged push the snapshot. `sent` is that roster where this run has sent it.
+    pub(super) fn acknowledge(
+        &self,
+        receipt: &Receipt,
+        sent: Option<&Approved>,
+        seen: &str,
+    ) -> Result<usize, Stop> {
+        let store = self.context.store;
+        let names = self.source_names();
+        let roster = sent.map(|sent| off(|| store.push_roster(&self.target, sent, &names)));
+        let roster = roster.transpose()?;
         let event = |employees| Event::PushAcknowledged {
             sync_id: receipt.sync_id().to_owned(),
             employees,
@@ -88,41 +104,37 @@ impl Run<'_> {
             seen: seen.to_owned(),
         };
         Ok(off(|| {
-            self.context
-                .store
-                .acknowledge(&self.target, receipt, |employees| {
-                    self.notes(vec![event(employees).into()])
-                })
+            store.acknowledge(&self.target, receipt, roster.as_ref(), |employees| {
+                self.notes(vec![event(employees).into()])
+            })
         })?)
     }
 
     /// Puts a push and the line that tells of it on disk. Only then may it leave.
     fn intend(&self, approved: &Approved, sync_id: String) -> Result<Push, Stop> {
         let store = self.context.store;
-        let push = Push::new(approved, sync_id);
-        let names: Vec<&str> = self
-            .integration
-            .sources
-            .iter()
-            .map(|source| source.name.as_str())
-            .collect();
-        let intent = Event::PushIntent {
-            sync_id: push.sync_id().to_owned(),
-            employees: push.employees(),
-            body_sha256: push.body_sha256().to_owned(),
-            plan_hash: approved.plan_hash().to_owned(),
-            approved_by_holds: approved.holds().into_iter().collect(),
+        let names = self.source_names();
+        let intent = |push: &Push| {
+            let intent = Event::PushIntent {
+                sync_id: push.sync_id().to_owned(),
+                employees: push.employees(),
+                body_sha256: push.body_sha256().to_owned(),
+                plan_hash: approved.plan_hash().to_owned(),
+                approved_by_holds: approved.holds().into_iter().collect(),
+            };
+            self.notes(vec![intent.into()])
         };
-        let notes = self.notes(vec![intent.into()]);
-        let prepared = Prepared {
-            run: self.id,
-            approved,
-            push: &push,
-            rules_hash: &self.rules_hash(),
-            sources: &names,
-            day: self.selection().today,
-        };
-        off(|| store.prepare(&self.target, &prepared, &notes))?;
+        let push = off(|| {
+            let prepared = Prepared {
+                run: self.id,
+                sync_id: &sync_id,
+                roster: &store.push_roster(&self.target, approved, &names)?,
+                rules_hash: &self.rules_hash(),
+                day: self.selection().today,
+            };
+            let make = || Push::new(approved, sync_id.clone());
+            store.prepare(&self.target, &prepared, make, intent)
+        })?;
         crate::crash::point("intended");
         if let Err(error) = off(|| store.flush(self.context.audit)) {
             // Without its line on disk the push does not leave, and then it is in no doubt either.
@@ -176,7 +188,7 @@ impl Run<'_> {
                 .collect();
             let acknowledged = self.acknowledged(&known_ones, doubtful, there)?;
             let as_acknowledged = |hr_id: &&HrId| {
-                let sent = approved.entry(hr_id).map(|entry| entry.employee.hash());
+                let sent = approved.entry(hr_id).map(|entry| entry.hash());
                 let old = acknowledged
                     .get(*hr_id)
                     .map(|(_, employee)| employee.hash());
@@ -194,7 +206,7 @@ impl Run<'_> {
             let mut kept = renumbered(approved.entries(), known, stage, &refused);
             kept.extend(known_ones);
             let mut entries = approved.into_entries();
-            entries.retain(|entry| !refused.contains(&entry.employee.hr_id));
+            entries.retain(|entry| !refused.contains(&entry.employee().hr_id));
             if entries.is_empty() && kept.is_empty() {
                 // Without the refused nobody is left, and a push of nobody never goes out.
                 return Ok(());
@@ -272,7 +284,7 @@ impl Run<'_> {
         crate::crash::point("answered");
         match result {
             Ok(receipt) => {
-                let employees = self.acknowledge(&receipt, "answered 204")?;
+                let employees = self.acknowledge(&receipt, Some(approved), "answered 204")?;
                 crate::crash::point("acknowledged");
                 let confirmed = self.confirm(approved, &receipt, before, report).await?;
                 report.ending = Ending::Pushed {

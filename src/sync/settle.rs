@@ -81,7 +81,7 @@ impl Run<'_> {
                 Ok(Doubt::Taken(unsettled.sync_id))
             }
             Some(receipt) => {
-                let employees = self.acknowledge(&receipt, "read back")?;
+                let employees = self.acknowledge(&receipt, None, "read back")?;
                 crate::crash::point("settled");
                 report.notes.push(format!(
                     "JobTicket has taken the last push ({}, {employees} employees), whose answer was never seen",

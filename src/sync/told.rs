@@ -70,13 +70,8 @@ fn shown(body: &str, approved: &Approved, values: AuditValues) -> String {
             let known: HashSet<String> = approved
                 .entries()
                 .iter()
-                .flat_map(|Entry { employee, .. }| {
-                    [
-                        employee.first_name(),
-                        employee.last_name(),
-                        employee.email(),
-                    ]
-                })
+                .map(Entry::employee)
+                .flat_map(|one| [one.first_name(), one.last_name(), one.email()])
                 .flat_map(parts)
                 .collect();
             mask_text(&cut, |part| known.contains(part))

@@ -98,11 +98,11 @@ fn the_proof_holds_the_roster_the_changes_their_grounds_and_the_hash() {
     let places: Vec<&HrId> = approved
         .entries()
         .iter()
-        .map(|entry| &entry.employee.hr_id)
+        .map(|entry| &entry.employee().hr_id)
         .collect();
     assert_eq!(places, ids(&people(2..10, "A")).iter().collect::<Vec<_>>());
     let entry = approved.entry(&id("00009")).unwrap();
-    assert_eq!(entry.employee, person("00009", "A"));
+    assert_eq!(*entry.employee(), person("00009", "A"));
     assert!(approved.entry(&id("00001")).is_none());
     assert_eq!(approved.changes(), case.plan().changes);
     let grounds = |hr_id: &str| approved.grounds(&id(hr_id)).cloned();
@@ -168,7 +168,7 @@ fn whoever_stays_with_the_values_of_a_push_that_was_never_answered_is_let_throug
     let judged = joiner.judge();
     assert_eq!(asked(&judged), [("00020", "joiners")]);
     let sent = joiner.without_waiting(&judged);
-    let stays = &sent.entry(&id("00020")).unwrap().employee;
+    let stays = sent.entry(&id("00020")).unwrap().employee();
     assert_eq!(*stays, person("00020", "A"));
     assert!(judged.approve(sent).is_ok());
     assert!(judged.approve(joiner.plan()).is_err());

@@ -344,7 +344,7 @@ proptest! {
             let leaves = sent.changes().iter().any(|change| change.hr_id == *hr_id && matches!(change.what, What::Leaves(_)));
             prop_assert_eq!(sent.entry(hr_id).is_none(), leaves);
             if judged.stays().contains(hr_id) {
-                prop_assert_eq!(&sent.entry(hr_id).unwrap().employee, employee);
+                prop_assert_eq!(sent.entry(hr_id).unwrap().employee(), employee);
             }
         }
         if !judged.stays().is_empty() {

@@ -48,11 +48,11 @@ fn a_joiner_gives_way_whether_they_stand_before_or_behind_whoever_is_kept() {
         let (known, values) = known(&[person("5", "A")]);
         let mut entries = vec![entry(with_email(joiner, "P5@example.com"))];
         entries.push(kept(person("5", "A")));
-        entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
+        entries.sort_by(|a, b| a.employee().hr_id.cmp(&b.employee().hr_id));
         let found = keep_apart(&mut entries, &known, &values).unwrap();
         assert_eq!(found, [waits(joiner, stays, true)]);
         assert_eq!(entries.len(), 1);
-        assert_eq!(entries[0].employee.hr_id, id("5"));
+        assert_eq!(entries[0].employee().hr_id, id("5"));
     }
 }
 
@@ -83,7 +83,7 @@ fn whoever_gets_their_old_email_back_may_displace_the_next_one() {
             waits("5", "4", true)
         ]
     );
-    let left: Vec<&Employee> = entries.iter().map(|entry| &entry.employee).collect();
+    let left: Vec<&Employee> = entries.iter().map(|entry| entry.employee()).collect();
     assert_eq!(left, old.iter().collect::<Vec<_>>());
     assert!(entries.iter().all(|entry| entry.line == 0));
 }
@@ -129,14 +129,14 @@ proptest! {
         prop_assert!(found.is_ok(), "acknowledged e-mails are unique");
         let found = found.unwrap();
         let emails: std::collections::HashSet<&str> =
-            entries.iter().map(|entry| entry.employee.email()).collect();
+            entries.iter().map(|entry| entry.employee().email()).collect();
         prop_assert_eq!(emails.len(), entries.len());
         for employee in &old {
-            prop_assert!(entries.iter().any(|entry| entry.employee.hr_id == employee.hr_id));
+            prop_assert!(entries.iter().any(|entry| entry.employee().hr_id == employee.hr_id));
         }
         for entry in &before {
-            let waits = found.iter().any(|collision| collision.hr_id == entry.employee.hr_id);
-            let is_same = |other: &Entry| other.employee == entry.employee && other.line == entry.line;
+            let waits = found.iter().any(|collision| collision.hr_id == entry.employee().hr_id);
+            let is_same = |other: &Entry| other.employee() == entry.employee() && other.line == entry.line;
             prop_assert_eq!(waits, !entries.iter().any(is_same));
         }
     }

@@ -203,7 +203,7 @@ fn an_approval_covers_the_reason_and_for_new_values_those_very_values() {
     let again = plan_of(&old, &[person("2", "C"), person("3", "B")]);
     assert_ne!(again.reason(&again.changes[1]), reasons[1]);
     assert_eq!(again.reason(&again.changes[2]), "joins");
-    assert_eq!(plan.entry(&id("2")).unwrap().employee, person("2", "B"));
+    assert_eq!(*plan.entry(&id("2")).unwrap().employee(), person("2", "B"));
     assert!(plan.entry(&id("1")).is_none());
 }
 

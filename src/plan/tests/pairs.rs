@@ -27,7 +27,7 @@ fn pairs(old: &[Employee], new: &[Employee], explained: &[&str]) -> Vec<(String,
         linked: Vec::new(),
     };
     let mut entries: Vec<Entry> = new.iter().cloned().map(entry).collect();
-    entries.sort_by(|a, b| a.employee.hr_id.cmp(&b.employee.hr_id));
+    entries.sort_by(|a, b| a.employee().hr_id.cmp(&b.employee().hr_id));
     let values = old.iter().map(|old| (old.hr_id.clone(), old.clone()));
     let is_explained = |hr_id: &HrId| explained.contains(&hr_id.as_str());
     new_numbers(

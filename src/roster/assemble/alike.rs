@@ -4,21 +4,20 @@
 //! better, and a source that fails must not take anybody out of the roster who is in it.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Assembly, Entry, HrId, Rejected, Rejection};
 
-/// Positions of candidates with the same key, where there are several; `key` gives that of a candidate that has one. Sorted by hashes, for a map of the keys of a
-/// million people would be larger than what it is made from.
-fn groups<'e, K: Hash + Eq>(
+/// Positions of candidates with the same key, where there are several; `hash` gives that of the key of a candidate that has one. Sorted by hashes, for a map of the keys
+/// of a million people would be larger than what it is made from.
+fn groups<'e, K: Eq>(
     candidates: &'e [Entry],
-    key: impl Fn(&'e Entry) -> Option<K>,
+    hash: impl Fn(&'e Entry) -> Option<u64>,
+    key: impl Fn(&'e Entry) -> K,
 ) -> Vec<Vec<usize>> {
-    let hashed = candidates.iter().enumerate().filter_map(|(index, entry)| {
-        let mut hasher = DefaultHasher::new();
-        key(entry)?.hash(&mut hasher);
-        Some((hasher.finish(), index))
-    });
+    let hashed = candidates.iter().enumerate();
+    let hashed = hashed.filter_map(|(index, entry)| Some((hash(entry)?, index)));
     let mut hashed: Vec<(u64, usize)> = hashed.collect();
     hashed.sort_unstable();
     let mut several: Vec<Vec<usize>> = Vec::new();
@@ -55,13 +54,13 @@ fn reject(
     }
     for (position, other) in pairs {
         let entry = &candidates[*position];
-        let hr_id = entry.employee.hr_id.clone();
+        let hr_id = entry.employee().hr_id.clone();
         let known = known(&hr_id);
         result.rejected.push(Rejected {
             hr_id,
             source: entry.source(),
             line: entry.line,
-            why: why(candidates[*other].employee.hr_id.clone()),
+            why: why(candidates[*other].employee().hr_id.clone()),
             known,
         });
     }
@@ -74,7 +73,7 @@ fn reject(
 
 /// The digits of an hrId and what its source puts before them; `None` where it is no number.
 fn number<'e>(entry: &'e Entry, prefixes: &[String]) -> Option<(&'e str, &'e str)> {
-    let hr_id = entry.employee.hr_id.as_str();
+    let hr_id = entry.employee().hr_id.as_str();
     let prefix = prefixes.get(entry.source()).map_or("", String::as_str);
     // Whom the map of hrIds names otherwise has no prefix any more.
     let length = hr_id.strip_prefix(prefix).map_or(0, |_| prefix.len());
@@ -100,10 +99,12 @@ pub(super) fn reject_leading_zeros(
         Some((prefix, digits.trim_start_matches('0')))
     };
     let mut pairs = HashMap::new();
-    for group in groups(candidates, key) {
+    // The same digits behind another prefix only look alike here.
+    let hash = |entry| key(entry).map(|(_, digits)| xxh3_64(digits.as_bytes()));
+    for group in groups(candidates, hash, key) {
         let are_known: Vec<bool> = group
             .iter()
-            .map(|index| known(&candidates[*index].employee.hr_id))
+            .map(|index| known(&candidates[*index].employee().hr_id))
             .collect();
         for (index, is_known) in group.iter().zip(&are_known) {
             let doubted = |(other, other_known): &(&usize, &bool)| {
@@ -127,7 +128,11 @@ pub(super) fn reject_shared_emails(
     result: &mut Assembly,
 ) {
     let mut pairs = HashMap::new();
-    for group in groups(candidates, |entry| Some(entry.employee.email_key())) {
+    for group in groups(
+        candidates,
+        |entry| Some(entry.employee.email_hash()),
+        |entry| entry.employee.email_key(),
+    ) {
         // Fresh ones first: a frozen one is doubted for any other, a fresh one for another fresh one.
         let (fresh, frozen): (Vec<usize>, Vec<usize>) = group
             .iter()

@@ -43,7 +43,7 @@ pub(super) fn reject_unclear(
     {
         let has_row = result
             .entries
-            .binary_search_by(|entry| entry.employee.hr_id.cmp(&hr_id))
+            .binary_search_by(|entry| entry.employee().hr_id.cmp(&hr_id))
             .is_ok();
         if has_row || rejected.contains(&hr_id) || !known(&hr_id) {
             continue;
@@ -82,7 +82,7 @@ impl Assembly {
         }
         let rejected = &mut self.rejected;
         self.entries.retain(|entry| {
-            let hr_id = &entry.employee.hr_id;
+            let hr_id = &entry.employee().hr_id;
             let row = entry.fresh.then(|| contested.remove(hr_id)).flatten();
             let stays = row.is_none();
             rejected.extend(row);

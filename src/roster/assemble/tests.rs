@@ -12,7 +12,7 @@ fn row(line: u64, hr_id: &str, change: impl FnOnce(&mut Employee)) -> Row {
     change(&mut employee);
     Row {
         line,
-        employee,
+        employee: employee.into(),
         wrong: Rare::default(),
     }
 }
@@ -37,7 +37,7 @@ fn ids(assembly: &Assembly) -> Vec<&str> {
     assembly
         .entries
         .iter()
-        .map(|entry| entry.employee.hr_id.as_str())
+        .map(|entry| entry.employee().hr_id.as_str())
         .collect()
 }
 

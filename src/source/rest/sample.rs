@@ -113,10 +113,10 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
         }
         if let Mapped::Row(mut mapped) = mapping.map(record.number, cell, today) {
             selected += 1;
-            mapped
-                .employee
-                .absences
-                .extend(absences.into_iter().flat_map(|(all, _)| all));
+            mapped.employee.edit(|one| {
+                one.absences
+                    .extend(absences.into_iter().flat_map(|(all, _)| all))
+            });
             for one in &mut fields {
                 let wrong = mapped.wrong.iter().find(|(field, _)| *field == one.field);
                 if let Some((_, why)) = wrong {

@@ -133,6 +133,11 @@ impl Table {
         Ok(table)
     }
 
+    /// Of how many pieces of about the same length its rows are.
+    pub fn pieces(&self) -> usize {
+        self.pieces.len()
+    }
+
     /// The names of the columns, as the header writes them; `1`, `2`, `3` without a header.
     pub fn columns(&self) -> &[String] {
         &self.columns

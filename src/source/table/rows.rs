@@ -3,10 +3,14 @@
 //! The crate goes on over line ends, closes quotes by itself and takes rows of any width. So its position is compared with the end of the line after
 //! each row, and a row that would need more than its line, or has other cells than the header, ends the reading.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZero;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Mutex, PoisonError};
 
 use csv::{ReaderBuilder, StringRecord};
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::dialect::{self, Line, Lines, QuoteFault};
 use super::{Promised, Spot, Table, TableError, clean};
@@ -59,25 +63,86 @@ impl Table {
         let mut pieces = std::mem::take(&mut self.pieces).into_iter();
         while let Some(piece) = pieces.next() {
             let last = pieces.len() == 0;
-            rows += self.rows_of(&piece, last, &mut number, &mut cells, &mut take)?;
+            let found = self.rows_of(&piece, last, number, &mut cells, &mut take)?;
+            // Each is one line.
+            number += found;
+            rows += found;
         }
         self.check_count(rows)?;
         Ok(rows)
     }
 
-    /// The rows of a piece, whose first has this `number`, which goes on with them.
+    /// Does the same with every processor that there is: rows that stand together go to a part that `begin` makes, and the parts in their order to `take`.
+    pub fn for_each_part<P: Send>(
+        mut self,
+        begin: impl Fn() -> P + Sync,
+        row: impl Fn(&mut P, Row<'_>) + Sync,
+        mut take: impl FnMut(P),
+    ) -> Result<u64, TableError> {
+        let pieces = std::mem::take(&mut self.pieces);
+        let (last, mut number) = (pieces.len().saturating_sub(1), self.first_row);
+        let numbered = pieces.into_iter().map(|piece| {
+            let first = number;
+            number += memchr_iter(dialect::byte(self.line_end), piece.as_bytes()).count() as u64;
+            (first, piece)
+        });
+        let numbered: Vec<(u64, Box<str>)> = numbered.collect();
+        let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let queue = Mutex::new(numbered.into_iter().enumerate());
+        let (tell, told) = mpsc::sync_channel(workers);
+        let (table, queue, begin, row) = (&self, &queue, &begin, &row);
+        let work = move |tell: SyncSender<_>| {
+            let mut cells = StringRecord::new();
+            loop {
+                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((index, (first, piece))) = next else {
+                    return;
+                };
+                let mut part = begin();
+                let read = table.rows_of(&piece, index == last, first, &mut cells, &mut |one| {
+                    row(&mut part, one);
+                });
+                drop(piece);
+                // Nobody listens any more where a piece before this one makes no sense.
+                if tell.send((index, read.map(|rows| (rows, part)))).is_err() {
+                    return;
+                }
+            }
+        };
+        let rows = std::thread::scope(|scope| {
+            for _ in 0..workers.min(last + 1) {
+                let tell = tell.clone();
+                scope.spawn(move || work(tell));
+            }
+            drop(tell);
+            let (mut early, mut next, mut rows) = (BTreeMap::new(), 0, 0);
+            for (index, part) in told {
+                early.insert(index, part);
+                while let Some(part) = early.remove(&next) {
+                    let (found, part) = part?;
+                    rows += found;
+                    next += 1;
+                    take(part);
+                }
+            }
+            Ok(rows)
+        })?;
+        self.check_count(rows)?;
+        Ok(rows)
+    }
+
+    /// The rows of a piece, whose first has this `number`.
     fn rows_of(
         &self,
         piece: &str,
         is_last: bool,
-        number: &mut u64,
+        number: u64,
         cells: &mut StringRecord,
         take: &mut impl FnMut(Row<'_>),
     ) -> Result<u64, TableError> {
         let mut reader = self.reader(piece);
         let mut rows = 0;
-        for line in Lines::with_end(piece, self.line_end, *number) {
-            *number += 1;
+        for line in Lines::with_end(piece, self.line_end, number) {
             if dialect::is_blank(line.content, self.delimiter) {
                 return Err(TableError::EmptyRow {
                     at: self.at(line.number, None),

@@ -31,7 +31,7 @@ fn all(deliveries: Vec<Delivery>, known: &[&str]) -> Assembly {
 fn verdict(assembly: &Assembly) -> String {
     if let Some(entry) = assembly.entries.first() {
         let age = if entry.fresh { "fresh" } else { "frozen" };
-        return format!("{age} {}", entry.employee.last_name());
+        return format!("{age} {}", entry.employee().last_name());
     }
     if let Some(row) = assembly.rejected.first() {
         return format!(
@@ -51,10 +51,10 @@ fn kind(kind: &str, name: &str) -> Vec<Row> {
     match kind {
         "none" => return Vec::new(),
         "current" => {}
-        "ended 1" => row.employee.termination_date = Some(day(1)),
-        "ended 9" => row.employee.termination_date = Some(day(9)),
+        "ended 1" => row.employee.edit(|one| one.termination_date = Some(day(1))),
+        "ended 9" => row.employee.edit(|one| one.termination_date = Some(day(9))),
         "wrong" => row.wrong.push((Field::StartDate, Wrong::NotADate)),
-        "incomplete" => row.employee.set_email(""),
+        "incomplete" => row.employee.edit(|one| one.set_email("")),
         other => panic!("{other}"),
     }
     vec![row]
@@ -270,8 +270,8 @@ fn any_delivery(frozen: impl Strategy<Value = bool>) -> impl Strategy<Value = De
             let hr_id = row.employee.hr_id.clone();
             let column = || "Kreis".to_owned();
             match what {
-                0 => row.employee.termination_date = Some(day(1)),
-                1 => row.employee.set_email(""),
+                0 => row.employee.edit(|one| one.termination_date = Some(day(1))),
+                1 => row.employee.edit(|one| one.set_email("")),
                 2 => row.wrong.push((Field::Email, Wrong::NotAnEmail)),
                 3 => {
                     let why = Unselected::Excluded { column: column() };
@@ -288,7 +288,9 @@ fn any_delivery(frozen: impl Strategy<Value = bool>) -> impl Strategy<Value = De
                     delivery.unselected.insert(hr_id, why);
                     continue;
                 }
-                5 => row.employee.start_date = NaiveDate::from_ymd_opt(2027, 6, 1),
+                5 => row
+                    .employee
+                    .edit(|one| one.start_date = NaiveDate::from_ymd_opt(2027, 6, 1)),
                 _ => {}
             }
             delivery.rows.push(row);
