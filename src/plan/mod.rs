@@ -216,13 +216,42 @@ impl Plan {
         Some(&self.entries[place.ok()?])
     }
 
+    /// Every change, with the roster entry of the person if they are in it. Both are sorted, so that the next one is found near the last.
+    pub fn with_entries(&self) -> impl Iterator<Item = (&Change, Option<&Entry>)> {
+        let mut rest = self.entries.as_slice();
+        self.changes.iter().map(move |change| {
+            let before = |entry: &Entry| entry.employee().hr_id < change.hr_id;
+            let mut near = 1;
+            while rest.get(near).is_some_and(before) {
+                near *= 2;
+            }
+            let place = rest[..rest.len().min(near + 1)].partition_point(before);
+            rest = &rest[place..];
+            let entry = rest.first();
+            let entry = entry.filter(|entry| entry.employee().hr_id == change.hr_id);
+            (change, entry)
+        })
+    }
+
     /// What an approval of a change covers: the reason that was shown, and for new values those very values.
     pub fn reason(&self, change: &Change) -> String {
+        Self::reason_of(change, || self.entry(&change.hr_id))
+    }
+
+    /// What an approval of each change covers.
+    pub fn reasons(&self) -> HashMap<HrId, String> {
+        let changes = self.with_entries();
+        let reasons = changes
+            .map(|(change, entry)| (change.hr_id.clone(), Self::reason_of(change, || entry)));
+        reasons.collect()
+    }
+
+    fn reason_of<'e>(change: &Change, entry: impl FnOnce() -> Option<&'e Entry>) -> String {
         match &change.what {
             What::Joins => "joins".to_owned(),
             What::Leaves(why) => format!("leaves: {why}"),
             What::Changes { .. } => {
-                let entry = self.entry(&change.hr_id);
+                let entry = entry();
                 let hash = entry.map_or_else(String::new, |entry| hex(&entry.hash().0));
                 format!("changes: {hash}")
             }

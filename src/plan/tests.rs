@@ -155,6 +155,28 @@ fn people() -> impl Strategy<Value = Vec<Employee>> {
 
 proptest! {
     #[test]
+    fn every_change_comes_with_the_entry_of_its_person(
+        old in proptest::collection::btree_set(0..400u32, 0..60),
+        new in proptest::collection::btree_set(0..400u32, 0..200),
+        renamed in any::<bool>(),
+    ) {
+        let people = |of: &std::collections::BTreeSet<u32>, name: &str| -> Vec<Employee> {
+            of.iter().map(|number| person(&format!("{number:04}"), name)).collect()
+        };
+        let plan = plan_of(&people(&old, "Alt"), &people(&new, if renamed { "Neu" } else { "Alt" }));
+        let reasons = plan.reasons();
+        let mut changes = plan.changes.iter();
+        for (change, entry) in plan.with_entries() {
+            prop_assert_eq!(changes.next(), Some(change));
+            let hr_id = |entry: &Entry| entry.employee().hr_id.clone();
+            prop_assert_eq!(entry.map(hr_id), plan.entry(&change.hr_id).map(hr_id));
+            prop_assert_eq!(entry.is_none(), matches!(change.what, What::Leaves(_)));
+            prop_assert_eq!(reasons.get(&change.hr_id), Some(&plan.reason(change)));
+        }
+        prop_assert!(changes.next().is_none());
+    }
+
+    #[test]
     fn applying_a_plan_to_the_old_roster_gives_the_new_one(old in people(), new in people()) {
         let plan = plan_of(&old, &new);
         let mut applied: HashMap<HrId, Employee> = old.iter().map(|p| (p.hr_id.clone(), p.clone())).collect();

@@ -1,7 +1,5 @@
 //! From the judgement to the push: what is held, what waits, what goes out, and what comes of nothing.
 
-use std::collections::HashMap;
-
 use super::people::{Doubtful, Stage};
 use super::{Ending, Run, RunReport, Stop, off, push};
 use crate::audit::Event;
@@ -60,10 +58,7 @@ impl Run<'_> {
         self.note_plan(&plan, &stage.old, judged)?;
         crate::crash::point("planned");
         let hash = plan.hash.clone();
-        let reasons = plan.changes.iter();
-        let reasons: HashMap<HrId, String> = reasons
-            .map(|change| (change.hr_id.clone(), plan.reason(change)))
-            .collect();
+        let reasons = plan.reasons();
         let approved = judged.approve(plan)?;
         self.record(vec![verdict("approved", &hash, judged)])?;
         if self.options.dry_run {

@@ -265,12 +265,11 @@ fn changed_pairs<'p>(
     plan: &'p Plan,
     old: &'p HashMap<HrId, Employee>,
 ) -> impl Iterator<Item = (&'p Employee, &'p Employee)> {
-    plan.changes.iter().filter_map(move |change| {
+    plan.with_entries().filter_map(move |(change, new)| {
         if !matches!(change.what, What::Changes { .. }) {
             return None;
         }
-        let new = plan.entry(&change.hr_id)?;
-        Some((old.get(&change.hr_id)?, new.employee()))
+        Some((old.get(&change.hr_id)?, new?.employee()))
     })
 }
 

@@ -82,8 +82,8 @@ impl Run<'_> {
             }
             .into(),
         ];
-        for change in &plan.changes {
-            let new = plan.entry(&change.hr_id).map(Entry::employee);
+        for (change, new) in plan.with_entries() {
+            let new = new.map(Entry::employee);
             let values = self.values(&change.what, old.get(&change.hr_id), new);
             notes.push(Note {
                 event: Event::Change {

@@ -102,9 +102,9 @@ impl Table {
                 let read = table.rows_of(&piece, index == last, first, &mut cells, &mut |one| {
                     row(&mut part, one);
                 });
-                drop(piece);
-                // Nobody listens any more where a piece before this one makes no sense.
-                if tell.send((index, read.map(|rows| (rows, part)))).is_err() {
+                // Nobody listens any more where a piece before this one makes no sense. The piece goes back, for memory is free again sooner where it was taken.
+                let read = read.map(|rows| (rows, part));
+                if tell.send((index, piece, read)).is_err() {
                     return;
                 }
             }
@@ -116,7 +116,8 @@ impl Table {
             }
             drop(tell);
             let (mut early, mut next, mut rows) = (BTreeMap::new(), 0, 0);
-            for (index, part) in told {
+            for (index, piece, part) in told {
+                drop(piece);
                 early.insert(index, part);
                 while let Some(part) = early.remove(&next) {
                     let (found, part) = part?;
