@@ -14,14 +14,14 @@
 //! | --- | --- | --- |
 //! | `main`, `logging` | arguments, the log, signals, dispatch, exit code | everything |
 //! | `cli`, `exit` | the command line; what each exit code means and which wins | – |
-//! | `clock`, `crash`, `digest`, `retry`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; waits between attempts; who runs the program | – |
+//! | `clock`, `crash`, `digest`, `parallel`, `retry`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; work for every processor; waits between attempts; who runs the program | – |
 //! | `schedule` | when runs are due: cron lines, daylight saving, holidays, what was missed, what is owed; the age of a file in days with a run | – |
 //! | `config` | the YAML tree, strict loading, validation with line and path, secrets, recipes, changes | `roster`, `schedule` |
 //! | `roster` | `Employee`, `HrId`; mapping of records, dates, selection, validation | – |
 //! | `source` | one module an adapter, one shared table reader, one shared file intake, what packs and encrypts files | `roster`, `config`, `schedule`, `clock`, `digest`, `crash`, `retry` |
 //! | `plan` | the diff: joiners, leavers with reasons, changed, key drift; the hash of what waits | `roster`, `digest` |
 //! | `guard` | limits, windows, who goes and who waits, `Approved` | `plan`, `config`, `roster` |
-//! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock`, `digest`, `retry` |
+//! | `jobticket` | the API client: wire types, retry, read-back, `Receipt`; the trait `RequestGate` | `roster`, `guard`, `config`, `clock`, `digest`, `parallel`, `retry` |
 //! | `drift` | where JobTicket differs from the snapshot | `jobticket`, `plan`, `roster` |
 //! | `audit` | the audit log: events, masking, hash chain, the files; reading it back and checking it | `plan`, `guard`, `config`, `roster`, `drift`, `digest`, `crash` |
 //! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock, forgetting people, copying and replacing it; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest`, `exit` |
@@ -67,6 +67,7 @@ pub mod guard;
 pub mod jobticket;
 pub mod metrics;
 pub mod notice;
+mod parallel;
 pub mod plan;
 pub mod report;
 mod retry;

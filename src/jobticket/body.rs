@@ -14,10 +14,14 @@ use sha2::{Digest, Sha256};
 
 use super::wire::SyncEmployee;
 use crate::digest::hex;
+use crate::parallel;
 use crate::roster::{Employee, Entry};
 
 /// About how long a block is, in bytes.
 const BLOCK: usize = 64 << 10;
+
+/// So many people are hashed as one part.
+const AT_ONCE: usize = 512;
 
 /// What is sent.
 #[derive(Clone)]
@@ -37,11 +41,18 @@ impl Roster {
             sha256: String::new(),
         };
         let mut hasher = Sha256::new();
-        for block in roster.blocks() {
-            roster.length += block.len() as u64;
-            hasher.update(&block);
-        }
-        roster.sha256 = hex(&hasher.finalize());
+        let mut length = 0;
+        let firsts: Vec<usize> = (0..=roster.entries.len()).step_by(AT_ONCE).collect();
+        let Ok(()) = parallel::in_order(
+            firsts.into_iter(),
+            |first| roster.part(first, AT_ONCE, usize::MAX).0,
+            |part| {
+                length += part.len() as u64;
+                hasher.update(&part);
+                Ok::<_, Infallible>(())
+            },
+        );
+        (roster.length, roster.sha256) = (length, hex(&hasher.finalize()));
         roster
     }
 
@@ -67,8 +78,10 @@ impl Roster {
         }
     }
 
-    /// The block that begins with the person at this position, and the position with which the next one begins; `None` behind the last.
-    fn block(&self, mut position: usize) -> (Vec<u8>, Option<usize>) {
+    /// The part of the body that begins with the person at this position, of so many people and about so many bytes at most, and the position with which the next one
+    /// begins; `None` behind the last.
+    fn part(&self, first: usize, people: usize, bytes: usize) -> (Vec<u8>, Option<usize>) {
+        let mut position = first;
         let mut block = Vec::with_capacity(BLOCK + (BLOCK >> 3));
         if position == 0 {
             block.extend_from_slice(b"{\"syncId\":");
@@ -76,7 +89,7 @@ impl Roster {
             block.extend_from_slice(b",\"employees\":[");
         }
         while let Some(entry) = self.entries.get(position) {
-            if block.len() >= BLOCK {
+            if block.len() >= bytes || position - first >= people {
                 return (block, Some(position));
             }
             if position > 0 {
@@ -107,7 +120,7 @@ impl Iterator for Blocks {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        let (block, next) = self.roster.block(self.next?);
+        let (block, next) = self.roster.part(self.next?, usize::MAX, BLOCK);
         self.next = next;
         self.left = self.left.saturating_sub(block.len() as u64);
         Some(block.into())

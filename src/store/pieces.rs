@@ -1,11 +1,12 @@
 //! Rosters in pieces of JSON, packed: large enough to be quick, small enough that no piece weighs on memory. Packed with LZ4, which costs less than writing what it saves.
 
-use std::num::NonZero;
+use std::convert::Infallible;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
+use crate::parallel;
 
 /// Rows in a piece.
 const ROWS: usize = 2_000;
@@ -38,21 +39,16 @@ pub(super) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> impl Iterat
 
 /// The same of rows that are all there, with every processor that there is.
 pub(super) fn of_all<T: Serialize + Sync>(rows: &[T]) -> Vec<Vec<u8>> {
-    let many = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = rows.len().div_ceil(ROWS).div_ceil(many).max(1) * ROWS;
-    let mut shares = rows.chunks(share);
-    let first = shares.next().unwrap_or_default();
-    std::thread::scope(|scope| {
-        let others: Vec<_> = shares
-            .map(|rows| scope.spawn(move || of(rows).collect::<Vec<_>>()))
-            .collect();
-        let mut pieces: Vec<Vec<u8>> = of(first).collect();
-        for other in others {
-            let packed = other.join();
-            pieces.extend(packed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        pieces
-    })
+    let mut all = Vec::new();
+    let Ok(()) = parallel::in_order(
+        rows.chunks(ROWS),
+        |rows| of(rows).collect::<Vec<_>>(),
+        |pieces| {
+            all.extend(pieces);
+            Ok::<_, Infallible>(())
+        },
+    );
+    all
 }
 
 /// Rows as one piece, however many they are: what is left of one that was read.

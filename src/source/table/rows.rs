@@ -3,17 +3,14 @@
 //! The crate goes on over line ends, closes quotes by itself and takes rows of any width. So its position is compared with the end of the line after
 //! each row, and a row that would need more than its line, or has other cells than the header, ends the reading.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZero;
-use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Mutex, PoisonError};
 
 use csv::{ReaderBuilder, StringRecord};
 use memchr::{memchr, memchr_iter};
 
 use super::dialect::{self, Line, Lines, QuoteFault};
 use super::{Promised, Spot, Table, TableError, clean};
+use crate::parallel;
 
 /// One row.
 #[derive(Clone, Copy)]
@@ -87,47 +84,25 @@ impl Table {
             (first, piece)
         });
         let numbered: Vec<(u64, Box<str>)> = numbered.collect();
-        let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let queue = Mutex::new(numbered.into_iter().enumerate());
-        let (tell, told) = mpsc::sync_channel(workers);
-        let (table, queue, begin, row) = (&self, &queue, &begin, &row);
-        let work = move |tell: SyncSender<_>| {
-            let mut cells = StringRecord::new();
-            loop {
-                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((index, (first, piece))) = next else {
-                    return;
-                };
-                let mut part = begin();
+        let (table, mut rows) = (&self, 0);
+        parallel::in_order(
+            numbered.into_iter().enumerate(),
+            |(index, (first, piece))| {
+                let (mut part, mut cells) = (begin(), StringRecord::new());
                 let read = table.rows_of(&piece, index == last, first, &mut cells, &mut |one| {
                     row(&mut part, one);
                 });
-                // Nobody listens any more where a piece before this one makes no sense. The piece goes back, for memory is free again sooner where it was taken.
-                let read = read.map(|rows| (rows, part));
-                if tell.send((index, piece, read)).is_err() {
-                    return;
-                }
-            }
-        };
-        let rows = std::thread::scope(|scope| {
-            for _ in 0..workers.min(last + 1) {
-                let tell = tell.clone();
-                scope.spawn(move || work(tell));
-            }
-            drop(tell);
-            let (mut early, mut next, mut rows) = (BTreeMap::new(), 0, 0);
-            for (index, piece, part) in told {
+                // The piece goes back, for memory is free again sooner where it was taken.
+                (piece, read.map(|rows| (rows, part)))
+            },
+            |(piece, read)| {
                 drop(piece);
-                early.insert(index, part);
-                while let Some(part) = early.remove(&next) {
-                    let (found, part) = part?;
-                    rows += found;
-                    next += 1;
-                    take(part);
-                }
-            }
-            Ok(rows)
-        })?;
+                let (found, part) = read?;
+                rows += found;
+                take(part);
+                Ok(())
+            },
+        )?;
         self.check_count(rows)?;
         Ok(rows)
     }

@@ -1,0 +1,94 @@
+//! Work that is cut into jobs and done by every processor that there is, while its results are taken in the order of the jobs.
+//!
+//! Results that wait for an earlier one are few: a worker that has told one waits until somebody listens. So a large roster is never in memory twice for it.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Mutex, PoisonError};
+
+/// Does all jobs; `take` gets the results in order, on the thread that asks. A panic of a job is one here.
+///
+/// # Errors
+/// The first error of `take`; then no further result is taken.
+pub(crate) fn in_order<J: Send, R: Send, E>(
+    jobs: impl ExactSizeIterator<Item = J> + Send,
+    work: impl Fn(J) -> R + Sync,
+    mut take: impl FnMut(R) -> Result<(), E>,
+) -> Result<(), E> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = processors.min(jobs.len());
+    let queue = Mutex::new(jobs.enumerate());
+    let (tell, told) = mpsc::sync_channel(workers);
+    let (queue, work) = (&queue, &work);
+    let serve = move |tell: SyncSender<_>| {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((number, job)) = next else { return };
+            // Nobody listens any more after an error.
+            if tell.send((number, work(job))).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let tell = tell.clone();
+            scope.spawn(move || serve(tell));
+        }
+        drop(tell);
+        let (mut early, mut next) = (BTreeMap::new(), 0);
+        for (number, result) in told {
+            early.insert(number, result);
+            while let Some(result) = early.remove(&next) {
+                next += 1;
+                take(result)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_their_jobs() {
+        for count in [0, 1, 2, 500] {
+            let mut results = Vec::new();
+            let take = |result| {
+                results.push(result);
+                Ok::<_, ()>(())
+            };
+            in_order(0..count, |job| job * 2, take).unwrap();
+            assert!(results.into_iter().eq((0..count).map(|job| job * 2)));
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_after_an_error() {
+        let mut taken = 0;
+        let error = in_order(
+            0..500,
+            |job| job,
+            |result| {
+                taken += 1;
+                if result == 3 { Err(result) } else { Ok(()) }
+            },
+        );
+        assert_eq!((error, taken), (Err(3), 4));
+    }
+
+    #[test]
+    fn the_panic_of_a_job_is_not_lost() {
+        let all = std::panic::catch_unwind(|| {
+            in_order(
+                0..10,
+                |job| assert_ne!(job, 7, "a mistake"),
+                |()| Ok::<_, ()>(()),
+            )
+        });
+        assert!(all.is_err());
+    }
+}
