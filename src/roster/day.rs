@@ -84,7 +84,7 @@ impl<'de> Visitor<'de> for Day {
 }
 
 /// The day that ten characters say in the usual form.
-fn read(text: &[u8]) -> Option<NaiveDate> {
+pub(crate) fn read(text: &[u8]) -> Option<NaiveDate> {
     let [year @ .., b'-', m1, m2, b'-', d1, d2] = text else {
         return None;
     };

@@ -121,9 +121,11 @@ impl Server {
     }
 
     /// Trigger HR Sync. Blocks.
-    fn sync(&self, integration: u64, body: &[u8]) -> Result<(), Refused> {
-        let received: Received = validate::parse(body).map_err(Refused::Malformed)?;
+    fn sync(&self, integration: u64, body: Bytes) -> Result<(), Refused> {
+        let received: Received<'_> = validate::parse(&body).map_err(Refused::Malformed)?;
         let (push, errors) = validate::judge(integration, received);
+        // Nothing speaks of it any more, and it is large.
+        drop(body);
         let now = self.clock.now();
         let mut inner = self.lock();
         let partly =
@@ -149,7 +151,7 @@ async fn health() -> Json<Value> {
 async fn sync(State(server): Shared, Path(id): Path<String>, body: Bytes) -> Answered {
     server.require(&Permission::SYNC)?;
     let integration = server.known_integration(&id)?;
-    blocking(move || server.sync(integration, &body)).await?;
+    blocking(move || server.sync(integration, body)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

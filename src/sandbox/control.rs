@@ -20,6 +20,7 @@ use super::desk::LARGEST_BODY;
 use super::fault::Fault;
 use super::items::link_item;
 use super::limit::WINDOW;
+use super::record::SeenPush;
 use super::seed::SeedEmployee;
 use super::server::{Server, blocking};
 use super::validate;
@@ -91,23 +92,29 @@ async fn add_employees(State(server): Shared, body: Bytes) -> Result<Response, R
 }
 
 async fn state(State(server): Shared) -> Json<Value> {
-    let inner = server.lock();
-    let employees = inner.world.employees.iter().map(|employee| {
-        json!({
-            "id": employee.id,
-            "hrId": employee.links.first().map(|link| &link.hr_id),
-            "email": employee.email,
-            "subscriptionStatus": employee.subscription.status,
-            "links": employee.links.iter().map(|link| link_item(link, true)).collect::<Vec<_>>(),
-        })
-    });
-    Json(json!({
-        "employees": employees.collect::<Vec<_>>(),
-        "pending": inner.world.pending.len(),
-        "pushes": inner.records.pushes(),
-        "mostPushesAtOnce": inner.records.most_pushes_at_once(),
-        "requests": inner.records.requests(),
-    }))
+    let (mut state, pushes) = {
+        let inner = server.lock();
+        let employees = inner.world.employees.iter().map(|employee| {
+            json!({
+                "id": employee.id,
+                "hrId": employee.links.first().map(|link| &link.hr_id),
+                "email": employee.email,
+                "subscriptionStatus": employee.subscription.status,
+                "links": employee.links.iter().map(|link| link_item(link, true)).collect::<Vec<_>>(),
+            })
+        });
+        let state = json!({
+            "employees": employees.collect::<Vec<_>>(),
+            "pending": inner.world.pending.len(),
+            "mostPushesAtOnce": inner.records.most_pushes_at_once(),
+            "requests": inner.records.requests(),
+        });
+        (state, inner.records.pushes().clone())
+    };
+    // Reading them takes long enough that the requests of others must not wait for it.
+    state["pushes"] =
+        blocking(move || json!(pushes.iter().map(SeenPush::item).collect::<Vec<_>>())).await;
+    Json(state)
 }
 
 /// A push, its body word for word where it is JSON, else as text.

@@ -149,7 +149,7 @@ impl Desk {
     ) -> Result<Response, Closed> {
         let _under_way = api::is_sync(&parts.method, parts.uri.path())
             .then(|| self.server.lock().records.mark_push());
-        let push = self.note_push(&parts, &body).await;
+        let push = self.note_push(&parts, &body);
         let canned = match &fault {
             Some(FaultKind::DropBefore) => return Err(Closed),
             Some(FaultKind::Status {
@@ -214,13 +214,11 @@ impl Desk {
     }
 
     /// Keeps a push for the control endpoints to show; without them it would only fill the memory.
-    async fn note_push(&self, parts: &Parts, body: &Bytes) -> Option<usize> {
+    fn note_push(&self, parts: &Parts, body: &Bytes) -> Option<usize> {
         if !self.server.control || !api::is_sync(&parts.method, parts.uri.path()) {
             return None;
         }
-        let at = self.server.clock.now();
-        let (headers, body) = (parts.headers.clone(), body.clone());
-        let seen = blocking(move || SeenPush::read(at, &headers, body)).await;
+        let seen = SeenPush::new(self.server.clock.now(), &parts.headers, body.clone());
         Some(self.server.lock().records.pushed(seen))
     }
 

@@ -157,7 +157,11 @@ pub(crate) fn link_item(link: &Link, with_sync_id: bool) -> LinkItem<'_> {
         r#type: "hr-integration",
         hr_id: &link.hr_id,
         hr_integration_id: link.hr_integration_id,
-        last_sync_id: link.last_sync_id.as_deref().filter(|_| with_sync_id),
+        last_sync_id: link
+            .last_sync_id
+            .as_ref()
+            .filter(|_| with_sync_id)
+            .map(|id| id.as_str()),
         last_synced: link.last_synced.map(time),
     }
 }

@@ -19,7 +19,7 @@
 //! | `desk` | a request from arrival to answer: `auth`, `limit`, `fault`, then the routes |
 //! | `server` | what all requests share |
 //! | `api`, `control` | the routes |
-//! | `validate`, `state`, `employee` | what a push is, and what it does; pure |
+//! | `validate`, `state`, `employee`, `shared` | what a push is, and what it does; pure |
 //! | `items`, `answer` | the JSON of resources; refusals and broken answers |
 //! | `behaviour`, `seed` | what is configured |
 //! | `persist`, `record` | the state on disk; what was seen, in memory |
@@ -40,6 +40,7 @@ mod persist;
 mod record;
 mod seed;
 mod server;
+mod shared;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,6 @@
 //! What the sandbox saw, for tests to look at: requests and pushes. Kept in memory, bounded, gone with the sandbox.
+//!
+//! A push is kept as it came, and read only when somebody looks: whoever pushes does not wait for that.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -31,25 +33,31 @@ pub(crate) struct SeenRequest {
     pub(crate) user_agent: Option<String>,
 }
 
-/// A push that came in whole, in the shape of `GET /_sandbox/state`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// A push that came in whole.
+#[derive(Debug, Clone)]
 pub(crate) struct SeenPush {
     /// From 1, since the start of the sandbox.
     pub(crate) number: usize,
-    pub(crate) sync_id: Option<String>,
-    pub(crate) count: usize,
-    pub(crate) hr_ids: Vec<String>,
     pub(crate) at: DateTime<Utc>,
     /// What processing came to, whatever was answered; the status of the fault where it was not processed.
     pub(crate) status: Option<u16>,
     pub(crate) processed: bool,
-    #[serde(skip)]
     pub(crate) content_type: Option<String>,
-    #[serde(skip)]
     pub(crate) user_agent: Option<String>,
-    #[serde(skip)]
     pub(crate) body: Bytes,
+}
+
+/// A push in the shape of `GET /_sandbox/state`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PushItem {
+    number: usize,
+    sync_id: Option<String>,
+    count: usize,
+    hr_ids: Vec<String>,
+    at: DateTime<Utc>,
+    status: Option<u16>,
+    processed: bool,
 }
 
 /// Everything seen.
@@ -70,14 +78,27 @@ pub(crate) struct Records {
 }
 
 impl SeenPush {
-    /// Reads a push as far as it can be read; still without a number.
-    pub(crate) fn read(at: DateTime<Utc>, headers: &HeaderMap, body: Bytes) -> Self {
-        let received = validate::parse::<Received>(&body).ok();
+    /// Still without a number.
+    pub(crate) fn new(at: DateTime<Utc>, headers: &HeaderMap, body: Bytes) -> Self {
+        Self {
+            number: 0,
+            at,
+            status: None,
+            processed: false,
+            content_type: text(headers, &CONTENT_TYPE),
+            user_agent: text(headers, &USER_AGENT),
+            body,
+        }
+    }
+
+    /// Reads the body as far as it can be read.
+    pub(crate) fn item(&self) -> PushItem {
+        let received = validate::parse::<Received<'_>>(&self.body).ok();
         let employees = received
             .as_ref()
             .map_or(&[][..], |received| &received.employees);
-        Self {
-            number: 0,
+        PushItem {
+            number: self.number,
             count: employees.len(),
             hr_ids: employees
                 .iter()
@@ -85,12 +106,9 @@ impl SeenPush {
                 .map(str::to_owned)
                 .collect(),
             sync_id: received.map(|received| received.sync_id),
-            at,
-            status: None,
-            processed: false,
-            content_type: text(headers, &CONTENT_TYPE),
-            user_agent: text(headers, &USER_AGENT),
-            body,
+            at: self.at,
+            status: self.status,
+            processed: self.processed,
         }
     }
 }

@@ -42,7 +42,7 @@ impl SeedEmployee {
         let mut subscription = Subscription::running(today);
         if let Some(status) = self.status {
             subscription.cancelled_at = (status == CANCELLED).then_some(today);
-            subscription.status = status;
+            subscription.status = status.into();
         }
         let links = self.links.into_iter().map(|link| Link {
             hr_id: link.hr_id,

@@ -121,3 +121,39 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::sandbox::Permission;
+    use crate::sandbox::seed::SeedEmployee;
+
+    #[test]
+    fn a_panic_in_a_change_leaves_the_state_as_it_was() {
+        let clock = Clock::starting_at("2026-03-02T08:00:00Z".parse().unwrap());
+        let today = clock.now().date_naive();
+        let mut world = World::default();
+        world.add(SeedEmployee::default().into_employee(today));
+        let before = serde_json::to_string(&world).unwrap();
+        let fixed = Fixed {
+            url: String::new(),
+            credential: Credential::new("k".to_owned(), "s".to_owned(), Permission::all()),
+            integration_ids: vec![7],
+            control: false,
+            clock,
+        };
+        let server = Server::new(fixed, None, world, Behaviour::default());
+        let change = || {
+            let mut inner = server.lock();
+            server.change(&mut inner, |world, _| {
+                world.employees[0].own().first_name = "Half done".to_owned();
+                world.add(SeedEmployee::default().into_employee(today));
+                panic!("on purpose");
+            })
+        };
+        assert!(catch_unwind(AssertUnwindSafe(change)).is_err());
+        assert_eq!(serde_json::to_string(&server.lock().world).unwrap(), before);
+    }
+}

@@ -3,22 +3,25 @@
 //! The hazard that this imitates: a push replaces the full roster, and a linked person who is missing loses the
 //! subscription. An empty roster offboards everyone, as the real API would.
 
+use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::behaviour::{Answer, Behaviour, DuplicateSyncId, Processing};
-use super::employee::{Employee, Subscription};
+use super::employee::{Employee, Sync};
+use super::shared::Shared;
 
 /// Accepted sync ids that an integration remembers, so that the state does not grow without end.
 const REMEMBERED_SYNC_IDS: usize = 10_000;
 
-/// Everything that outlives a restart.
+/// Everything that outlives a restart. A copy shares the people with the original.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct World {
     /// In the order of their ids.
-    pub(crate) employees: Vec<Employee>,
+    pub(crate) employees: Vec<Shared<Employee>>,
     /// Those that were synced at least once.
     pub(crate) integrations: BTreeMap<u64, Integration>,
     /// Pushes that were accepted and whose effect does not show yet, oldest first.
@@ -68,9 +71,12 @@ pub(crate) struct Person {
     pub(crate) first_name: String,
     pub(crate) last_name: String,
     pub(crate) email: String,
+    #[serde(default, with = "crate::roster::day")]
     pub(crate) date_of_birth: Option<NaiveDate>,
     pub(crate) profile_image: Option<String>,
+    #[serde(default, with = "crate::roster::day")]
     pub(crate) start_date: Option<NaiveDate>,
+    #[serde(default, with = "crate::roster::day")]
     pub(crate) termination_date: Option<NaiveDate>,
 }
 
@@ -95,9 +101,9 @@ impl World {
         match behaviour.processing {
             Processing::AtOnce => {
                 for earlier in std::mem::take(&mut self.pending) {
-                    self.replace(&earlier.push, behaviour, now);
+                    self.replace(earlier.push, behaviour, now);
                 }
-                self.replace(&push, behaviour, now);
+                self.replace(push, behaviour, now);
             }
             Processing::Later { after_requests } => {
                 self.pending.push_back(Pending {
@@ -119,7 +125,7 @@ impl World {
     pub(crate) fn apply_due(&mut self, behaviour: &Behaviour, now: DateTime<Utc>) {
         while self.is_due() {
             if let Some(due) = self.pending.pop_front() {
-                self.replace(&due.push, behaviour, now);
+                self.replace(due.push, behaviour, now);
             }
         }
     }
@@ -132,72 +138,92 @@ impl World {
     }
 
     /// The full-roster replacement.
-    fn replace(&mut self, push: &Push, behaviour: &Behaviour, now: DateTime<Utc>) {
+    fn replace(&mut self, push: Push, behaviour: &Behaviour, now: DateTime<Utc>) {
         let today = now.date_naive();
-        let mut by_hr_id = HashMap::new();
-        let mut by_email = HashMap::new();
-        for (index, employee) in self.employees.iter().enumerate() {
-            if let Some(link) = employee.link_to(push.integration) {
-                by_hr_id.insert(link.hr_id.clone(), index);
-            } else if behaviour.known_email_is_linked == Answer::Yes {
-                by_email
-                    .entry(employee.email.to_lowercase())
-                    .or_insert(index);
-            }
-        }
-        let known = self.employees.len();
-        let mut present = vec![false; known];
-        for person in &push.people {
-            let found = by_hr_id
-                .get(&person.hr_id)
-                .or_else(|| by_email.get(&person.email.to_lowercase()))
-                .copied();
-            let index = found.unwrap_or_else(|| self.create(person, today));
-            if let Some(present) = present.get_mut(index) {
-                *present = true;
-            }
-            let employee = &mut self.employees[index];
-            employee.update(person);
-            employee.synced(&person.hr_id, push, now);
+        let sync = Sync {
+            integration: push.integration,
+            id: push.sync_id.clone().into(),
+            at: now,
+        };
+        let known = self.find(&push, behaviour);
+        let mut present = vec![false; self.employees.len()];
+        for (person, known) in push.people.into_iter().zip(known) {
+            let before = known.map(|index| &*self.employees[index]);
+            let mut employee = Employee::named(before, person, &sync);
             if behaviour.resent_gets_subscription_back == Answer::Yes {
                 employee.subscription.give_back(today);
             }
+            if let Some(index) = known {
+                present[index] = true;
+                self.employees[index] = employee.into();
+            } else {
+                self.add(employee);
+            }
         }
         for (employee, present) in self.employees.iter_mut().zip(present) {
-            if !present && !push.named.includes(employee, push.integration) {
-                employee.missing(push.integration, behaviour, today);
+            if !present
+                && employee.ends_without(push.integration, behaviour)
+                && !push.named.includes(employee, push.integration)
+            {
+                employee.own().offboard(push.integration, behaviour, today);
             }
         }
         let integration = self.integrations.entry(push.integration).or_default();
-        integration.last_sync_id = Some(push.sync_id.clone());
+        integration.last_sync_id = Some(push.sync_id);
         integration.last_synced = Some(now);
     }
 
-    /// Makes a new person with a running subscription; the index.
-    fn create(&mut self, person: &Person, today: NaiveDate) -> usize {
-        let employee = Employee {
-            id: 0,
-            first_name: String::new(),
-            last_name: String::new(),
-            email: String::new(),
-            date_of_birth: None,
-            profile_image: None,
-            start_date: None,
-            termination_date: None,
-            subscription: Subscription::running(person.start_date.map_or(today, |d| d.max(today))),
-            links: Vec::new(),
+    /// Where the people of a push are among the employees. Of two with the same hrId, which no push makes, it may be either.
+    fn find(&self, push: &Push, behaviour: &Behaviour) -> Vec<Option<usize>> {
+        let linked = |index: usize| {
+            let link = self.employees.get(index)?.link_to(push.integration)?;
+            Some(link.hr_id.as_str())
         };
-        self.add(employee);
-        self.employees.len() - 1
+        // Neither is needed for a roster of the same people in the same order.
+        let by_hr_id = LazyCell::new(|| {
+            let indices = 0..self.employees.len();
+            let linked = indices.filter_map(|index| Some((linked(index)?, index)));
+            linked.collect::<HashMap<_, _>>()
+        });
+        let by_email = LazyCell::new(|| {
+            let mut by_email = HashMap::new();
+            if behaviour.known_email_is_linked == Answer::Yes {
+                for (index, employee) in self.employees.iter().enumerate() {
+                    if employee.link_to(push.integration).is_none() {
+                        by_email.entry(lower_case(&employee.email)).or_insert(index);
+                    }
+                }
+            }
+            by_email
+        });
+        let by_email = |email: &str| {
+            // Most often everyone is linked, and no address has to be brought to lower case.
+            let people = Some(&*by_email).filter(|people| !people.is_empty())?;
+            people.get(&*lower_case(email))
+        };
+        let mut next = 0;
+        let find = |person: &Person| {
+            let hr_id = person.hr_id.as_str();
+            let found = if linked(next) == Some(hr_id) {
+                Some(next)
+            } else {
+                let found = by_hr_id.get(hr_id).or_else(|| by_email(&person.email));
+                found.copied()
+            };
+            next = found.map_or(next, |index| index + 1);
+            found
+        };
+        push.people.iter().map(find).collect()
     }
 
     /// Adds a person under the next id, which it returns.
     pub(crate) fn add(&mut self, employee: Employee) -> u64 {
         self.last_id += 1;
-        self.employees.push(Employee {
+        let employee = Employee {
             id: self.last_id,
             ..employee
-        });
+        };
+        self.employees.push(employee.into());
         self.last_id
     }
 
@@ -207,7 +233,16 @@ impl World {
             .employees
             .binary_search_by_key(&id, |employee| employee.id)
             .ok()?;
-        self.employees.get(index)
+        self.employees.get(index).map(|employee| &**employee)
+    }
+}
+
+/// A text for comparisons that take no notice of case. Most addresses are in lower case already.
+pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        text.into()
+    } else {
+        text.to_lowercase().into()
     }
 }
 
@@ -216,7 +251,7 @@ impl Named {
         employee
             .link_to(integration)
             .is_some_and(|link| self.hr_ids.contains(&link.hr_id))
-            || self.emails.contains(&employee.email.to_lowercase())
+            || self.emails.contains(&*lower_case(&employee.email))
     }
 }
 

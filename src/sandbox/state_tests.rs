@@ -61,12 +61,13 @@ fn statuses(world: &World) -> Vec<&str> {
     world
         .employees
         .iter()
-        .map(|employee| employee.subscription.status.as_str())
+        .map(|employee| &*employee.subscription.status)
         .collect()
 }
 
 fn last_sync(world: &World, id: u64) -> Option<&str> {
-    world.employee(id)?.link_to(OURS)?.last_sync_id.as_deref()
+    let link = world.employee(id)?.link_to(OURS)?;
+    link.last_sync_id.as_ref().map(|id| id.as_str())
 }
 
 #[test]
@@ -106,6 +107,81 @@ fn a_change_of_values_keeps_the_person() {
     world.accept(changed, &Behaviour::default(), day(3));
     assert_eq!(world.employees.len(), 3);
     assert_eq!(world.employee(2).unwrap().email, "new@example.com");
+}
+
+#[test]
+fn people_are_found_in_whatever_order_they_come() {
+    let mut world = World::default();
+    world.accept(
+        push("one", &["a", "b", "c", "d"]),
+        &Behaviour::default(),
+        day(1),
+    );
+    for (sync_id, hr_ids) in [
+        ("two", &["d", "new", "a", "b", "c"][..]),
+        ("three", &["b", "c", "d", "new", "a"]),
+        ("four", &["a", "c", "new"]),
+    ] {
+        let mut moved = push(sync_id, hr_ids);
+        for person in &mut moved.people {
+            person.last_name = format!("{} {sync_id}", person.hr_id);
+        }
+        world.accept(moved, &Behaviour::default(), day(2));
+    }
+    let people: Vec<_> = world
+        .employees
+        .iter()
+        .map(|person| (person.links[0].hr_id.as_str(), person.last_name.as_str()))
+        .collect();
+    assert_eq!(
+        people,
+        [
+            ("a", "a four"),
+            ("b", "b three"),
+            ("c", "c four"),
+            ("d", "d three"),
+            ("new", "new four")
+        ]
+    );
+    assert_eq!(
+        statuses(&world),
+        [ACTIVE, CANCELLED, ACTIVE, CANCELLED, ACTIVE]
+    );
+}
+
+#[test]
+fn a_copy_stays_as_it_is_whatever_a_push_does_to_the_original() {
+    let behaviour = Behaviour {
+        links_after_offboarding: LinksAfterOffboarding::Go,
+        unlinked_people: Others::Offboarded,
+        ..Behaviour::default()
+    };
+    let mut world = two_pushes(&behaviour);
+    seed(&mut world, "nobody@example.com", &[]);
+    let copy = world.clone();
+    let before = serde_json::to_string(&copy).unwrap();
+    let mut changed = push("three", &["a", "b"]);
+    changed.people[1].email = "new@example.com".to_owned();
+    world.accept(changed, &behaviour, day(3));
+    assert_eq!(statuses(&world), [ACTIVE, ACTIVE, CANCELLED, CANCELLED]);
+    assert_eq!(serde_json::to_string(&copy).unwrap(), before);
+}
+
+#[test]
+fn links_to_other_integrations_stay_where_they_are() {
+    let mut world = World::default();
+    seed(
+        &mut world,
+        "a@example.com",
+        &[("x", THEIRS), ("a", OURS), ("y", 9)],
+    );
+    world.accept(push("one", &["a"]), &Behaviour::default(), day(1));
+    let links: Vec<_> = world.employees[0]
+        .links
+        .iter()
+        .map(|link| (link.hr_id.as_str(), link.last_synced))
+        .collect();
+    assert_eq!(links, [("x", None), ("a", Some(day(1))), ("y", None)]);
 }
 
 #[test]

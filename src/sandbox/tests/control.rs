@@ -83,6 +83,45 @@ async fn a_push_can_be_looked_at_as_it_came() {
 }
 
 #[tokio::test]
+async fn a_push_is_shown_whether_or_not_it_was_processed_and_could_be_read() {
+    let bench = Bench::new().await;
+    bench
+        .fault(json!({"kind": {"status": {"code": 503}}}))
+        .await;
+    assert_eq!(bench.push("one", &people(2)).await.status(), 503);
+    let unread = bench
+        .request(Method::POST, "/hr-integrations/7/sync")
+        .body(r#"{"syncId":"two","employees":[{"hrId":"a"},{"hrId":"b","firstName":1}]}"#);
+    assert_eq!(unread.send().await.unwrap().status(), 400);
+    let pushes = bench.json("/_sandbox/state").await["pushes"].clone();
+    for push in pushes.as_array().unwrap() {
+        assert!(push["at"].as_str().unwrap().starts_with("2026-03-02T08:"));
+    }
+    let shown = |push: &Value| {
+        let keys = ["number", "syncId", "count", "hrIds", "status", "processed"];
+        assert_eq!(push.as_object().unwrap().len(), keys.len() + 1);
+        keys.map(|key| push[key].clone())
+    };
+    let one = [
+        json!(1),
+        json!("one"),
+        json!(2),
+        json!(["p000", "p001"]),
+        json!(503),
+        json!(false),
+    ];
+    let two = [
+        json!(2),
+        json!(null),
+        json!(0),
+        json!([]),
+        json!(400),
+        json!(true),
+    ];
+    assert_eq!([shown(&pushes[0]), shown(&pushes[1])], [one, two]);
+}
+
+#[tokio::test]
 async fn people_can_be_put_there_with_and_without_links() {
     let bench = Bench::new().await;
     let people = json!([

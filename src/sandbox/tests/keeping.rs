@@ -107,10 +107,25 @@ async fn a_damaged_state_is_refused_by_name() {
 async fn a_push_that_cannot_be_saved_is_500_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::with(kept(folder.path())).await;
+    bench.push("one", &people(3)).await;
+    let before = bench.json("/employees").await;
     // A folder where the new file belongs cannot be written by anyone, not even by root.
     std::fs::create_dir(folder.path().join(".sandbox.json.new")).unwrap();
-    assert_eq!(bench.push("one", &people(1)).await.status(), 500);
-    assert!(bench.statuses().await.is_empty());
+    let mut changed = people(2);
+    changed[0]["lastName"] = json!("New");
+    changed.push(person("new"));
+    assert_eq!(bench.push("two", &changed).await.status(), 500);
+    assert_eq!(bench.json("/employees").await, before);
+    assert_eq!(
+        bench.json("/hr-integrations/7").await["data"]["lastSyncId"],
+        "one"
+    );
+    std::fs::remove_dir(folder.path().join(".sandbox.json.new")).unwrap();
+    assert_eq!(bench.push("two", &changed).await.status(), 204);
+    assert_eq!(
+        bench.statuses().await,
+        ["active", "active", "cancelled", "active"]
+    );
 }
 
 #[tokio::test]
