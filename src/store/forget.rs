@@ -238,10 +238,10 @@ fn active<'p>(
             others.insert(hr_id);
         }
     }
-    // Packed as they are, pushes are read once for all of them.
+    // Packed as they are, pushes are read once for all of them. Whoever is not in the rows of one has the values of the snapshot there.
     let mut select = connection.prepare_cached(
         "SELECT r.content, p.sync_id FROM push p JOIN push_rows r ON r.sync_id = p.sync_id
-         WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt', 'perhaps_in_part')",
+         WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt', 'perhaps_in_part') AND r.piece >= 0",
     )?;
     let mut pieces = select.query([target.as_str()])?;
     while !others.is_empty()

@@ -7,6 +7,7 @@
 mod archived;
 mod copy;
 mod decide;
+mod difference;
 mod forget;
 mod holds;
 mod ledger;

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
+use super::difference::{self, Difference, Rest};
 use super::snapshot::{self, Advance, Leaver};
 use super::{Notes, Store, StoreError, Target, pieces};
 use crate::guard::{Approved, Grounds};
@@ -69,7 +70,22 @@ pub struct PushRoster<'p> {
 }
 
 impl PushRoster<'_> {
-    fn source(&self, entry: &Entry) -> &str {
+    /// Everybody, sorted by hrId.
+    pub(super) fn entries(&self) -> &[Entry] {
+        self.approved.entries()
+    }
+
+    /// Somebody as the outbox keeps them.
+    pub(super) fn sent<'e>(&'e self, entry: &'e Entry) -> Sent<&'e str, &'e Employee> {
+        Sent {
+            source: self.source(entry),
+            employee: entry.employee(),
+            fresh: entry.fresh,
+        }
+    }
+
+    /// The source of somebody.
+    pub(super) fn source(&self, entry: &Entry) -> &str {
         let kept = || self.removed.get(entry.employee().hr_id.as_str());
         let removed = if entry.line == 0 { kept() } else { None };
         removed.map_or(self.sources[entry.source()], String::as_str)
@@ -78,11 +94,11 @@ impl PushRoster<'_> {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Sent<S, E> {
-    source: S,
+    pub(super) source: S,
     pub(super) employee: E,
     /// Whether a row that was read under the rules in force has them so.
     #[serde(default)]
-    fresh: bool,
+    pub(super) fresh: bool,
 }
 
 impl Store {
@@ -127,21 +143,22 @@ impl Store {
         target: &Target,
         only: Option<&str>,
     ) -> Result<Vec<(String, Employee)>, StoreError> {
-        let sql = "SELECT r.content FROM push_rows r JOIN push p USING (sync_id)
-                   WHERE p.target = ?1 AND p.state IN ('prepared', 'in_doubt', 'perhaps_in_part')
-                     AND p.sync_id = coalesce(?2, p.sync_id)
-                   ORDER BY p.number, r.piece";
+        let sql = "SELECT sync_id FROM push WHERE target = ?1 AND state IN ('prepared', 'in_doubt', 'perhaps_in_part')
+                     AND sync_id = coalesce(?2, sync_id) ORDER BY number";
+        // In one transaction, for a difference belongs to the snapshot of its time.
         let connection = self.lock();
+        let transaction = connection.unchecked_transaction()?;
         let mut people = std::collections::BTreeMap::new();
-        let mut select = connection.prepare_cached(sql)?;
+        let mut select = transaction.prepare_cached(sql)?;
         let mut rows = select.query(params![target.as_str(), only])?;
         while let Some(row) = rows.next()? {
-            for Sent {
-                source, employee, ..
-            } in read(row)?
-            {
+            let sync_id: String = row.get(0)?;
+            difference::each(&transaction, target, &sync_id, |sent| {
+                let Sent {
+                    source, employee, ..
+                } = sent;
                 people.insert(employee.hr_id.clone(), (source, employee));
-            }
+            })?;
         }
         Ok(people.into_values().collect())
     }
@@ -191,13 +208,7 @@ impl Store {
             })
             .collect();
         let leavers = serde_json::to_string(&leavers).expect("changes are plain values");
-        let rows = approved.entries().iter().map(|entry| Sent {
-            source: roster.source(entry),
-            employee: entry.employee(),
-            fresh: entry.fresh,
-        });
         std::thread::scope(|scope| {
-            // Its hash takes as long as the rows do.
             let push = scope.spawn(make);
             self.write(|transaction| {
                 transaction.execute(
@@ -213,7 +224,13 @@ impl Store {
                         self.clock.now().to_rfc3339()
                     ],
                 )?;
-                insert(transaction, sync_id, rows)?;
+                match Difference::of(transaction, target, roster)? {
+                    Some(difference) => difference.keep(transaction, sync_id, roster)?,
+                    None => {
+                        let everybody = roster.entries().iter();
+                        insert(transaction, sync_id, everybody.map(|entry| roster.sent(entry)))?;
+                    }
+                }
                 let push = push.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 transaction.execute(
                     "UPDATE push SET body_hash = ?2 WHERE sync_id = ?1",
@@ -266,6 +283,8 @@ impl Store {
             let in_memory = sent.filter(|_| state == "prepared");
             let leavers: Vec<Leaver> =
                 serde_json::from_str(&leavers).map_err(|_| StoreError::Unreadable("a list of leavers"))?;
+            let rest = Rest::of(transaction, target, receipt.sync_id())?;
+            difference::write_out(transaction, target, receipt.sync_id())?;
             let mut people = 0;
             let mut advance = Advance::begin(transaction, target, receipt, &rules_hash)?;
             if let Some(roster) = in_memory {
@@ -274,14 +293,17 @@ impl Store {
                     people += 1;
                 }
             } else {
-                let mut select =
-                    transaction.prepare("SELECT content FROM push_rows WHERE sync_id = ?1 ORDER BY piece")?;
+                let mut select = transaction
+                    .prepare("SELECT content FROM push_rows WHERE sync_id = ?1 AND piece >= 0 ORDER BY piece")?;
                 let mut rows = select.query([receipt.sync_id()])?;
                 while let Some(row) = rows.next()? {
                     for Sent { source, employee, fresh } in read(row)? {
                         advance.person(&source, &employee, employee.hash(), fresh)?;
                         people += 1;
                     }
+                }
+                if let Some(Rest { gone, stale }) = rest {
+                    people += advance.others(&gone, &stale)?;
                 }
             }
             advance.end(&run, &leavers)?;
@@ -315,7 +337,12 @@ impl Store {
                 params![sync_id, state, self.clock.now().to_rfc3339()],
             )?;
             if let Settled::PerhapsInPart(named) = how {
-                forget(transaction, sync_id, named)?;
+                let target = transaction.query_row(
+                    "SELECT target FROM push WHERE sync_id = ?1",
+                    [sync_id],
+                    |row| Ok(Target(row.get(0)?)),
+                )?;
+                difference::take_out(transaction, &target, sync_id, named)?;
                 // The same plan, refused again: one roster of it is enough.
                 transaction.execute(
                     "UPDATE push SET state = 'superseded' WHERE state = 'perhaps_in_part' AND sync_id <> ?1
@@ -335,31 +362,8 @@ impl Store {
     }
 }
 
-/// Takes people out of the roster of a push.
-fn forget(transaction: &Transaction<'_>, sync_id: &str, people: &[HrId]) -> Result<(), StoreError> {
-    if people.is_empty() {
-        return Ok(());
-    }
-    let mut rows = Vec::new();
-    {
-        let mut select = transaction
-            .prepare("SELECT content FROM push_rows WHERE sync_id = ?1 ORDER BY piece")?;
-        let mut pieces = select.query([sync_id])?;
-        while let Some(piece) = pieces.next()? {
-            rows.extend(read(piece)?);
-        }
-    }
-    let before = rows.len();
-    rows.retain(|row| !people.contains(&row.employee.hr_id));
-    if rows.len() == before {
-        return Ok(());
-    }
-    transaction.execute("DELETE FROM push_rows WHERE sync_id = ?1", [sync_id])?;
-    insert(transaction, sync_id, rows)
-}
-
-/// Keeps the roster of a push.
-fn insert<S: Serialize, E: Serialize>(
+/// Keeps rows of a push.
+pub(super) fn insert<S: Serialize, E: Serialize>(
     transaction: &Transaction<'_>,
     sync_id: &str,
     rows: impl IntoIterator<Item = Sent<S, E>>,

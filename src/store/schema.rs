@@ -8,7 +8,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x4a54_5359;
 
 /// The steps; the number of those taken is the version (`PRAGMA user_version`). A released step is never edited.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     r"
     -- Facts of the whole installation: last configuration, head of the audit chain.
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -178,6 +178,10 @@ const STEPS: [&str; 6] = [
     CREATE INDEX snapshot_by_source ON snapshot_employee (target, source, filled, rules);
     -- So are keys and hashes; the values beside them are many times as long.
     CREATE INDEX snapshot_keys ON snapshot_employee (target, hr_id, hash);
+",
+    r"
+    -- The push that made the snapshot to which the rows of this one are the difference; null where they are all of its roster.
+    ALTER TABLE push ADD COLUMN base TEXT;
 ",
 ];
 

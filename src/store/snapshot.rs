@@ -175,6 +175,19 @@ pub fn rules_mark(rules_hash: &str) -> i64 {
     i64::from_str_radix(rules_hash.get(..15).unwrap_or_default(), 16).map_or(1, |mark| mark.max(1))
 }
 
+/// Remembers the rules of somebody's row.
+fn mark(
+    transaction: &Transaction<'_>,
+    target: &Target,
+    hr_id: &HrId,
+    rules: i64,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE snapshot_employee SET rules = ?3 WHERE target = ?1 AND hr_id = ?2";
+    let mut update = transaction.prepare_cached(sql)?;
+    update.execute(params![target.as_str(), hr_id.as_str(), rules])?;
+    Ok(())
+}
+
 /// Makes an acknowledged roster the snapshot, person by person, for a large one is not in memory twice: the one place where it moves, and only with a receipt.
 pub(super) struct Advance<'t> {
     transaction: &'t Transaction<'t>,
@@ -273,11 +286,7 @@ impl<'t> Advance<'t> {
                 .is_none_or(|before| before != source);
             if self.keys[place].1 == hash && !moved {
                 if fresh && !self.marked {
-                    transaction
-                        .prepare_cached(
-                            "UPDATE snapshot_employee SET rules = ?3 WHERE target = ?1 AND hr_id = ?2",
-                        )?
-                        .execute(params![target, hr_id, self.mark])?;
+                    mark(transaction, self.target, &employee.hr_id, self.mark)?;
                 }
                 return Ok(());
             }
@@ -301,6 +310,26 @@ impl<'t> Advance<'t> {
                 fresh.then_some(self.mark),
             ])?;
         Ok(())
+    }
+
+    /// Everybody of the snapshot who was not given, and has not `gone`: they stay as they are. How many they are.
+    pub(super) fn others(
+        &mut self,
+        gone: &HashSet<HrId>,
+        stale: &HashSet<HrId>,
+    ) -> Result<usize, StoreError> {
+        let mut people = 0;
+        for ((hr_id, _), stays) in self.keys.iter().zip(&mut self.stays) {
+            if *stays || gone.contains(hr_id) {
+                continue;
+            }
+            *stays = true;
+            people += 1;
+            if !self.marked && !stale.contains(hr_id) {
+                mark(self.transaction, self.target, hr_id, self.mark)?;
+            }
+        }
+        Ok(people)
     }
 
     /// That was everyone: whoever was in the snapshot and is not among them is gone.
