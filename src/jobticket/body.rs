@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use chrono::NaiveDate;
 use hyper::body::{Body, Frame, SizeHint};
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::wire::SyncEmployee;
 use crate::digest::hex;
 use crate::parallel;
-use crate::roster::{Employee, Entry};
+use crate::roster::{Employee, Entry, day};
 
 /// About how long a block is, in bytes.
 const BLOCK: usize = 64 << 10;
@@ -95,7 +94,7 @@ impl Roster {
             if position > 0 {
                 block.push(b',');
             }
-            write(&mut block, &wire(entry.employee()));
+            write_employee(&mut block, entry.employee());
             position += 1;
         }
         block.extend_from_slice(b"]}");
@@ -147,33 +146,106 @@ impl Body for Blocks {
     }
 }
 
-fn wire(employee: &Employee) -> SyncEmployee<&str> {
-    let absence = |absence: &crate::roster::Absence| -> Map<String, Value> {
-        absence
-            .iter()
-            .map(|(key, value)| (key.clone(), Value::String(value.clone())))
-            .collect()
-    };
-    SyncEmployee {
-        first_name: employee.first_name(),
-        last_name: employee.last_name(),
-        email: employee.email(),
-        profile_image: None,
-        date_of_birth: employee.date_of_birth,
-        hr_id: employee.hr_id.as_str(),
-        start_date: employee.start_date,
-        termination_date: employee.termination_date,
-        auto_sync_employee: employee.auto_sync_employee,
-        absences: employee.absences.iter().map(absence).collect(),
+fn write_text(block: &mut Vec<u8>, name: &str, value: &str) {
+    block.extend_from_slice(name.as_bytes());
+    // What JSON writes otherwise is rare.
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if value.bytes().all(is_plain) {
+        block.push(b'"');
+        block.extend_from_slice(value.as_bytes());
+        block.push(b'"');
+    } else {
+        write(block, &value);
     }
+}
+
+fn write_day(block: &mut Vec<u8>, name: &str, value: Option<NaiveDate>) {
+    block.extend_from_slice(name.as_bytes());
+    let mut buffer = [0; 10];
+    match value.map(|value| (value, day::text(value, &mut buffer))) {
+        None => block.extend_from_slice(b"null"),
+        Some((_, Some(text))) => {
+            block.push(b'"');
+            block.extend_from_slice(text.as_bytes());
+            block.push(b'"');
+        }
+        Some((value, None)) => write(block, &value),
+    }
+}
+
+/// One employee in the form of [`SyncEmployee`](super::wire::SyncEmployee), written out by hand: it is made twice for everybody of a large roster.
+fn write_employee(block: &mut Vec<u8>, employee: &Employee) {
+    write_text(block, r#"{"firstName":"#, employee.first_name());
+    write_text(block, r#","lastName":"#, employee.last_name());
+    write_text(block, r#","email":"#, employee.email());
+    write_day(
+        block,
+        r#","profileImage":null,"dateOfBirth":"#,
+        employee.date_of_birth,
+    );
+    write_text(block, r#","hrId":"#, employee.hr_id.as_str());
+    write_day(block, r#","startDate":"#, employee.start_date);
+    write_day(block, r#","terminationDate":"#, employee.termination_date);
+    block.extend_from_slice(match employee.auto_sync_employee {
+        None => br#","autoSyncEmployee":null,"absences":"#.as_slice(),
+        Some(false) => br#","autoSyncEmployee":false,"absences":"#.as_slice(),
+        Some(true) => br#","autoSyncEmployee":true,"absences":"#.as_slice(),
+    });
+    write(block, &employee.absences);
+    block.push(b'}');
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
     use super::*;
     use crate::digest::sha256;
-    use crate::jobticket::wire::SyncRequest;
+    use crate::jobticket::wire::{SyncEmployee, SyncRequest};
     use crate::roster::HrId;
+
+    /// The documented form, by the types that have it.
+    fn wire(employee: &Employee) -> SyncEmployee<&str> {
+        let absence = |absence: &crate::roster::Absence| -> Map<String, Value> {
+            let items = absence.iter();
+            items
+                .map(|(key, value)| (key.clone(), Value::String(value.clone())))
+                .collect()
+        };
+        SyncEmployee {
+            first_name: employee.first_name(),
+            last_name: employee.last_name(),
+            email: employee.email(),
+            profile_image: None,
+            date_of_birth: employee.date_of_birth,
+            hr_id: employee.hr_id.as_str(),
+            start_date: employee.start_date,
+            termination_date: employee.termination_date,
+            auto_sync_employee: employee.auto_sync_employee,
+            absences: employee.absences.iter().map(absence).collect(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_values_somebody_has_they_are_written_as_json_writes_them(
+            texts in proptest::array::uniform4(any::<String>()),
+            days in proptest::array::uniform3(proptest::option::of(-5_000_000..5_000_000i32)),
+            flag in any::<Option<bool>>(),
+            absences in proptest::collection::vec(proptest::collection::btree_map(any::<String>(), any::<String>(), 0..3), 0..3),
+        ) {
+            let [hr_id, first_name, last_name, email] = &texts;
+            let mut employee = Employee::new(HrId::new(hr_id), first_name, last_name, email);
+            let [birth, start, end] = days.map(|days| days.and_then(NaiveDate::from_num_days_from_ce_opt));
+            (employee.date_of_birth, employee.start_date, employee.termination_date) = (birth, start, end);
+            employee.auto_sync_employee = flag;
+            employee.absences.extend(absences);
+            let mut block = Vec::new();
+            write_employee(&mut block, &employee);
+            prop_assert_eq!(String::from_utf8(block), Ok(serde_json::to_string(&wire(&employee)).unwrap()));
+        }
+    }
 
     fn roster(people: usize) -> Roster {
         let entry = |number: usize| {

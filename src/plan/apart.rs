@@ -22,8 +22,7 @@ pub struct Collision {
 
 /// Whether no two e-mails are the same. Two that differ may look the same here, which only means a closer look; a map of all of them would be larger than the roster.
 fn all_differ(entries: &[Entry]) -> bool {
-    let hashes = entries.iter().map(|entry| entry.employee().email_hash());
-    let mut hashes: Vec<u64> = hashes.collect();
+    let mut hashes: Vec<u64> = entries.iter().map(Entry::email_hash).collect();
     hashes.sort_unstable();
     hashes.windows(2).all(|pair| pair[0] != pair[1])
 }

@@ -93,6 +93,11 @@ impl Entry {
         self.employee.hash()
     }
 
+    /// That of the e-mail alone.
+    pub(crate) fn email_hash(&self) -> u64 {
+        self.employee.email_hash()
+    }
+
     /// Gives the person other values.
     pub(crate) fn set_employee(&mut self, employee: Employee) {
         self.employee = employee.into();

@@ -5,7 +5,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 
 /// The ten characters of a day of the years 0 to 9999.
-fn text(day: NaiveDate, buffer: &mut [u8; 10]) -> Option<&str> {
+pub(crate) fn text(day: NaiveDate, buffer: &mut [u8; 10]) -> Option<&str> {
     let year = u32::try_from(day.year())
         .ok()
         .filter(|year| *year <= 9999)?;

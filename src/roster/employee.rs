@@ -262,7 +262,7 @@ impl Employee {
         }
     }
 
-    /// A hash of that by which the few that may be the same are found.
+    /// A hash of that.
     pub(crate) fn email_hash(&self) -> u64 {
         xxh3_64(self.email_key().as_bytes())
     }

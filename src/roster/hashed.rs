@@ -12,6 +12,7 @@ use super::employee::{Employee, ValueHash};
 pub struct Hashed {
     employee: Employee,
     hash: ValueHash,
+    email_hash: u64,
 }
 
 impl Hashed {
@@ -20,17 +21,26 @@ impl Hashed {
         self.hash
     }
 
+    /// That of the e-mail alone, by which the few that may be the same are found.
+    pub(crate) fn email_hash(&self) -> u64 {
+        self.email_hash
+    }
+
     /// Changes values.
     pub fn edit(&mut self, change: impl FnOnce(&mut Employee)) {
         change(&mut self.employee);
         self.hash = self.employee.hash();
+        self.email_hash = self.employee.email_hash();
     }
 }
 
 impl From<Employee> for Hashed {
     fn from(employee: Employee) -> Self {
-        let hash = employee.hash();
-        Self { employee, hash }
+        Self {
+            hash: employee.hash(),
+            email_hash: employee.email_hash(),
+            employee,
+        }
     }
 }
 
@@ -67,6 +77,8 @@ mod tests {
         hashed.edit(|employee| employee.hr_id = HrId::new("2"));
         assert_ne!(hashed.hash(), before);
         assert_eq!(hashed.hash(), Employee::clone(&hashed).hash());
+        hashed.edit(|employee| employee.set_email("C@B.example"));
+        assert_eq!(hashed, Hashed::from(Employee::clone(&hashed)));
         let text = serde_json::to_string(&hashed).unwrap();
         assert_eq!(text, serde_json::to_string(&*hashed).unwrap());
         assert_eq!(serde_json::from_str::<Hashed>(&text).unwrap(), hashed);

@@ -98,9 +98,14 @@ pub(crate) fn judge(integration: u64, request: Received<'_>) -> (Push, FieldErro
         add(&mut errors, "syncId".to_owned(), REQUIRED);
     }
     let records = request.employees;
-    let twice_hr_id = repeated(records.iter().filter_map(Record::hr_id));
-    let emails = records.iter().filter_map(Record::email);
-    let twice_email = repeated(emails.map(lower_case));
+    let (twice_hr_id, twice_email) = std::thread::scope(|scope| {
+        let emails = records.iter().filter_map(Record::email);
+        let emails = scope.spawn(|| repeated(emails.map(lower_case)));
+        let hr_ids = repeated(records.iter().filter_map(Record::hr_id));
+        let emails = emails.join();
+        let emails = emails.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (hr_ids, emails)
+    });
     let mut named = Named::default();
     let judge = |(index, record): (usize, Record<'_>)| {
         let before = errors.len();

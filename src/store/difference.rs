@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::push::{PushRoster, Sent, insert, read};
+use super::snapshot::Advance;
 use super::{StoreError, Target, pieces, snapshot};
 use crate::roster::{Employee, HrId, ValueHash};
 
@@ -20,11 +21,12 @@ const REST: i64 = -1;
 pub(super) struct Rest {
     /// People of the snapshot who are not in the push.
     pub(super) gone: HashSet<HrId>,
-    /// People with the values of the snapshot whom no source has delivered so under the rules in force.
+    /// People whom no source has delivered as they are under the rules in force.
     pub(super) stale: HashSet<HrId>,
 }
 
 /// A roster beside the snapshot.
+#[derive(Debug)]
 pub(super) struct Difference {
     /// The push that made the snapshot.
     base: String,
@@ -85,16 +87,35 @@ impl Difference {
             };
             if hash.map(ValueHash) != Some(entry.hash()) || moved {
                 changed.push(position);
-            } else if !entry.fresh {
-                rest.stale.insert(entry.employee().hr_id.clone());
             }
         }
         changed.extend(entries.map(|(position, _)| position));
+        let stale = roster.entries().iter().filter(|entry| !entry.fresh);
+        rest.stale
+            .extend(stale.map(|entry| entry.employee().hr_id.clone()));
         Ok(Some(Self {
             base,
             changed,
             rest,
         }))
+    }
+
+    /// Makes the roster the snapshot, where that is still the one with which it was compared; how many people it has. `None` where it is another.
+    pub(super) fn advance(
+        &self,
+        advance: &Advance<'_>,
+        before: Option<&str>,
+        roster: &PushRoster<'_>,
+    ) -> Result<Option<usize>, StoreError> {
+        if before != Some(&self.base) {
+            return Ok(None);
+        }
+        for position in &self.changed {
+            let entry = &roster.entries()[*position];
+            let (source, employee) = (roster.source(entry), entry.employee());
+            advance.write(source, employee, entry.hash(), entry.fresh)?;
+        }
+        self.rest.advance(advance).map(Some)
     }
 
     /// Keeps it as the roster of a push.
@@ -120,6 +141,14 @@ impl Difference {
 }
 
 impl Rest {
+    /// What it says besides its rows becomes part of the snapshot; how many people that has then.
+    pub(super) fn advance(&self, advance: &Advance<'_>) -> Result<usize, StoreError> {
+        for hr_id in &self.gone {
+            advance.remove(hr_id)?;
+        }
+        advance.mark_all_but(&self.stale)
+    }
+
     pub(super) fn keep(
         &self,
         transaction: &Transaction<'_>,
@@ -165,7 +194,10 @@ impl Rest {
 }
 
 /// The push whose roster the snapshot is.
-fn base(connection: &rusqlite::Connection, target: &Target) -> Result<Option<String>, StoreError> {
+pub(super) fn base(
+    connection: &rusqlite::Connection,
+    target: &Target,
+) -> Result<Option<String>, StoreError> {
     let sql = "SELECT sync_id FROM snapshot WHERE target = ?1";
     let found = connection.query_row(sql, [target.as_str()], |row| row.get(0));
     Ok(found.optional()?)

@@ -1,13 +1,14 @@
 //! The outbox of pushes: what is about to leave is on disk before it does, and stays until JobTicket's answer is known.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::difference::{self, Difference, Rest};
-use super::snapshot::{self, Advance, Leaver};
+use super::snapshot::{self, Advance, Leaver, Whole};
 use super::{Notes, Store, StoreError, Target, pieces};
 use crate::guard::{Approved, Grounds};
 use crate::jobticket::{Push, Receipt};
@@ -67,6 +68,8 @@ pub struct PushRoster<'p> {
     sources: &'p [&'p str],
     /// People of sources that are not configured any more, with those. As long as they are kept, they stay people of those: why they wait does not change.
     removed: HashMap<String, String>,
+    /// What of it differs from the snapshot, once it was compared; `None` where there is no snapshot.
+    difference: OnceLock<Option<Difference>>,
 }
 
 impl PushRoster<'_> {
@@ -174,6 +177,7 @@ impl Store {
             approved,
             sources,
             removed: self.people_of_removed_sources(target, sources)?,
+            difference: OnceLock::new(),
         })
     }
 
@@ -224,13 +228,14 @@ impl Store {
                         self.clock.now().to_rfc3339()
                     ],
                 )?;
-                match Difference::of(transaction, target, roster)? {
-                    Some(difference) => difference.keep(transaction, sync_id, roster)?,
-                    None => {
-                        let everybody = roster.entries().iter();
-                        insert(transaction, sync_id, everybody.map(|entry| roster.sent(entry)))?;
-                    }
+                let difference = Difference::of(transaction, target, roster)?;
+                if let Some(difference) = &difference {
+                    difference.keep(transaction, sync_id, roster)?;
+                } else {
+                    let everybody = roster.entries().iter();
+                    insert(transaction, sync_id, everybody.map(|entry| roster.sent(entry)))?;
                 }
+                let _ = roster.difference.set(difference);
                 let push = push.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 transaction.execute(
                     "UPDATE push SET body_hash = ?2 WHERE sync_id = ?1",
@@ -283,29 +288,27 @@ impl Store {
             let in_memory = sent.filter(|_| state == "prepared");
             let leavers: Vec<Leaver> =
                 serde_json::from_str(&leavers).map_err(|_| StoreError::Unreadable("a list of leavers"))?;
+            let before = difference::base(transaction, target)?;
             let rest = Rest::of(transaction, target, receipt.sync_id())?;
             difference::write_out(transaction, target, receipt.sync_id())?;
-            let mut people = 0;
-            let mut advance = Advance::begin(transaction, target, receipt, &rules_hash)?;
-            if let Some(roster) = in_memory {
-                for entry in roster.approved.entries() {
-                    advance.person(roster.source(entry), entry.employee(), entry.hash(), entry.fresh)?;
-                    people += 1;
-                }
-            } else {
-                let mut select = transaction
-                    .prepare("SELECT content FROM push_rows WHERE sync_id = ?1 AND piece >= 0 ORDER BY piece")?;
-                let mut rows = select.query([receipt.sync_id()])?;
-                while let Some(row) = rows.next()? {
-                    for Sent { source, employee, fresh } in read(row)? {
-                        advance.person(&source, &employee, employee.hash(), fresh)?;
-                        people += 1;
+            let advance = Advance::begin(transaction, target, receipt, &rules_hash)?;
+            let difference = in_memory.and_then(|roster| Some((roster, roster.difference.get()?.as_ref()?)));
+            let people = match difference {
+                Some((roster, difference)) => difference.advance(&advance, before.as_deref(), roster)?,
+                None => None,
+            };
+            let people = match (people, in_memory) {
+                (Some(people), _) => people,
+                (None, Some(roster)) => {
+                    let mut whole = Whole::begin(&advance)?;
+                    for entry in roster.entries() {
+                        whole.person(roster.source(entry), entry.employee(), entry.hash(), entry.fresh)?;
                     }
+                    whole.end()?;
+                    roster.entries().len()
                 }
-                if let Some(Rest { gone, stale }) = rest {
-                    people += advance.others(&gone, &stale)?;
-                }
-            }
+                (None, None) => advance_from_outbox(transaction, &advance, receipt.sync_id(), rest)?,
+            };
             advance.end(&run, &leavers)?;
             let now = self.clock.now().to_rfc3339();
             transaction.execute(
@@ -359,6 +362,40 @@ impl Store {
             }
             self.note(transaction, notes)
         })
+    }
+}
+
+/// Makes the roster of a push, as the outbox has it, the snapshot; how many people it has. `rest` is what it says besides its rows where it is a difference.
+fn advance_from_outbox(
+    transaction: &Transaction<'_>,
+    advance: &Advance<'_>,
+    sync_id: &str,
+    rest: Option<Rest>,
+) -> Result<usize, StoreError> {
+    let sql = "SELECT content FROM push_rows WHERE sync_id = ?1 AND piece >= 0 ORDER BY piece";
+    let mut select = transaction.prepare(sql)?;
+    let mut pieces = select.query([sync_id])?;
+    let mut whole = match rest {
+        Some(_) => None,
+        None => Some(Whole::begin(advance)?),
+    };
+    let mut people = 0;
+    while let Some(piece) = pieces.next()? {
+        for sent in read(piece)? {
+            let (source, employee) = (&sent.source, &sent.employee);
+            match &mut whole {
+                None => advance.write(source, employee, employee.hash(), sent.fresh)?,
+                Some(whole) => whole.person(source, employee, employee.hash(), sent.fresh)?,
+            }
+            people += 1;
+        }
+    }
+    if let Some(whole) = whole {
+        whole.end()?;
+    }
+    match rest {
+        None => Ok(people),
+        Some(rest) => rest.advance(advance),
     }
 }
 

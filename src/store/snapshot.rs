@@ -175,19 +175,6 @@ pub fn rules_mark(rules_hash: &str) -> i64 {
     i64::from_str_radix(rules_hash.get(..15).unwrap_or_default(), 16).map_or(1, |mark| mark.max(1))
 }
 
-/// Remembers the rules of somebody's row.
-fn mark(
-    transaction: &Transaction<'_>,
-    target: &Target,
-    hr_id: &HrId,
-    rules: i64,
-) -> Result<(), StoreError> {
-    let sql = "UPDATE snapshot_employee SET rules = ?3 WHERE target = ?1 AND hr_id = ?2";
-    let mut update = transaction.prepare_cached(sql)?;
-    update.execute(params![target.as_str(), hr_id.as_str(), rules])?;
-    Ok(())
-}
-
 /// Makes an acknowledged roster the snapshot, person by person, for a large one is not in memory twice: the one place where it moves, and only with a receipt.
 pub(super) struct Advance<'t> {
     transaction: &'t Transaction<'t>,
@@ -196,16 +183,8 @@ pub(super) struct Advance<'t> {
     at: String,
     /// Of the rules in force.
     mark: i64,
-    /// Whether everybody has it.
-    marked: bool,
-    /// Whom the snapshot has, sorted, and who of them is still there.
-    keys: Vec<Keyed>,
-    stays: Vec<bool>,
-    /// Their sources, in the same order; empty where all have the first.
-    of: Vec<u32>,
-    sources: Vec<String>,
-    /// Where the next person stands, if both are in the same order.
-    next: usize,
+    /// Whether there was none before.
+    is_first: bool,
 }
 
 impl<'t> Advance<'t> {
@@ -221,133 +200,102 @@ impl<'t> Advance<'t> {
              ON CONFLICT (target) DO UPDATE SET sync_id = ?2, acknowledged_at = ?3, rules_hash = ?4",
             params![target.as_str(), receipt.sync_id(), at, rules_hash],
         )?;
-        let keys = keys(transaction, target)?;
-        let mark = rules_mark(rules_hash);
-        let marked: bool = !transaction.query_row(
-            "SELECT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND rules <> ?2)",
-            params![target.as_str(), mark],
-            |row| row.get::<_, bool>(0),
-        )?;
-        let sources = sources(transaction, target)?;
-        let mut of = Vec::new();
-        if sources.len() > 1 {
-            let mut select = transaction.prepare_cached(
-                "SELECT source FROM snapshot_employee WHERE target = ?1 ORDER BY hr_id",
-            )?;
-            let mut rows = select.query([target.as_str()])?;
-            while let Some(row) = rows.next()? {
-                let source = row.get_ref(0)?.as_str().unwrap_or_default();
-                let place = sources.binary_search_by(|known| known.as_str().cmp(source));
-                let place = place.map_err(|_| StoreError::Unreadable("a source"))?;
-                of.push(u32::try_from(place).unwrap_or(u32::MAX));
-            }
-        }
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1)";
+        let is_first = transaction.query_row(sql, [target.as_str()], |row| row.get(0))?;
         Ok(Self {
             transaction,
             target,
             receipt,
             at,
-            mark,
-            marked,
-            stays: vec![false; keys.len()],
-            keys,
-            of,
-            sources,
-            next: 0,
+            mark: rules_mark(rules_hash),
+            is_first,
         })
     }
 
-    /// Where somebody stands in the snapshot of before.
-    fn find(&mut self, hr_id: &HrId) -> Option<usize> {
-        let place = match self.keys.get(self.next) {
-            Some((key, _)) if key == hr_id => self.next,
-            _ => self.keys.binary_search_by(|(key, _)| key.cmp(hr_id)).ok()?,
-        };
-        self.next = place + 1;
-        Some(place)
-    }
-
-    /// One person of the roster, with the hash of their values. `fresh` says whether a row of a file that was read under the rules in force has them so.
-    pub(super) fn person(
-        &mut self,
+    /// Gives somebody these values, with their hash. `fresh` says whether a row of a file that was read under the rules in force has them so.
+    pub(super) fn write(
+        &self,
         source: &str,
         employee: &Employee,
         hash: ValueHash,
         fresh: bool,
     ) -> Result<(), StoreError> {
-        let (transaction, target) = (self.transaction, self.target.as_str());
-        let hr_id = employee.hr_id.as_str();
-        if let Some(place) = self.find(&employee.hr_id) {
-            self.stays[place] = true;
-            let before = self.of.get(place).map_or(0, |source| *source as usize);
-            let moved = self
-                .sources
-                .get(before)
-                .is_none_or(|before| before != source);
-            if self.keys[place].1 == hash && !moved {
-                if fresh && !self.marked {
-                    mark(transaction, self.target, &employee.hr_id, self.mark)?;
-                }
+        let text = serde_json::to_string(employee).expect("an employee is plain values");
+        let values = params![
+            self.target.as_str(),
+            employee.hr_id.as_str(),
+            source,
+            text,
+            hash.0,
+            filled(employee),
+            self.at,
+            fresh.then_some(self.mark),
+        ];
+        if !self.is_first {
+            // Nearly always the values alone change, and then an index less.
+            let changed = self.transaction.prepare_cached(
+                "UPDATE snapshot_employee SET employee = ?4, hash = ?5, last_changed = ?7
+                 WHERE target = ?1 AND hr_id = ?2 AND source = ?3 AND filled = ?6 AND rules = coalesce(?8, rules)",
+            )?.execute(values)?;
+            if changed > 0 {
                 return Ok(());
             }
         }
-        let text = serde_json::to_string(employee).expect("an employee is plain values");
-        transaction
+        self.transaction
             .prepare_cached(
                 "INSERT INTO snapshot_employee (target, hr_id, source, employee, hash, filled, first_seen, last_changed, rules)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, coalesce(?8, 0))
                  ON CONFLICT (target, hr_id) DO UPDATE
                  SET source = ?3, employee = ?4, hash = ?5, filled = ?6, last_changed = ?7, rules = coalesce(?8, rules)",
             )?
-            .execute(params![
-                target,
-                hr_id,
-                source,
-                text,
-                hash.0,
-                filled(employee),
-                self.at,
-                fresh.then_some(self.mark),
-            ])?;
+            .execute(values)?;
         Ok(())
     }
 
-    /// Everybody of the snapshot who was not given, and has not `gone`: they stay as they are. How many they are.
-    pub(super) fn others(
-        &mut self,
-        gone: &HashSet<HrId>,
-        stale: &HashSet<HrId>,
-    ) -> Result<usize, StoreError> {
-        let mut people = 0;
-        for ((hr_id, _), stays) in self.keys.iter().zip(&mut self.stays) {
-            if *stays || gone.contains(hr_id) {
-                continue;
-            }
-            *stays = true;
-            people += 1;
-            if !self.marked && !stale.contains(hr_id) {
-                mark(self.transaction, self.target, hr_id, self.mark)?;
-            }
+    /// Takes somebody out.
+    pub(super) fn remove(&self, hr_id: &HrId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2";
+        let mut remove = self.transaction.prepare_cached(sql)?;
+        remove.execute([self.target.as_str(), hr_id.as_str()])?;
+        Ok(())
+    }
+
+    /// Remembers of everybody but these that their row is there under the rules in force; how many people there are.
+    pub(super) fn mark_all_but(&self, stale: &HashSet<HrId>) -> Result<usize, StoreError> {
+        let mut select = self.transaction.prepare_cached(
+            "SELECT hr_id FROM snapshot_employee INDEXED BY snapshot_by_source WHERE target = ?1 AND rules <> ?2",
+        )?;
+        let others = select.query_map(params![self.target.as_str(), self.mark], |row| {
+            Ok(HrId::new(row.get_ref(0)?.as_str().unwrap_or_default()))
+        })?;
+        let others: Vec<HrId> = others.collect::<Result<_, _>>()?;
+        for hr_id in others.iter().filter(|hr_id| !stale.contains(*hr_id)) {
+            self.mark(hr_id)?;
         }
+        let sql =
+            "SELECT count(*) FROM snapshot_employee INDEXED BY snapshot_keys WHERE target = ?1";
+        let people = self
+            .transaction
+            .query_row(sql, [self.target.as_str()], |row| row.get(0))?;
         Ok(people)
     }
 
-    /// That was everyone: whoever was in the snapshot and is not among them is gone.
+    fn mark(&self, hr_id: &HrId) -> Result<(), StoreError> {
+        let sql = "UPDATE snapshot_employee SET rules = ?3 WHERE target = ?1 AND hr_id = ?2";
+        let mut update = self.transaction.prepare_cached(sql)?;
+        update.execute(params![self.target.as_str(), hr_id.as_str(), self.mark])?;
+        Ok(())
+    }
+
+    /// That was everyone.
     pub(super) fn end(self, run: &str, leavers: &[Leaver]) -> Result<(), StoreError> {
         let Self {
             transaction,
             target,
             receipt,
             at,
-            keys,
-            stays,
             ..
         } = self;
-        let mut remove = transaction
-            .prepare_cached("DELETE FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2")?;
-        for ((hr_id, _), _) in keys.iter().zip(stays).filter(|(_, stays)| !stays) {
-            remove.execute([target.as_str(), hr_id.as_str()])?;
-        }
         let mut left = transaction.prepare_cached(
             "INSERT OR REPLACE INTO leaver (target, hr_id, left_at, run, reason, day, unasked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
@@ -375,6 +323,97 @@ impl<'t> Advance<'t> {
             "DELETE FROM leaver WHERE left_at < ?1",
             [kept_since.to_rfc3339()],
         )?;
+        Ok(())
+    }
+}
+
+/// A roster of which everybody is given, whether they change or not.
+pub(super) struct Whole<'a, 't> {
+    advance: &'a Advance<'t>,
+    /// Whether everybody has the mark of the rules in force.
+    marked: bool,
+    /// Whom the snapshot has, sorted, and who of them is still there.
+    keys: Vec<Keyed>,
+    stays: Vec<bool>,
+    /// Their sources, in the same order; empty where all have the first.
+    of: Vec<u32>,
+    sources: Vec<String>,
+    /// Where the next person stands, if both are in the same order.
+    next: usize,
+}
+
+impl<'a, 't> Whole<'a, 't> {
+    pub(super) fn begin(advance: &'a Advance<'t>) -> Result<Self, StoreError> {
+        let (transaction, target) = (advance.transaction, advance.target);
+        let keys = keys(transaction, target)?;
+        let marked: bool = !transaction.query_row(
+            "SELECT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND rules <> ?2)",
+            params![target.as_str(), advance.mark],
+            |row| row.get::<_, bool>(0),
+        )?;
+        let sources = sources(transaction, target)?;
+        let mut of = Vec::new();
+        if sources.len() > 1 {
+            let mut select = transaction.prepare_cached(
+                "SELECT source FROM snapshot_employee WHERE target = ?1 ORDER BY hr_id",
+            )?;
+            let mut rows = select.query([target.as_str()])?;
+            while let Some(row) = rows.next()? {
+                let source = row.get_ref(0)?.as_str().unwrap_or_default();
+                let place = sources.binary_search_by(|known| known.as_str().cmp(source));
+                let place = place.map_err(|_| StoreError::Unreadable("a source"))?;
+                of.push(u32::try_from(place).unwrap_or(u32::MAX));
+            }
+        }
+        Ok(Self {
+            advance,
+            marked,
+            stays: vec![false; keys.len()],
+            keys,
+            of,
+            sources,
+            next: 0,
+        })
+    }
+
+    /// Where somebody stands in the snapshot of before.
+    fn find(&mut self, hr_id: &HrId) -> Option<usize> {
+        let place = match self.keys.get(self.next) {
+            Some((key, _)) if key == hr_id => self.next,
+            _ => self.keys.binary_search_by(|(key, _)| key.cmp(hr_id)).ok()?,
+        };
+        self.next = place + 1;
+        Some(place)
+    }
+
+    /// One person of the roster; see [`Advance::write`].
+    pub(super) fn person(
+        &mut self,
+        source: &str,
+        employee: &Employee,
+        hash: ValueHash,
+        fresh: bool,
+    ) -> Result<(), StoreError> {
+        if let Some(place) = self.find(&employee.hr_id) {
+            self.stays[place] = true;
+            let before = self.of.get(place).map_or(0, |source| *source as usize);
+            let before = self.sources.get(before);
+            let moved = before.is_none_or(|before| before != source);
+            if self.keys[place].1 == hash && !moved {
+                if fresh && !self.marked {
+                    self.advance.mark(&employee.hr_id)?;
+                }
+                return Ok(());
+            }
+        }
+        self.advance.write(source, employee, hash, fresh)
+    }
+
+    /// That was everyone: whoever was in the snapshot and is not among them is gone.
+    pub(super) fn end(self) -> Result<(), StoreError> {
+        for ((hr_id, _), _) in self.keys.iter().zip(self.stays).filter(|(_, stays)| !stays) {
+            self.advance.remove(hr_id)?;
+        }
         Ok(())
     }
 }

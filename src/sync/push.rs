@@ -13,7 +13,7 @@ use crate::guard::{Approved, Cause, Judgement, Question};
 use crate::jobticket::{GateClosed, Outcome, Push, PushError, Receipt, There, named_records};
 use crate::plan::{self, Change, Known, Leaving, Plan, What};
 use crate::roster::{Entry, HrId};
-use crate::store::{Prepared, Settled};
+use crate::store::{Prepared, PushRoster, Settled};
 
 /// So often a push is amended and sent again where JobTicket refuses single records.
 const MOST_AMENDMENTS: u32 = 2;
@@ -80,23 +80,14 @@ impl Run<'_> {
         Ok(self.link.as_ref().expect("made above"))
     }
 
-    /// Names of the sources, by position.
-    fn source_names(&self) -> Vec<&str> {
-        let sources = self.integration.sources.iter();
-        sources.map(|source| source.name.as_str()).collect()
-    }
-
     /// Makes the roster of an acknowledged push the snapshot. `sent` is that roster where this run has sent it.
     pub(super) fn acknowledge(
         &self,
         receipt: &Receipt,
-        sent: Option<&Approved>,
+        sent: Option<&PushRoster<'_>>,
         seen: &str,
     ) -> Result<usize, Stop> {
         let store = self.context.store;
-        let names = self.source_names();
-        let roster = sent.map(|sent| off(|| store.push_roster(&self.target, sent, &names)));
-        let roster = roster.transpose()?;
         let event = |employees| Event::PushAcknowledged {
             sync_id: receipt.sync_id().to_owned(),
             employees,
@@ -104,16 +95,20 @@ impl Run<'_> {
             seen: seen.to_owned(),
         };
         Ok(off(|| {
-            store.acknowledge(&self.target, receipt, roster.as_ref(), |employees| {
+            store.acknowledge(&self.target, receipt, sent, |employees| {
                 self.notes(vec![event(employees).into()])
             })
         })?)
     }
 
     /// Puts a push and the line that tells of it on disk. Only then may it leave.
-    fn intend(&self, approved: &Approved, sync_id: String) -> Result<Push, Stop> {
+    fn intend(
+        &self,
+        approved: &Approved,
+        roster: &PushRoster<'_>,
+        sync_id: String,
+    ) -> Result<Push, Stop> {
         let store = self.context.store;
-        let names = self.source_names();
         let intent = |push: &Push| {
             let intent = Event::PushIntent {
                 sync_id: push.sync_id().to_owned(),
@@ -128,7 +123,7 @@ impl Run<'_> {
             let prepared = Prepared {
                 run: self.id,
                 sync_id: &sync_id,
-                roster: &store.push_roster(&self.target, approved, &names)?,
+                roster,
                 rules_hash: &self.rules_hash(),
                 day: self.selection().today,
             };
@@ -266,7 +261,10 @@ impl Run<'_> {
     ) -> Result<Vec<HrId>, Stop> {
         let store = self.context.store;
         self.remember_before(&sync_id, before.as_ref())?;
-        let push = self.intend(approved, sync_id)?;
+        let names = self.integration.sources.iter();
+        let names: Vec<&str> = names.map(|source| source.name.as_str()).collect();
+        let roster = off(|| store.push_roster(&self.target, approved, &names))?;
+        let push = self.intend(approved, &roster, sync_id)?;
         (self.context.stage)(&format!("pushing {} employees", push.employees()));
         let mut told = Told {
             store,
@@ -284,7 +282,7 @@ impl Run<'_> {
         crate::crash::point("answered");
         match result {
             Ok(receipt) => {
-                let employees = self.acknowledge(&receipt, Some(approved), "answered 204")?;
+                let employees = self.acknowledge(&receipt, Some(&roster), "answered 204")?;
                 crate::crash::point("acknowledged");
                 let confirmed = self.confirm(approved, &receipt, before, report).await?;
                 report.ending = Ending::Pushed {

@@ -130,7 +130,7 @@ pub(super) fn reject_shared_emails(
     let mut pairs = HashMap::new();
     for group in groups(
         candidates,
-        |entry| Some(entry.employee.email_hash()),
+        |entry| Some(entry.email_hash()),
         |entry| entry.employee.email_key(),
     ) {
         // Fresh ones first: a frozen one is doubted for any other, a fresh one for another fresh one.
