@@ -18,6 +18,19 @@ pub struct Approved {
     hash: String,
 }
 
+#[cfg(test)]
+impl Approved {
+    /// Without the guard, for tests of what comes behind it.
+    pub(crate) fn of_tests(entries: Vec<Entry>, hash: &str) -> Self {
+        Self {
+            entries: Arc::new(entries),
+            changes: Vec::new(),
+            grounds: BTreeMap::new(),
+            hash: hash.to_owned(),
+        }
+    }
+}
+
 impl Approved {
     /// The roster, sorted by hrId.
     pub fn entries(&self) -> &[Entry] {

@@ -51,6 +51,14 @@ impl Receipt {
     }
 }
 
+#[cfg(test)]
+impl Receipt {
+    /// Without JobTicket, for tests of what comes behind it.
+    pub(crate) fn of_tests(sync_id: &str) -> Self {
+        Self::seen(sync_id, DateTime::UNIX_EPOCH)
+    }
+}
+
 impl Push {
     /// The body for an approved roster.
     pub fn new(approved: &Approved, sync_id: String) -> Self {

@@ -303,3 +303,7 @@ pub(super) fn take_out(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "difference_tests.rs"]
+mod tests;
