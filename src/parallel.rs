@@ -49,6 +49,11 @@ pub(crate) fn in_order<J: Send, R: Send, E>(
     })
 }
 
+/// Gives the memory of something large back while the caller goes on.
+pub(crate) fn give_back(large: impl Send + 'static) {
+    std::thread::spawn(move || drop(large));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -236,9 +236,12 @@ pub fn assemble(
     doubt::reject_unclear(unclear, selection, &known, &mut result);
     result.sort_rejected();
     // Who has a current row has not been left out by another row.
-    for entry in &result.entries {
-        result.unselected.remove(&entry.employee.hr_id);
-    }
+    let entries = &result.entries;
+    let has_entry = |hr_id: &HrId| {
+        let found = entries.binary_search_by(|entry| entry.employee.hr_id.cmp(hr_id));
+        found.is_ok()
+    };
+    result.unselected.retain(|hr_id, _| !has_entry(hr_id));
     result
 }
 

@@ -173,6 +173,7 @@ impl Run<'_> {
                 .await?;
             let carry_forward = self.integration.on_rejected_rows == OnRejectedRows::CarryForward;
             if refused.is_empty() || !carry_forward || amended == MOST_AMENDMENTS {
+                crate::parallel::give_back(approved);
                 return Ok(());
             }
             let refused: BTreeSet<HrId> = refused.into_iter().collect();

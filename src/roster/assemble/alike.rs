@@ -16,6 +16,13 @@ fn groups<'e, K: Eq>(
     hash: impl Fn(&'e Entry) -> Option<u64>,
     key: impl Fn(&'e Entry) -> K,
 ) -> Vec<Vec<usize>> {
+    // Nearly always all differ, which their hashes alone tell.
+    let mut hashes: Vec<u64> = candidates.iter().filter_map(&hash).collect();
+    hashes.sort_unstable();
+    if hashes.windows(2).all(|pair| pair[0] != pair[1]) {
+        return Vec::new();
+    }
+    drop(hashes);
     let hashed = candidates.iter().enumerate();
     let hashed = hashed.filter_map(|(index, entry)| Some((hash(entry)?, index)));
     let mut hashed: Vec<(u64, usize)> = hashed.collect();

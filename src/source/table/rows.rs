@@ -1,4 +1,4 @@
-//! Reads the rows: one of the `csv` crate for each line of the file, checked before it is given to anyone.
+//! Reads the rows: one of the `csv` crate for each line of the file, checked before it is given to anyone. Where no quote stands near, the crate has nothing to do.
 //!
 //! The crate goes on over line ends, closes quotes by itself and takes rows of any width. So its position is compared with the end of the line after
 //! each row, and a row that would need more than its line, or has other cells than the header, ends the reading.
@@ -17,7 +17,36 @@ use crate::parallel;
 pub struct Row<'r> {
     /// Its line in the file, from 1.
     pub line: u64,
-    cells: &'r StringRecord,
+    cells: Cells<'r>,
+}
+
+/// The cells of a row.
+#[derive(Clone, Copy)]
+enum Cells<'r> {
+    /// As the `csv` crate has read them.
+    Read(&'r StringRecord),
+    /// A line without a quote, and where its cells end.
+    Plain(&'r str, &'r [usize]),
+}
+
+impl<'r> Cells<'r> {
+    fn len(self) -> usize {
+        match self {
+            Self::Read(cells) => cells.len(),
+            Self::Plain(_, ends) => ends.len(),
+        }
+    }
+
+    fn get(self, column: usize) -> Option<&'r str> {
+        match self {
+            Self::Read(cells) => cells.get(column),
+            Self::Plain(line, ends) => {
+                let before = column.checked_sub(1).map(|before| ends.get(before));
+                let start = before.map_or(Some(0), |end| Some(end? + 1))?;
+                line.get(start..*ends.get(column)?)
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Row<'_> {
@@ -116,6 +145,22 @@ impl Table {
         cells: &mut StringRecord,
         take: &mut impl FnMut(Row<'_>),
     ) -> Result<u64, TableError> {
+        if !self.backslash_escapes && memchr(b'"', piece.as_bytes()).is_none() {
+            self.plain_rows_of(piece, is_last, number, take)
+        } else {
+            self.read_rows_of(piece, is_last, number, cells, take)
+        }
+    }
+
+    /// The same with the reader of the crate.
+    pub(super) fn read_rows_of(
+        &self,
+        piece: &str,
+        is_last: bool,
+        number: u64,
+        cells: &mut StringRecord,
+        take: &mut impl FnMut(Row<'_>),
+    ) -> Result<u64, TableError> {
         let mut reader = self.reader(piece);
         let mut rows = 0;
         for line in Lines::with_end(piece, self.line_end, number) {
@@ -136,6 +181,40 @@ impl Table {
                     at: self.at(line.number, None),
                 });
             }
+            self.check_width(
+                Cells::Read(cells),
+                &line,
+                is_last && line.next >= piece.len(),
+            )?;
+            rows += 1;
+            take(Row {
+                line: line.number,
+                cells: Cells::Read(cells),
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The same of a piece without any quote: its cells are what stands between the delimiters, which needs no reader.
+    pub(super) fn plain_rows_of(
+        &self,
+        piece: &str,
+        is_last: bool,
+        number: u64,
+        take: &mut impl FnMut(Row<'_>),
+    ) -> Result<u64, TableError> {
+        let (mut rows, mut ends) = (0, Vec::new());
+        for line in Lines::with_end(piece, self.line_end, number) {
+            if dialect::is_blank(line.content, self.delimiter) {
+                return Err(TableError::EmptyRow {
+                    at: self.at(line.number, None),
+                });
+            }
+            self.check_line(&line)?;
+            ends.clear();
+            ends.extend(memchr_iter(self.delimiter, line.content.as_bytes()));
+            ends.push(line.content.len());
+            let cells = Cells::Plain(line.content, &ends);
             self.check_width(cells, &line, is_last && line.next >= piece.len())?;
             rows += 1;
             take(Row {
@@ -175,12 +254,7 @@ impl Table {
         })
     }
 
-    fn check_width(
-        &self,
-        cells: &StringRecord,
-        line: &Line<'_>,
-        last: bool,
-    ) -> Result<(), TableError> {
+    fn check_width(&self, cells: Cells<'_>, line: &Line<'_>, last: bool) -> Result<(), TableError> {
         let expected = self.columns.len();
         if cells.len() < expected {
             return Err(TableError::TooFewCells {
@@ -190,14 +264,12 @@ impl Table {
                 last,
             });
         }
-        match cells
-            .iter()
-            .skip(expected)
-            .position(|cell| !clean(cell).is_empty())
-        {
+        let is_filled =
+            |column: &usize| !cells.get(*column).is_none_or(|cell| clean(cell).is_empty());
+        match (expected..cells.len()).find(is_filled) {
             None => Ok(()),
-            Some(index) => {
-                let at = self.at(line.number, Some(expected + index));
+            Some(column) => {
+                let at = self.at(line.number, Some(column));
                 Err(TableError::TooManyCells { at, expected })
             }
         }

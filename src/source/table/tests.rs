@@ -485,3 +485,71 @@ fn rows_over_the_borders_of_pieces_are_all_read_with_their_lines_whatever_ends_t
         }
     }
 }
+
+/// Line and cells of every row that a part of a file gives, and how it ends.
+type Given = (Vec<(u64, Vec<String>)>, Result<u64, String>);
+
+fn given(read: impl FnOnce(&mut dyn FnMut(Row<'_>)) -> Result<u64, TableError>) -> Given {
+    let mut rows = Vec::new();
+    let count = read(&mut |row| {
+        rows.push((
+            row.line,
+            (0..5).map(|column| row.cell(column).to_owned()).collect(),
+        ));
+    });
+    (rows, count.map_err(|error| error.to_string()))
+}
+
+proptest! {
+    #[test]
+    fn lines_without_a_quote_are_cut_as_the_crate_cuts_them(lines in proptest::collection::vec("[;,ab ß=\u{FEFF}\\\\\r]{0,12}", 0..8), line_end in 0usize..3, ends: bool) {
+        let line_end = ["\n", "\r\n", "\r"][line_end];
+        let mut text = lines.join(line_end);
+        if ends {
+            text.push_str(line_end);
+        }
+        let mut table = Table::open(&of_rows(ANNA), "roster.csv", &TableConfig::default()).unwrap();
+        table.line_end = if line_end == "\r" { '\r' } else { '\n' };
+        for is_last in [false, true] {
+            let plain = given(|mut take| table.plain_rows_of(&text, is_last, 2, &mut take));
+            let mut cells = csv::StringRecord::new();
+            let read = given(|mut take| table.read_rows_of(&text, is_last, 2, &mut cells, &mut take));
+            prop_assert_eq!(plain, read);
+        }
+    }
+}
+
+#[test]
+fn parts_that_are_read_side_by_side_are_the_rows_in_their_order() {
+    let row = |row: usize| match row % 3 {
+        0 => format!("{row:05};Anna;\"Groß; {row}\";p{row}@example.com\n"),
+        _ => format!("{row:05};Anna;Weiß;p{row}@example.com\n"),
+    };
+    let rows: Vec<String> = (0..90_000).map(row).collect();
+    let open = |rows: &[String]| {
+        let text = of_rows(&rows.concat());
+        Table::open(&text, "roster.csv", &TableConfig::default()).unwrap()
+    };
+    let numbers = |rows: &[String]| {
+        let mut all: Vec<(u64, String)> = Vec::new();
+        let take = |part: Vec<_>| all.extend(part);
+        let row = |part: &mut Vec<_>, row: Row<'_>| part.push((row.line, row.cell(0).to_owned()));
+        let count = open(rows).for_each_part(Vec::new, row, take);
+        (all, count)
+    };
+    let (all, count) = numbers(&rows);
+    assert_eq!(count, Ok(90_000));
+    let expected = (0..90_000).map(|row| (row + 2, format!("{row:05}")));
+    assert!(all.into_iter().eq(expected));
+    // Of two rows that are broken the first is told, whoever came upon it.
+    let mut broken = rows;
+    for row in [40_000, 80_000] {
+        broken[row] = "1;2\n".to_owned();
+    }
+    let in_turn = open(&broken).for_each_row(|_| ()).unwrap_err();
+    assert_eq!(
+        numbers(&broken).1.unwrap_err().to_string(),
+        in_turn.to_string()
+    );
+    assert!(in_turn.to_string().contains("ow 40002"), "{in_turn}");
+}
