@@ -23,6 +23,7 @@ mod runs;
 mod schema;
 mod snapshot;
 mod sources;
+mod spool;
 mod standing;
 mod summary;
 
@@ -53,6 +54,7 @@ pub(crate) use replace::Alone;
 pub(crate) use restored::{Former, former_in};
 pub use snapshot::rules_mark;
 pub use sources::{Delivered, SourceState, pieces_of};
+pub use spool::Spool;
 pub use standing::{Ended, Fact, Missing, Origin, Pause};
 pub use summary::{HoldSummary, Requests, Unfinished};
 

@@ -37,18 +37,16 @@ pub(super) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> impl Iterat
     })
 }
 
-/// The same of rows that are all there, with every processor that there is.
-pub(super) fn of_all<T: Serialize + Sync>(rows: &[T]) -> Vec<Vec<u8>> {
-    let mut all = Vec::new();
+/// Packs rows that are all there with every processor that there is, and gives the pieces to `take` in order.
+pub(super) fn of_all<T: Serialize + Sync>(rows: &[T], mut take: impl FnMut(Vec<u8>)) {
     let Ok(()) = parallel::in_order(
         rows.chunks(ROWS),
         |rows| of(rows).collect::<Vec<_>>(),
         |pieces| {
-            all.extend(pieces);
+            pieces.into_iter().for_each(&mut take);
             Ok::<_, Infallible>(())
         },
     );
-    all
 }
 
 /// Rows as one piece, however many they are: what is left of one that was read.
@@ -101,7 +99,9 @@ mod tests {
     fn rows_that_are_packed_side_by_side_make_the_same_pieces() {
         for count in [0, 1, 1_999, 2_000, 2_001, 4_500, 40_000] {
             let rows: Vec<u64> = (0..count).collect();
-            assert_eq!(of_all(&rows), of(&rows).collect::<Vec<_>>(), "{count}");
+            let mut pieces = Vec::new();
+            of_all(&rows, |piece| pieces.push(piece));
+            assert_eq!(pieces, of(&rows).collect::<Vec<_>>(), "{count}");
         }
     }
 

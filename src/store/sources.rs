@@ -1,9 +1,12 @@
 //! What each source delivered last, so that it can stand in, and so that "unchanged" is known.
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
+use super::spool::Spool;
 use super::{Notes, Store, StoreError, Target, pieces};
 use crate::roster::{Delivery, HrId, Row, Unselected};
 
@@ -17,12 +20,13 @@ pub struct Delivered<'d> {
     /// Identifies the rules by which it was read.
     pub mapping_hash: &'d str,
     /// Its rows, from [`pieces_of`]; `None` where they are those that are kept already.
-    pub pieces: Option<&'d [Vec<u8>]>,
+    pub pieces: Option<&'d Spool>,
 }
 
-/// A delivery in the form in which it is kept.
-pub fn pieces_of(delivery: &Delivery) -> Vec<Vec<u8>> {
-    let mut pieces = pieces::of_all(&delivery.rows);
+/// A delivery in the form in which it is kept; one that is large waits in `folder`.
+pub fn pieces_of(delivery: &Delivery, folder: &Path) -> Spool {
+    let mut spool = Spool::new(folder);
+    pieces::of_all(&delivery.rows, |piece| spool.push(piece));
     let unselected = delivery
         .unselected
         .iter()
@@ -30,8 +34,8 @@ pub fn pieces_of(delivery: &Delivery) -> Vec<Vec<u8>> {
             unselected: hr_id.clone(),
             why: why.clone(),
         });
-    pieces.extend(pieces::of(unselected));
-    pieces
+    pieces::of(unselected).for_each(|piece| spool.push(piece));
+    spool
 }
 
 /// What is remembered of a source, without its rows.
@@ -131,9 +135,12 @@ impl Store {
                 let mut insert = transaction.prepare_cached(
                     "INSERT INTO source_rows (target, name, piece, content) VALUES (?1, ?2, ?3, ?4)",
                 )?;
-                for (number, piece) in (0i64..).zip(*pieces) {
+                let mut numbers = 0i64..;
+                pieces.each(|piece| {
+                    let number = numbers.next();
                     insert.execute(params![target.as_str(), source, number, piece])?;
-                }
+                    Ok(())
+                })?;
             }
             self.note(transaction, notes)
         })

@@ -12,7 +12,7 @@ use super::{Run, RunReport, SourceReport, Stop, off};
 use crate::config::Source;
 use crate::roster::{Assembly, Delivery, Field, HrId};
 use crate::source::{self, Ask, Pulled, RuleCount, Seen, Taken};
-use crate::store::{Delivered, Fact, Note, SourceState, StoreError, pieces_of};
+use crate::store::{Delivered, Fact, Note, SourceState, Spool, StoreError, pieces_of};
 
 /// What all sources delivered.
 pub(super) struct Deliveries {
@@ -28,7 +28,7 @@ struct OneSource {
     mapping_hash: String,
     taken: Option<Taken>,
     /// New rows, in the form in which they are kept.
-    keep: Option<Vec<Vec<u8>>>,
+    keep: Option<Spool>,
     failed: bool,
     /// The files that were there to be read, where the source is watched.
     seen: Option<Seen>,
@@ -189,7 +189,8 @@ impl Run<'_> {
                 told.note = note;
                 told.rows = rows;
                 told.rules = rules;
-                one.keep = (!same && !self.options.dry_run).then(|| pieces_of(&delivery));
+                one.keep = (!same && !self.options.dry_run)
+                    .then(|| pieces_of(&delivery, &self.context.config.state_dir));
                 one.taken = Some(taken);
                 Some(delivery)
             }
@@ -358,7 +359,7 @@ impl Run<'_> {
                     source: &source.name,
                     taken: text.as_deref(),
                     mapping_hash: &one.mapping_hash,
-                    pieces: one.keep.as_deref(),
+                    pieces: one.keep.as_ref(),
                 });
             }
         }
