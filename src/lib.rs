@@ -25,7 +25,7 @@
 //! | `drift` | where JobTicket differs from the snapshot | `jobticket`, `plan`, `roster` |
 //! | `audit` | the audit log: events, masking, hash chain, the files; reading it back and checking it | `plan`, `guard`, `config`, `roster`, `drift`, `digest`, `crash` |
 //! | `store` | SQLite: schema, snapshot, pushes, holds and decisions, runs, sources, audit outbox, run lock, forgetting people, copying and replacing it; the request ledger | `roster`, `plan`, `guard`, `jobticket`, `audit`, `clock`, `crash`, `digest`, `exit`, `parallel` |
-//! | `sandbox` | the JobTicket API imitated on loopback | `jobticket`, `clock`, `roster` |
+//! | `sandbox` | the JobTicket API imitated on loopback | `jobticket`, `clock`, `parallel`, `roster` |
 //! | `sync` | one run, top to bottom | `audit`, `clock`, `config`, `crash`, `digest`, `drift`, `exit`, `guard`, `jobticket`, `parallel`, `plan`, `roster`, `sandbox`, `source`, `store` |
 //! | `decisions` | what people decide: the commands `holds`, `approve`, `reject`, `keep`, `adopt`, `forget` | `audit`, `clock`, `config`, `exit`, `guard`, `jobticket`, `plan`, `roster`, `source`, `store`, `sync` |
 //! | `explain` | the command `explain` | `audit`, `config`, `plan`, `roster`, `source`, `store`, `sync` |

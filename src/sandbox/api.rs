@@ -17,7 +17,7 @@ use super::auth::Permission;
 use super::behaviour::Refusal;
 use super::items::View;
 use super::server::{Inner, Server, blocking};
-use super::validate::{self, Received};
+use super::validate;
 use crate::jobticket::wire::{Envelope, Page};
 
 /// The health check. Its path is not documented.
@@ -122,7 +122,7 @@ impl Server {
 
     /// Trigger HR Sync. Blocks.
     fn sync(&self, integration: u64, body: Bytes) -> Result<(), Refused> {
-        let received: Received<'_> = validate::parse(&body).map_err(Refused::Malformed)?;
+        let received = validate::parse_push(&body).map_err(Refused::Malformed)?;
         let (push, errors) = validate::judge(integration, received);
         // Nothing speaks of it any more, and it is large.
         drop(body);

@@ -9,11 +9,13 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 use chrono::NaiveDate;
 use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::state::{Named, Person, Push, lower_case};
 use crate::jobticket::wire::SyncRequest;
+use crate::parallel;
 use crate::roster::day;
 
 /// A record as it came. Required values may be missing and dates may be any text here, so that both are a 422 with
@@ -78,6 +80,34 @@ impl Record<'_> {
 /// Parses JSON. The error names the place alone: what the parser says may quote a value.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| place(&error))
+}
+
+/// So many records are read as one job.
+const AT_ONCE: usize = 1_000;
+
+/// Parses a push with every processor: a large one is all that its client waits for.
+pub(crate) fn parse_push(body: &[u8]) -> Result<Received<'_>, String> {
+    let SyncRequest { sync_id, employees } = parse::<SyncRequest<Vec<&RawValue>>>(body)?;
+    let mut records = Vec::with_capacity(employees.len());
+    let read = parallel::in_order(
+        employees.chunks(AT_ONCE),
+        |some| {
+            let some = some.iter().map(|record| serde_json::from_str(record.get()));
+            some.collect::<Result<Vec<Record<'_>>, _>>()
+        },
+        |some| {
+            records.extend(some?);
+            Ok::<_, serde_json::Error>(())
+        },
+    );
+    match read {
+        Ok(()) => Ok(SyncRequest {
+            sync_id,
+            employees: records,
+        }),
+        // Which knows the place in the whole body.
+        Err(_) => parse(body),
+    }
 }
 
 /// Kind and place of a JSON error, without the value that it is about.
@@ -360,6 +390,7 @@ mod tests {
         let body = json!({"syncId": "s", "employees": [with("autoSyncEmployee", json!("Secret"))]});
         let error = parse::<Received<'_>>(body.to_string().as_bytes()).unwrap_err();
         assert!(error.starts_with("not the expected shape") && !error.contains("Secret"));
+        assert_eq!(parse_push(body.to_string().as_bytes()).unwrap_err(), error);
         assert!(parse::<Received<'_>>(br#"{"syncId":"s"}"#).is_err());
         assert!(
             parse::<Received<'_>>(br#"{"syncId":"s","employees":["#)

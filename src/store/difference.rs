@@ -115,7 +115,8 @@ impl Difference {
             let (source, employee) = (roster.source(entry), entry.employee());
             advance.write(source, employee, entry.hash(), entry.fresh)?;
         }
-        self.rest.advance(advance).map(Some)
+        self.rest.advance(advance)?;
+        Ok(Some(roster.entries().len()))
     }
 
     /// Keeps it as the roster of a push.
@@ -141,8 +142,8 @@ impl Difference {
 }
 
 impl Rest {
-    /// What it says besides its rows becomes part of the snapshot; how many people that has then.
-    pub(super) fn advance(&self, advance: &Advance<'_>) -> Result<usize, StoreError> {
+    /// What it says besides its rows becomes part of the snapshot.
+    pub(super) fn advance(&self, advance: &Advance<'_>) -> Result<(), StoreError> {
         for hr_id in &self.gone {
             advance.remove(hr_id)?;
         }

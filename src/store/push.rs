@@ -395,7 +395,10 @@ fn advance_from_outbox(
     }
     match rest {
         None => Ok(people),
-        Some(rest) => rest.advance(advance),
+        Some(rest) => {
+            rest.advance(advance)?;
+            advance.people()
+        }
     }
 }
 

@@ -260,8 +260,8 @@ impl<'t> Advance<'t> {
         Ok(())
     }
 
-    /// Remembers of everybody but these that their row is there under the rules in force; how many people there are.
-    pub(super) fn mark_all_but(&self, stale: &HashSet<HrId>) -> Result<usize, StoreError> {
+    /// Remembers of everybody but these that their row is there under the rules in force.
+    pub(super) fn mark_all_but(&self, stale: &HashSet<HrId>) -> Result<(), StoreError> {
         let mut select = self.transaction.prepare_cached(
             "SELECT hr_id FROM snapshot_employee INDEXED BY snapshot_by_source WHERE target = ?1 AND rules <> ?2",
         )?;
@@ -272,6 +272,11 @@ impl<'t> Advance<'t> {
         for hr_id in others.iter().filter(|hr_id| !stale.contains(*hr_id)) {
             self.mark(hr_id)?;
         }
+        Ok(())
+    }
+
+    /// How many people there are now.
+    pub(super) fn people(&self) -> Result<usize, StoreError> {
         let sql =
             "SELECT count(*) FROM snapshot_employee INDEXED BY snapshot_keys WHERE target = ?1";
         let people = self
