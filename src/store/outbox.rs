@@ -1,5 +1,7 @@
 //! The audit outbox: events are written in the transaction of the change they tell of, and appended to the audit log afterwards.
 
+use std::borrow::Borrow;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -67,6 +69,15 @@ impl Store {
         self.write(|transaction| self.note(transaction, notes))
     }
 
+    /// Records very many events, which come one by one so that they are not in memory together; `of` says whose they are.
+    pub fn record_each(
+        &self,
+        of: &Notes,
+        events: impl Iterator<Item = Note>,
+    ) -> Result<(), StoreError> {
+        self.write(|transaction| self.note_each(transaction, of, events))
+    }
+
     /// Records events within a change.
     pub(super) fn note(
         &self,
@@ -76,11 +87,21 @@ impl Store {
         if notes.notes.is_empty() {
             return Ok(());
         }
+        self.note_each(transaction, notes, notes.notes.iter())
+    }
+
+    fn note_each(
+        &self,
+        transaction: &Transaction<'_>,
+        of: &Notes,
+        events: impl Iterator<Item = impl Borrow<Note>>,
+    ) -> Result<(), StoreError> {
         let mut head = head(transaction)?;
         let now = self.clock.now();
         let mut insert =
             transaction.prepare_cached("INSERT INTO audit_outbox (seq, line) VALUES (?1, ?2)")?;
-        for Note { event, values } in &notes.notes {
+        for event in events {
+            let Note { event, values } = event.borrow();
             let salt = if values.is_empty() {
                 [0; 16]
             } else {
@@ -89,8 +110,8 @@ impl Store {
             let line = compose(
                 &mut head,
                 now,
-                notes.integration.as_deref(),
-                notes.run.as_deref(),
+                of.integration.as_deref(),
+                of.run.as_deref(),
                 event,
                 values,
                 salt,

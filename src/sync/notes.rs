@@ -73,27 +73,24 @@ impl Run<'_> {
         judged: &Judgement,
     ) -> Result<(), StoreError> {
         let counts: Counts = plan.counts();
-        let mut notes = vec![
-            Event::Plan {
-                roster: plan.entries.len(),
-                counts,
-                resend: plan.resend,
-                plan_hash: plan.hash.clone(),
-            }
-            .into(),
-        ];
-        for (change, new) in plan.with_entries() {
+        let whole = Event::Plan {
+            roster: plan.entries.len(),
+            counts,
+            resend: plan.resend,
+            plan_hash: plan.hash.clone(),
+        };
+        let changes = plan.with_entries().map(|(change, new)| {
             let new = new.map(Entry::employee);
             let values = self.values(&change.what, old.get(&change.hr_id), new);
-            notes.push(Note {
+            Note {
                 event: Event::Change {
                     change: change.clone(),
                     grounds: judged.grounds(&change.hr_id).cloned(),
                 },
                 values,
-            });
-        }
-        self.record(notes)
+            }
+        });
+        self.record_each(std::iter::once(whole.into()).chain(changes))
     }
 
     /// The values of a change that the configuration wants in the log: the changed fields of those who change; with `full`, everything of joiners and leavers too.

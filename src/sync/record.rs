@@ -127,4 +127,13 @@ impl Run<'_> {
         let notes = self.notes(notes);
         off(|| self.context.store.record(&notes))
     }
+
+    /// The same of very many.
+    pub(super) fn record_each(&self, notes: impl Iterator<Item = Note>) -> Result<(), StoreError> {
+        if self.silent {
+            return Ok(());
+        }
+        let of = self.notes(Vec::new());
+        off(|| self.context.store.record_each(&of, notes))
+    }
 }
