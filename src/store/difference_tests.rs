@@ -172,7 +172,7 @@ impl Scene {
 
     fn take(&mut self, number: usize, step: &Step) {
         let sync_id = format!("sync-{number}");
-        let names = &SOURCES[..step.sources];
+        let configured = &SOURCES[..step.sources];
         let (mut entries, mut people, mut fresh) = (Vec::new(), People::new(), HashSet::new());
         for (person, somebody) in step.roster.iter().enumerate() {
             let Some(somebody) = somebody else { continue };
@@ -186,8 +186,8 @@ impl Scene {
                 .get(&key(person))
                 .map(|(source, _)| source.as_str());
             let of = match before {
-                Some(before) if somebody.is_kept && !names.contains(&before) => before,
-                _ => names[source],
+                Some(before) if somebody.is_kept && !configured.contains(&before) => before,
+                _ => configured[source],
             };
             people.insert(key(person), (of.to_owned(), values));
             if somebody.fresh {
@@ -196,7 +196,9 @@ impl Scene {
         }
         let approved = Approved::of_tests(entries, &format!("plan {number}"));
         let store = self.store.clone();
-        let roster = store.push_roster(&self.target, &approved, names).unwrap();
+        let roster = store
+            .push_roster(&self.target, &approved, configured)
+            .unwrap();
         let prepared = Prepared {
             run: "run",
             sync_id: &sync_id,

@@ -175,7 +175,10 @@ impl Run<'_> {
         let mut before = before.unwrap_or_default();
         self.tickets_lost(receipt.sync_id(), &there, &mut before, report)?;
         self.forget(Fact::Before)?;
-        let people = approved.entries().iter().map(|entry| entry.employee());
+        let people = approved
+            .entries()
+            .iter()
+            .map(crate::roster::Entry::employee);
         let offboarded = offboarded(self.context.store, &self.target, &there)?;
         let differences = compare(people, receipt.sync_id(), &there, &offboarded);
         let confirmed = differences.is_empty();

@@ -106,7 +106,7 @@ impl Run<'_> {
         &self,
         approved: &Approved,
         roster: &PushRoster<'_>,
-        sync_id: String,
+        sync_id: &str,
     ) -> Result<Push, Stop> {
         let store = self.context.store;
         let intent = |push: &Push| {
@@ -122,12 +122,12 @@ impl Run<'_> {
         let push = off(|| {
             let prepared = Prepared {
                 run: self.id,
-                sync_id: &sync_id,
+                sync_id,
                 roster,
                 rules_hash: &self.rules_hash(),
                 day: self.selection().today,
             };
-            let make = || Push::new(approved, sync_id.clone());
+            let make = || Push::new(approved, sync_id.to_owned());
             store.prepare(&self.target, &prepared, make, intent)
         })?;
         crate::crash::point("intended");
@@ -184,7 +184,7 @@ impl Run<'_> {
                 .collect();
             let acknowledged = self.acknowledged(&known_ones, doubtful, there)?;
             let as_acknowledged = |hr_id: &&HrId| {
-                let sent = approved.entry(hr_id).map(|entry| entry.hash());
+                let sent = approved.entry(hr_id).map(Entry::hash);
                 let old = acknowledged
                     .get(*hr_id)
                     .map(|(_, employee)| employee.hash());
@@ -265,7 +265,7 @@ impl Run<'_> {
         let names = self.integration.sources.iter();
         let names: Vec<&str> = names.map(|source| source.name.as_str()).collect();
         let roster = off(|| store.push_roster(&self.target, approved, &names))?;
-        let push = self.intend(approved, &roster, sync_id)?;
+        let push = self.intend(approved, &roster, &sync_id)?;
         (self.context.stage)(&format!("pushing {} employees", push.employees()));
         let mut told = Told {
             store,

@@ -83,7 +83,7 @@ fn whoever_gets_their_old_email_back_may_displace_the_next_one() {
             waits("5", "4", true)
         ]
     );
-    let left: Vec<&Employee> = entries.iter().map(|entry| entry.employee()).collect();
+    let left: Vec<&Employee> = entries.iter().map(Entry::employee).collect();
     assert_eq!(left, old.iter().collect::<Vec<_>>());
     assert!(entries.iter().all(|entry| entry.line == 0));
 }

@@ -17,12 +17,12 @@ fn groups<'e, K: Eq>(
     key: impl Fn(&'e Entry) -> K,
 ) -> Vec<Vec<usize>> {
     // Nearly always all differ, which their hashes alone tell.
-    let mut hashes: Vec<u64> = candidates.iter().filter_map(&hash).collect();
-    hashes.sort_unstable();
-    if hashes.windows(2).all(|pair| pair[0] != pair[1]) {
+    let mut all: Vec<u64> = candidates.iter().filter_map(&hash).collect();
+    all.sort_unstable();
+    if all.windows(2).all(|pair| pair[0] != pair[1]) {
         return Vec::new();
     }
-    drop(hashes);
+    drop(all);
     let hashed = candidates.iter().enumerate();
     let hashed = hashed.filter_map(|(index, entry)| Some((hash(entry)?, index)));
     let mut hashed: Vec<(u64, usize)> = hashed.collect();

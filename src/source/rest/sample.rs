@@ -115,7 +115,7 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
             selected += 1;
             mapped.employee.edit(|one| {
                 one.absences
-                    .extend(absences.into_iter().flat_map(|(all, _)| all))
+                    .extend(absences.into_iter().flat_map(|(all, _)| all));
             });
             for one in &mut fields {
                 let wrong = mapped.wrong.iter().find(|(field, _)| *field == one.field);
