@@ -1,4 +1,4 @@
-//! Work that is cut into jobs and done by every processor that there is, while its results are taken in the order of the jobs.
+//! Work that is cut into jobs and done by the processors that there are, while its results are taken in the order of the jobs.
 //!
 //! Results that wait for an earlier one are few: a worker that has told one waits until somebody listens. So a large roster is never in memory twice for it.
 
@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Mutex, PoisonError};
+
+/// So many at most, however many processors there are: each has a job's worth of memory, and the rest of a run goes on alone. Ours.
+const MOST: usize = 8;
 
 /// Does all jobs; `take` gets the results in order, on the thread that asks. A panic of a job is one here.
 ///
@@ -17,7 +20,7 @@ pub(crate) fn in_order<J: Send, R: Send, E>(
     mut take: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let workers = processors.min(jobs.len());
+    let workers = processors.min(MOST).min(jobs.len());
     let queue = Mutex::new(jobs.enumerate());
     let (tell, told) = mpsc::sync_channel(workers);
     let (queue, work) = (&queue, &work);
