@@ -1,11 +1,12 @@
 //! Work that is cut into jobs and done by the processors that there are, while its results are taken in the order of the jobs.
 //!
-//! Results that wait for an earlier one are few: a worker that has told one waits until somebody listens. So a large roster is never in memory twice for it.
+//! Jobs take about as long as each other, so that few results wait for an earlier one, and a large roster is not in memory twice for it. Where the system gives no thread, the caller does the work.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
 
 /// So many at most, however many processors there are: each has a job's worth of memory, and the rest of a run goes on alone. Ours.
 const MOST: usize = 8;
@@ -35,11 +36,18 @@ pub(crate) fn in_order<J: Send, R: Send, E>(
         }
     };
     std::thread::scope(|scope| {
+        let mut is_served = false;
         for _ in 0..workers {
             let tell = tell.clone();
-            scope.spawn(move || serve(tell));
+            let worker = Builder::new().spawn_scoped(scope, move || serve(tell));
+            is_served |= worker.is_ok();
         }
         drop(tell);
+        if !is_served {
+            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let results = std::iter::from_fn(next).map(|(_, job)| work(job));
+            return results.into_iter().try_for_each(take);
+        }
         let (mut early, mut next) = (BTreeMap::new(), 0);
         for (number, result) in told {
             early.insert(number, result);
@@ -54,7 +62,8 @@ pub(crate) fn in_order<J: Send, R: Send, E>(
 
 /// Gives the memory of something large back while the caller goes on.
 pub(crate) fn give_back(large: impl Send + 'static) {
-    std::thread::spawn(move || drop(large));
+    // Without a thread it is given back here.
+    let _ = Builder::new().spawn(move || drop(large));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The roster of a push as the difference to the snapshot: of a large one little changes, and both are on disk.
+//! The roster of a push as the difference to the snapshot: of a large one little changes, and both are on disk. Only the case of an e-mail may be that of the snapshot, for it is no change.
 //!
 //! The hazard is a difference whose snapshot has moved on: beside another one it would be another roster. So each names its snapshot and is read beside no other, and before
 //! a snapshot moves, every roster of a push without an answer that is a difference to it is written out whole.

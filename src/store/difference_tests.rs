@@ -300,6 +300,35 @@ proptest! {
 }
 
 #[test]
+fn a_push_that_was_settled_is_never_acknowledged_again() {
+    let mut scene = Scene::new();
+    let one = Somebody {
+        source: 0,
+        name: 0,
+        is_kept: false,
+        fresh: true,
+    };
+    let step = Step {
+        roster: vec![Some(one)],
+        sources: 1,
+        rules: 0,
+        is_old: false,
+        fate: Fate::Answered,
+        read_back: None,
+    };
+    scene.take(0, &step);
+    scene.take(1, &step);
+    for settled in ["sync-0", "sync-1"] {
+        let receipt = Receipt::of_tests(settled);
+        let again = scene
+            .store
+            .acknowledge(&scene.target, &receipt, None, |_| Notes::default());
+        assert!(matches!(again, Err(StoreError::Unreadable(_))));
+        scene.check();
+    }
+}
+
+#[test]
 fn a_difference_is_not_read_beside_another_snapshot() {
     let mut scene = Scene::new();
     let somebody = |name| {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
+use std::thread::Builder;
 
 use chrono::NaiveDate;
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -186,7 +187,7 @@ impl Store {
         &self,
         target: &Target,
         prepared: &Prepared<'_>,
-        make: impl FnOnce() -> Push + Send,
+        make: impl Fn() -> Push + Sync,
         notes: impl FnOnce(&Push) -> Notes,
     ) -> Result<Push, StoreError> {
         let Prepared {
@@ -213,7 +214,7 @@ impl Store {
             .collect();
         let leavers = serde_json::to_string(&leavers).expect("changes are plain values");
         std::thread::scope(|scope| {
-            let push = scope.spawn(make);
+            let push = Builder::new().spawn_scoped(scope, &make);
             self.write(|transaction| {
                 transaction.execute(
                     "INSERT INTO push (sync_id, number, target, run, state, body_hash, plan_hash, rules_hash, leavers, prepared_at)
@@ -236,7 +237,11 @@ impl Store {
                     insert(transaction, sync_id, everybody.map(|entry| roster.sent(entry)))?;
                 }
                 let _ = roster.difference.set(difference);
-                let push = push.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                let push = match push {
+                    Ok(push) => push.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    // The system gives no thread.
+                    Err(_) => make(),
+                };
                 transaction.execute(
                     "UPDATE push SET body_hash = ?2 WHERE sync_id = ?1",
                     [sync_id, push.body_sha256()],
@@ -284,6 +289,10 @@ impl Store {
                 [receipt.sync_id(), target.as_str()],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )?;
+            if !matches!(&*state, "prepared" | "in_doubt" | "perhaps_in_part") {
+                // Its roster is not there any more, and nobody's ticket may hang on that.
+                return Err(StoreError::Unreadable("a push that was settled before"));
+            }
             // In any other state the outbox may know more: who was refused is taken out there.
             let in_memory = sent.filter(|_| state == "prepared");
             let leavers: Vec<Leaver> =

@@ -69,9 +69,14 @@ impl Spool {
             return Ok(());
         };
         // What is behind the lengths does not count, so that half of a write is none.
-        let mut at = written.lengths.iter().sum::<usize>() as u64;
+        let end = written.lengths.iter().sum::<usize>() as u64;
+        let mut at = end;
         for piece in &self.pieces {
-            written.file.write_all_at(piece, at)?;
+            if let Err(error) = written.file.write_all_at(piece, at) {
+                // The room may be the last there is.
+                let _ = written.file.set_len(end);
+                return Err(error);
+            }
             at += piece.len() as u64;
         }
         written
