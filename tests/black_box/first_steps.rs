@@ -19,6 +19,21 @@ fn the_first_run_pushes_everybody_and_the_second_pushes_nothing() {
 }
 
 #[test]
+fn a_roster_of_any_size_arrives() {
+    let jobticket = JobTicket::start();
+    let company = Company::at(&jobticket);
+    // A body is hashed in parts of 512 people.
+    for (day, count) in [("20261120", 511), ("20261121", 512), ("20261122", 513)] {
+        company.deliver_people(day, &people(count));
+        company
+            .run(&["--run-now", "--resync"])
+            .exits(0)
+            .says(&format!("Pushed {count} employees"));
+        assert_eq!(jobticket.active().len(), count);
+    }
+}
+
+#[test]
 fn a_joiner_a_leaver_and_a_change_are_shown_as_exactly_these() {
     let jobticket = JobTicket::start();
     let company = Company::at(&jobticket);
