@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::push::{PushRoster, Sent, insert, read};
+use super::push::{PushRoster, Sent, insert, rows};
 use super::snapshot::Advance;
 use super::{StoreError, Target, pieces, snapshot};
 use crate::roster::{Employee, HrId, ValueHash};
@@ -54,16 +54,11 @@ impl Difference {
         let mut select = transaction.prepare(&format!(
             "SELECT hr_id, hash, {source} FROM snapshot_employee {index} WHERE target = ?1 ORDER BY hr_id"
         ))?;
-        let mut rows = select.query([target.as_str()])?;
-        let text = |row: &rusqlite::Row<'_>, column: usize| -> Result<String, StoreError> {
-            let unreadable = |_| StoreError::Unreadable("an hrId or a source");
-            let text = row.get_ref(column)?.as_str().map_err(unreadable)?;
-            Ok(text.to_owned())
-        };
+        let mut all = select.query([target.as_str()])?;
         let (mut changed, mut rest) = (Vec::new(), Rest::default());
         let mut entries = roster.entries().iter().enumerate().peekable();
-        while let Some(row) = rows.next()? {
-            let unreadable = |_| StoreError::Unreadable("an hrId");
+        while let Some(row) = all.next()? {
+            let unreadable = |_| StoreError::Unreadable("an hrId or a source");
             let hr_id = row.get_ref(0)?.as_str().map_err(unreadable)?;
             let before = entries.by_ref();
             while let Some((position, _)) =
@@ -83,7 +78,7 @@ impl Difference {
                 .and_then(|b| b.try_into().ok());
             let moved = match the_only {
                 Some(source) => source != roster.source(entry),
-                None => text(row, 2)? != roster.source(entry),
+                None => row.get_ref(2)?.as_str().map_err(unreadable)? != roster.source(entry),
             };
             if hash.map(ValueHash) != Some(entry.hash()) || moved {
                 changed.push(position);
@@ -100,23 +95,18 @@ impl Difference {
         }))
     }
 
-    /// Makes the roster the snapshot, where that is still the one with which it was compared; how many people it has. `None` where it is another.
+    /// Makes the roster the snapshot. That it is still beside its own one, [`Rest::of`] has seen.
     pub(super) fn advance(
         &self,
         advance: &Advance<'_>,
-        before: Option<&str>,
         roster: &PushRoster<'_>,
-    ) -> Result<Option<usize>, StoreError> {
-        if before != Some(&self.base) {
-            return Ok(None);
-        }
+    ) -> Result<(), StoreError> {
         for position in &self.changed {
             let entry = &roster.entries()[*position];
             let (source, employee) = (roster.source(entry), entry.employee());
             advance.write(source, employee, entry.hash(), entry.fresh)?;
         }
-        self.rest.advance(advance)?;
-        Ok(Some(roster.entries().len()))
+        self.rest.advance(advance)
     }
 
     /// Keeps it as the roster of a push.
@@ -195,10 +185,7 @@ impl Rest {
 }
 
 /// The push whose roster the snapshot is.
-pub(super) fn base(
-    connection: &rusqlite::Connection,
-    target: &Target,
-) -> Result<Option<String>, StoreError> {
+fn base(connection: &rusqlite::Connection, target: &Target) -> Result<Option<String>, StoreError> {
     let sql = "SELECT sync_id FROM snapshot WHERE target = ?1";
     let found = connection.query_row(sql, [target.as_str()], |row| row.get(0));
     Ok(found.optional()?)
@@ -212,28 +199,22 @@ pub(super) fn each(
     mut take: impl FnMut(Sent<String, Employee>),
 ) -> Result<(), StoreError> {
     let rest = Rest::of(connection, target, sync_id)?;
-    let mut select = connection.prepare_cached(
-        "SELECT content FROM push_rows WHERE sync_id = ?1 AND piece >= 0 ORDER BY piece",
-    )?;
-    let mut pieces = select.query([sync_id])?;
-    let mut changed = HashMap::new();
-    while let Some(piece) = pieces.next()? {
-        for sent in read(piece)? {
-            if rest.is_none() {
-                take(sent);
-            } else {
-                changed.insert(sent.employee.hr_id.clone(), sent);
-            }
-        }
-    }
     let Some(Rest { gone, stale }) = rest else {
-        return Ok(());
+        return rows(connection, sync_id, |sent| {
+            take(sent);
+            Ok(())
+        });
     };
+    let mut changed = HashMap::new();
+    rows(connection, sync_id, |sent| {
+        changed.insert(sent.employee.hr_id.clone(), sent);
+        Ok(())
+    })?;
     let mut select = connection.prepare_cached(
         "SELECT hr_id, source, employee FROM snapshot_employee WHERE target = ?1 ORDER BY hr_id",
     )?;
-    let mut rows = select.query([target.as_str()])?;
-    while let Some(row) = rows.next()? {
+    let mut all = select.query([target.as_str()])?;
+    while let Some(row) = all.next()? {
         let hr_id = row.get_ref(0)?.as_str().unwrap_or_default();
         if gone.contains(hr_id) || changed.contains_key(hr_id) {
             continue;
@@ -264,11 +245,11 @@ pub(super) fn write_out(
     let pushes = select.query_map([target.as_str(), after], |row| row.get(0))?;
     let pushes: Vec<String> = pushes.collect::<Result<_, _>>()?;
     for sync_id in pushes {
-        let mut rows = Vec::new();
-        each(transaction, target, &sync_id, |sent| rows.push(sent))?;
+        let mut all = Vec::new();
+        each(transaction, target, &sync_id, |sent| all.push(sent))?;
         transaction.execute("DELETE FROM push_rows WHERE sync_id = ?1", [&sync_id])?;
         transaction.execute("UPDATE push SET base = NULL WHERE sync_id = ?1", [&sync_id])?;
-        insert(transaction, &sync_id, rows)?;
+        insert(transaction, &sync_id, all)?;
     }
     Ok(())
 }
@@ -284,20 +265,16 @@ pub(super) fn take_out(
         return Ok(());
     }
     let rest = Rest::of(transaction, target, sync_id)?;
-    let mut rows = Vec::new();
-    {
-        let mut select = transaction.prepare(
-            "SELECT content FROM push_rows WHERE sync_id = ?1 AND piece >= 0 ORDER BY piece",
-        )?;
-        let mut pieces = select.query([sync_id])?;
-        while let Some(piece) = pieces.next()? {
-            rows.extend(read(piece)?);
-        }
-    }
     let people: HashSet<&HrId> = people.iter().collect();
-    rows.retain(|row| !people.contains(&row.employee.hr_id));
+    let mut others = Vec::new();
+    rows(transaction, sync_id, |sent| {
+        if !people.contains(&sent.employee.hr_id) {
+            others.push(sent);
+        }
+        Ok(())
+    })?;
     transaction.execute("DELETE FROM push_rows WHERE sync_id = ?1", [sync_id])?;
-    insert(transaction, sync_id, rows)?;
+    insert(transaction, sync_id, others)?;
     if let Some(mut rest) = rest {
         rest.gone.extend(people.into_iter().cloned());
         rest.keep(transaction, sync_id)?;

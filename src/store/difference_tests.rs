@@ -299,23 +299,28 @@ proptest! {
     }
 }
 
-#[test]
-fn a_push_that_was_settled_is_never_acknowledged_again() {
-    let mut scene = Scene::new();
+/// A push of one person with this last name.
+fn only_one(name: usize) -> Step {
     let one = Somebody {
         source: 0,
-        name: 0,
+        name,
         is_kept: false,
         fresh: true,
     };
-    let step = Step {
+    Step {
         roster: vec![Some(one)],
         sources: 1,
         rules: 0,
         is_old: false,
         fate: Fate::Answered,
         read_back: None,
-    };
+    }
+}
+
+#[test]
+fn a_push_that_was_settled_is_never_acknowledged_again() {
+    let mut scene = Scene::new();
+    let step = only_one(0);
     scene.take(0, &step);
     scene.take(1, &step);
     for settled in ["sync-0", "sync-1"] {
@@ -331,28 +336,12 @@ fn a_push_that_was_settled_is_never_acknowledged_again() {
 #[test]
 fn a_difference_is_not_read_beside_another_snapshot() {
     let mut scene = Scene::new();
-    let somebody = |name| {
-        let one = Somebody {
-            source: 0,
-            name,
-            is_kept: false,
-            fresh: true,
-        };
-        Step {
-            roster: vec![Some(one)],
-            sources: 1,
-            rules: 0,
-            is_old: false,
-            fate: Fate::Answered,
-            read_back: None,
-        }
-    };
-    scene.take(0, &somebody(0));
+    scene.take(0, &only_one(0));
     scene.take(
         1,
         &Step {
             fate: Fate::InDoubt,
-            ..somebody(1)
+            ..only_one(1)
         },
     );
     let sql = "UPDATE snapshot SET sync_id = 'another'";

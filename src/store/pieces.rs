@@ -37,7 +37,7 @@ pub(super) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> impl Iterat
     })
 }
 
-/// Packs rows that are all there with every processor that there is, and gives the pieces to `take` in order.
+/// Packs rows that are all there with several processors, and gives the pieces to `take` in order.
 pub(super) fn of_all<T: Serialize + Sync>(rows: &[T], mut take: impl FnMut(Vec<u8>)) {
     let Ok(()) = parallel::in_order(
         rows.chunks(ROWS),

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::thread::Builder;
 
 use chrono::NaiveDate;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::difference::{self, Difference, Rest};
@@ -86,6 +86,21 @@ impl PushRoster<'_> {
             employee: entry.employee(),
             fresh: entry.fresh,
         }
+    }
+
+    /// Becomes the snapshot; how many people that has then.
+    fn advance(&self, advance: &Advance<'_>) -> Result<usize, StoreError> {
+        if let Some(Some(difference)) = self.difference.get() {
+            difference.advance(advance, self)?;
+        } else {
+            let mut whole = Whole::begin(advance)?;
+            for entry in self.entries() {
+                let (source, employee) = (self.source(entry), entry.employee());
+                whole.person(source, employee, entry.hash(), entry.fresh)?;
+            }
+            whole.end()?;
+        }
+        Ok(self.entries().len())
     }
 
     /// The source of somebody.
@@ -297,26 +312,12 @@ impl Store {
             let in_memory = sent.filter(|_| state == "prepared");
             let leavers: Vec<Leaver> =
                 serde_json::from_str(&leavers).map_err(|_| StoreError::Unreadable("a list of leavers"))?;
-            let before = difference::base(transaction, target)?;
             let rest = Rest::of(transaction, target, receipt.sync_id())?;
             difference::write_out(transaction, target, receipt.sync_id())?;
             let advance = Advance::begin(transaction, target, receipt, &rules_hash)?;
-            let difference = in_memory.and_then(|roster| Some((roster, roster.difference.get()?.as_ref()?)));
-            let people = match difference {
-                Some((roster, difference)) => difference.advance(&advance, before.as_deref(), roster)?,
-                None => None,
-            };
-            let people = match (people, in_memory) {
-                (Some(people), _) => people,
-                (None, Some(roster)) => {
-                    let mut whole = Whole::begin(&advance)?;
-                    for entry in roster.entries() {
-                        whole.person(roster.source(entry), entry.employee(), entry.hash(), entry.fresh)?;
-                    }
-                    whole.end()?;
-                    roster.entries().len()
-                }
-                (None, None) => advance_from_outbox(transaction, &advance, receipt.sync_id(), rest)?,
+            let people = match in_memory {
+                Some(roster) => roster.advance(&advance)?,
+                None => advance_from_outbox(transaction, &advance, receipt.sync_id(), rest)?,
             };
             advance.end(&run, &leavers)?;
             let now = self.clock.now().to_rfc3339();
@@ -381,34 +382,37 @@ fn advance_from_outbox(
     sync_id: &str,
     rest: Option<Rest>,
 ) -> Result<usize, StoreError> {
-    let sql = "SELECT content FROM push_rows WHERE sync_id = ?1 AND piece >= 0 ORDER BY piece";
-    let mut select = transaction.prepare(sql)?;
-    let mut pieces = select.query([sync_id])?;
-    let mut whole = match rest {
-        Some(_) => None,
-        None => Some(Whole::begin(advance)?),
-    };
-    let mut people = 0;
-    while let Some(piece) = pieces.next()? {
-        for sent in read(piece)? {
+    if let Some(rest) = rest {
+        rows(transaction, sync_id, |sent| {
             let (source, employee) = (&sent.source, &sent.employee);
-            match &mut whole {
-                None => advance.write(source, employee, employee.hash(), sent.fresh)?,
-                Some(whole) => whole.person(source, employee, employee.hash(), sent.fresh)?,
-            }
-            people += 1;
-        }
-    }
-    if let Some(whole) = whole {
+            advance.write(source, employee, employee.hash(), sent.fresh)
+        })?;
+        rest.advance(advance)?;
+    } else {
+        let mut whole = Whole::begin(advance)?;
+        rows(transaction, sync_id, |sent| {
+            let (source, employee) = (&sent.source, &sent.employee);
+            whole.person(source, employee, employee.hash(), sent.fresh)
+        })?;
         whole.end()?;
     }
-    match rest {
-        None => Ok(people),
-        Some(rest) => {
-            rest.advance(advance)?;
-            advance.people()
-        }
+    advance.people()
+}
+
+/// Gives every row that is kept of a push to `take`, in order: everybody, or whoever differs from the snapshot.
+pub(super) fn rows(
+    connection: &Connection,
+    sync_id: &str,
+    mut take: impl FnMut(Sent<String, Employee>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT content FROM push_rows WHERE sync_id = ?1 AND piece >= 0 ORDER BY piece",
+    )?;
+    let mut pieces = select.query([sync_id])?;
+    while let Some(piece) = pieces.next()? {
+        read(piece)?.into_iter().try_for_each(&mut take)?;
     }
+    Ok(())
 }
 
 /// Keeps rows of a push.
