@@ -98,7 +98,7 @@ impl Table {
         Ok(rows)
     }
 
-    /// Does the same with every processor that there is: rows that stand together go to a part that `begin` makes, and the parts in their order to `take`.
+    /// Does the same with several processors: rows that stand together go to a part that `begin` makes, and the parts in their order to `take`.
     pub fn for_each_part<P: Send>(
         mut self,
         begin: impl Fn() -> P + Sync,
@@ -145,62 +145,20 @@ impl Table {
         cells: &mut StringRecord,
         take: &mut impl FnMut(Row<'_>),
     ) -> Result<u64, TableError> {
-        if !self.backslash_escapes && memchr(b'"', piece.as_bytes()).is_none() {
-            self.plain_rows_of(piece, is_last, number, take)
-        } else {
-            self.read_rows_of(piece, is_last, number, cells, take)
-        }
+        // Without any quote the cells are what stands between the delimiters, which needs no reader.
+        let is_plain = !self.backslash_escapes && memchr(b'"', piece.as_bytes()).is_none();
+        let reader = (!is_plain).then(|| self.reader(piece));
+        self.rows_by(reader, piece, is_last, number, cells, take)
     }
 
-    /// The same with the reader of the crate.
-    pub(super) fn read_rows_of(
+    /// The same with this reader, or without one.
+    pub(super) fn rows_by(
         &self,
+        mut reader: Option<csv::Reader<&[u8]>>,
         piece: &str,
         is_last: bool,
         number: u64,
         cells: &mut StringRecord,
-        take: &mut impl FnMut(Row<'_>),
-    ) -> Result<u64, TableError> {
-        let mut reader = self.reader(piece);
-        let mut rows = 0;
-        for line in Lines::with_end(piece, self.line_end, number) {
-            if dialect::is_blank(line.content, self.delimiter) {
-                return Err(TableError::EmptyRow {
-                    at: self.at(line.number, None),
-                });
-            }
-            self.check_line(&line)?;
-            let read = reader.read_record(cells);
-            // Where the reader stands now: behind this line, or between the two bytes of its end.
-            let stands = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
-            let content_end = line.start + line.content.len();
-            let at_end = (stands > content_end && stands <= line.next)
-                || (stands == content_end && stands == piece.len());
-            if !matches!(read, Ok(true)) || !at_end {
-                return Err(TableError::Unreadable {
-                    at: self.at(line.number, None),
-                });
-            }
-            self.check_width(
-                Cells::Read(cells),
-                &line,
-                is_last && line.next >= piece.len(),
-            )?;
-            rows += 1;
-            take(Row {
-                line: line.number,
-                cells: Cells::Read(cells),
-            });
-        }
-        Ok(rows)
-    }
-
-    /// The same of a piece without any quote: its cells are what stands between the delimiters, which needs no reader.
-    pub(super) fn plain_rows_of(
-        &self,
-        piece: &str,
-        is_last: bool,
-        number: u64,
         take: &mut impl FnMut(Row<'_>),
     ) -> Result<u64, TableError> {
         let (mut rows, mut ends) = (0, Vec::new());
@@ -211,10 +169,25 @@ impl Table {
                 });
             }
             self.check_line(&line)?;
-            ends.clear();
-            ends.extend(memchr_iter(self.delimiter, line.content.as_bytes()));
-            ends.push(line.content.len());
-            let cells = Cells::Plain(line.content, &ends);
+            let cells = if let Some(reader) = &mut reader {
+                let read = reader.read_record(cells);
+                // Where the reader stands now: behind this line, or between the two bytes of its end.
+                let stands = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+                let content_end = line.start + line.content.len();
+                let at_end = (stands > content_end && stands <= line.next)
+                    || (stands == content_end && stands == piece.len());
+                if !matches!(read, Ok(true)) || !at_end {
+                    return Err(TableError::Unreadable {
+                        at: self.at(line.number, None),
+                    });
+                }
+                Cells::Read(cells)
+            } else {
+                ends.clear();
+                ends.extend(memchr_iter(self.delimiter, line.content.as_bytes()));
+                ends.push(line.content.len());
+                Cells::Plain(line.content, &ends)
+            };
             self.check_width(cells, &line, is_last && line.next >= piece.len())?;
             rows += 1;
             take(Row {

@@ -511,9 +511,10 @@ proptest! {
         let mut table = Table::open(&of_rows(ANNA), "roster.csv", &TableConfig::default()).unwrap();
         table.line_end = if line_end == "\r" { '\r' } else { '\n' };
         for is_last in [false, true] {
-            let plain = given(|mut take| table.plain_rows_of(&text, is_last, 2, &mut take));
             let mut cells = csv::StringRecord::new();
-            let read = given(|mut take| table.read_rows_of(&text, is_last, 2, &mut cells, &mut take));
+            let plain = given(|mut take| table.rows_by(None, &text, is_last, 2, &mut cells, &mut take));
+            let reader = Some(table.reader(&text));
+            let read = given(|mut take| table.rows_by(reader, &text, is_last, 2, &mut cells, &mut take));
             prop_assert_eq!(plain, read);
         }
     }
