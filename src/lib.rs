@@ -14,7 +14,7 @@
 //! | --- | --- | --- |
 //! | `main`, `logging` | arguments, the log, signals, dispatch, exit code | everything |
 //! | `cli`, `exit` | the command line; what each exit code means and which wins | – |
-//! | `clock`, `crash`, `digest`, `parallel`, `retry`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; work for every processor; waits between attempts; who runs the program | – |
+//! | `clock`, `crash`, `digest`, `parallel`, `retry`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; work for several processors; waits between attempts; who runs the program | – |
 //! | `schedule` | when runs are due: cron lines, daylight saving, holidays, what was missed, what is owed; the age of a file in days with a run | – |
 //! | `config` | the YAML tree, strict loading, validation with line and path, secrets, recipes, changes | `roster`, `schedule` |
 //! | `roster` | `Employee`, `HrId`; mapping of records, dates, selection, validation | – |

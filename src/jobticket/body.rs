@@ -1,6 +1,6 @@
 //! The body of a push: the JSON of the whole roster, made in blocks while it is sent, so that a million people do not stand in memory a second time.
 //!
-//! Its length and its hash are known before the first byte leaves. The hazard is a body that is not the one whose hash the audit log has: both come from the same blocks.
+//! Its length and its hash are known before the first byte leaves. The hazard is a body that is not the one whose hash the audit log has: both are made by the same writer, in other parts, and a test compares them.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -209,6 +209,16 @@ impl fmt::Debug for Employee {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ValueHash(pub [u8; 16]);
 
+/// A text for comparisons that take no notice of case. Most addresses are in lower case already.
+pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
+    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if text.bytes().all(is_lower) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
 /// Where a text begins that others stand before. No text is longer than a file may be.
 fn place(length: usize) -> u32 {
     u32::try_from(length).expect("names of less than 4 GiB")
@@ -253,13 +263,7 @@ impl Employee {
 
     /// The e-mail as it is compared: without case.
     pub fn email_key(&self) -> Cow<'_, str> {
-        let email = self.email();
-        let is_key = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
-        if email.bytes().all(is_key) {
-            Cow::Borrowed(email)
-        } else {
-            Cow::Owned(email.to_lowercase())
-        }
+        lower_case(self.email())
     }
 
     /// A hash of that.

@@ -17,6 +17,7 @@ mod rejection;
 
 pub use assemble::{Assembly, Delivery, Ended, Entry, Incomplete, REQUIRED, Selection, assemble};
 pub use dates::{DateFormat, DateFormatError};
+pub(crate) use employee::lower_case;
 pub use employee::{Absence, Employee, Field, HrId, ValueHash, has_ended};
 pub use hashed::Hashed;
 pub use hrid_map::{HrIdMap, HrIdMapError, HrIdMapFault, render as render_hrid_map};

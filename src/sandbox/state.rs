@@ -3,7 +3,6 @@
 //! The hazard that this imitates: a push replaces the full roster, and a linked person who is missing loses the
 //! subscription. An empty roster offboards everyone, as the real API would.
 
-use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::behaviour::{Answer, Behaviour, DuplicateSyncId, Processing};
 use super::employee::{Employee, Sync};
 use super::shared::Shared;
+use crate::roster::lower_case;
 
 /// Accepted sync ids that an integration remembers, so that the state does not grow without end.
 const REMEMBERED_SYNC_IDS: usize = 10_000;
@@ -234,15 +234,6 @@ impl World {
             .binary_search_by_key(&id, |employee| employee.id)
             .ok()?;
         self.employees.get(index).map(|employee| &**employee)
-    }
-}
-
-/// A text for comparisons that take no notice of case. Most addresses are in lower case already.
-pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        text.into()
-    } else {
-        text.to_lowercase().into()
     }
 }
 

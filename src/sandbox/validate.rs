@@ -13,10 +13,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::state::{Named, Person, Push, lower_case};
+use super::state::{Named, Person, Push};
 use crate::jobticket::wire::SyncRequest;
 use crate::parallel;
-use crate::roster::day;
+use crate::roster::{day, lower_case};
 
 /// A record as it came. Required values may be missing and dates may be any text here, so that both are a 422 with
 /// the name of the field instead of a 400.
@@ -85,7 +85,7 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String>
 /// So many records are read as one job.
 const AT_ONCE: usize = 1_000;
 
-/// Parses a push with every processor: a large one is all that its client waits for.
+/// Parses a push with several processors: a large one is all that its client waits for.
 pub(crate) fn parse_push(body: &[u8]) -> Result<Received<'_>, String> {
     let SyncRequest { sync_id, employees } = parse::<SyncRequest<Vec<&RawValue>>>(body)?;
     let mut records = Vec::with_capacity(employees.len());
