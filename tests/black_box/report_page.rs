@@ -46,9 +46,13 @@ fn is_here() -> bool {
     here
 }
 
-impl Browser {
-    fn start(scheme: &str) -> Self {
-        let profile = tempfile::tempdir().unwrap();
+/// A driver with the port where it listens.
+///
+/// It takes any free port of IPv4 and ends where the same one of IPv6 is in use, which happens beside hundreds of tests with ports
+/// of their own; then another one is started.
+fn listening_driver() -> (Child, String) {
+    let mut said = String::new();
+    for _ in 0..10 {
         let mut driver = Command::new(DRIVER)
             .args(["--port=0"])
             .stdin(Stdio::null())
@@ -56,14 +60,28 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        said.clear();
         let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("successfully on port ")?;
-                Some(port.trim_end_matches('.').to_owned())
-            })
-            .expect("the driver says where it listens");
+        for line in lines.map_while(Result::ok) {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                return (driver, port.trim_end_matches('.').to_owned());
+            }
+            said.push_str(&line);
+            said.push('\n');
+        }
+        let status = driver.wait().unwrap();
+        assert!(
+            said.contains("port not available"),
+            "{DRIVER} ended with {status} and said:\n{said}"
+        );
+    }
+    panic!("{DRIVER} found no port in ten attempts; the last one said:\n{said}");
+}
+
+impl Browser {
+    fn start(scheme: &str) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let (driver, port) = listening_driver();
         let mut browser = Self {
             driver,
             url: format!("http://127.0.0.1:{port}"),
