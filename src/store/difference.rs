@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::push::{PushRoster, Sent, insert, rows};
 use super::snapshot::Advance;
-use super::{StoreError, Target, pieces, snapshot};
+use super::{StoreError, Target, groups, pieces};
 use crate::roster::{Employee, HrId, ValueHash};
 
 /// The piece that holds [`Rest`]; rows are in those from 0 on.
@@ -45,7 +45,7 @@ impl Difference {
         let Some(base) = base(transaction, target)? else {
             return Ok(None);
         };
-        let sources = snapshot::sources(transaction, target)?;
+        let sources = groups::sources(transaction, target)?;
         // The one source of all is not read for each of them.
         let (the_only, source, index) = match &*sources {
             [one] => (Some(one.as_str()), "''", "INDEXED BY snapshot_keys"),

@@ -9,6 +9,7 @@ mod copy;
 mod decide;
 mod difference;
 mod forget;
+mod groups;
 mod holds;
 mod ledger;
 mod lock;

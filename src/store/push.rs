@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::difference::{self, Difference, Rest};
-use super::snapshot::{self, Advance, Leaver, Whole};
-use super::{Notes, Store, StoreError, Target, pieces};
+use super::snapshot::{Advance, Leaver, Whole};
+use super::{Notes, Store, StoreError, Target, groups, pieces};
 use crate::guard::{Approved, Grounds};
 use crate::jobticket::{Push, Receipt};
 use crate::plan::{Change, What};
@@ -274,7 +274,7 @@ impl Store {
     ) -> Result<HashMap<String, String>, StoreError> {
         let connection = self.lock();
         let mut found = HashMap::new();
-        for source in snapshot::sources(&connection, target)? {
+        for source in groups::sources(&connection, target)? {
             if sources.contains(&source.as_str()) {
                 continue;
             }

@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
+use super::groups::{of_other_rules, sources};
 use super::{Store, StoreError, Target};
 use crate::jobticket::Receipt;
 use crate::plan::{Change, Keyed, What};
@@ -52,7 +53,9 @@ impl Store {
         hr_ids: impl IntoIterator<Item = &'i HrId>,
     ) -> Result<HashMap<HrId, (String, Employee)>, StoreError> {
         let connection = self.lock();
-        let mut select = connection.prepare_cached(
+        // In one transaction, for each would lock the file for every person otherwise.
+        let transaction = connection.unchecked_transaction()?;
+        let mut select = transaction.prepare_cached(
             "SELECT source, employee FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2",
         )?;
         let mut found = HashMap::new();
@@ -70,49 +73,6 @@ impl Store {
         }
         Ok(found)
     }
-
-    /// The fields that are filled for somebody whom this source delivered.
-    pub fn filled_fields(
-        &self,
-        target: &Target,
-        source: &str,
-    ) -> Result<HashSet<Field>, StoreError> {
-        let connection = self.lock();
-        // From one value to the next by the index: nearly everybody has one of a few.
-        let mut select = connection.prepare_cached(
-            "WITH RECURSIVE found (filled) AS (
-                 SELECT min(filled) FROM snapshot_employee WHERE target = ?1 AND source = ?2
-                 UNION ALL
-                 SELECT (SELECT min(filled) FROM snapshot_employee WHERE target = ?1 AND source = ?2 AND filled > found.filled)
-                 FROM found WHERE found.filled IS NOT NULL
-             ) SELECT filled FROM found WHERE filled IS NOT NULL",
-        )?;
-        let mut rows = select.query([target.as_str(), source])?;
-        let mut bits = 0;
-        while let Some(row) = rows.next()? {
-            bits |= row.get::<_, i64>(0)?;
-        }
-        let is_filled = |field: &Field| bits & bit(*field) != 0;
-        Ok(Field::ALL.into_iter().filter(is_filled).collect())
-    }
-}
-
-/// The sources of which somebody in the snapshot is, sorted.
-pub(super) fn sources(
-    connection: &rusqlite::Connection,
-    target: &Target,
-) -> Result<Vec<String>, StoreError> {
-    // From one to the next by the index, for there are few.
-    let mut select = connection.prepare_cached(
-        "WITH RECURSIVE found (source) AS (
-             SELECT min(source) FROM snapshot_employee WHERE target = ?1
-             UNION ALL
-             SELECT (SELECT min(source) FROM snapshot_employee WHERE target = ?1 AND source > found.source)
-             FROM found WHERE found.source IS NOT NULL
-         ) SELECT source FROM found WHERE source IS NOT NULL",
-    )?;
-    let found = select.query_map([target.as_str()], |row| row.get(0))?;
-    Ok(found.collect::<Result<_, _>>()?)
 }
 
 fn keys(connection: &rusqlite::Connection, target: &Target) -> Result<Vec<Keyed>, StoreError> {
@@ -262,13 +222,11 @@ impl<'t> Advance<'t> {
 
     /// Remembers of everybody but these that their row is there under the rules in force.
     pub(super) fn mark_all_but(&self, stale: &HashSet<HrId>) -> Result<(), StoreError> {
-        let mut select = self.transaction.prepare_cached(
-            "SELECT hr_id FROM snapshot_employee INDEXED BY snapshot_by_source WHERE target = ?1 AND rules <> ?2",
-        )?;
-        let others = select.query_map(params![self.target.as_str(), self.mark], |row| {
-            Ok(HrId::new(row.get_ref(0)?.as_str().unwrap_or_default()))
+        let mut others = Vec::new();
+        of_other_rules(self.transaction, self.target, self.mark, |hr_id| {
+            others.push(hr_id);
+            true
         })?;
-        let others: Vec<HrId> = others.collect::<Result<_, _>>()?;
         for hr_id in others.iter().filter(|hr_id| !stale.contains(*hr_id)) {
             self.mark(hr_id)?;
         }
@@ -351,11 +309,11 @@ impl<'a, 't> Whole<'a, 't> {
     pub(super) fn begin(advance: &'a Advance<'t>) -> Result<Self, StoreError> {
         let (transaction, target) = (advance.transaction, advance.target);
         let keys = keys(transaction, target)?;
-        let marked: bool = !transaction.query_row(
-            "SELECT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND rules <> ?2)",
-            params![target.as_str(), advance.mark],
-            |row| row.get::<_, bool>(0),
-        )?;
+        let mut marked = true;
+        of_other_rules(transaction, target, advance.mark, |_| {
+            marked = false;
+            false
+        })?;
         let sources = sources(transaction, target)?;
         let mut of = Vec::new();
         if sources.len() > 1 {

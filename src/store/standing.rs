@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::holds::Decision;
 use super::{Notes, Store, StoreError, Target};
-use crate::roster::{Field, HrId};
+use crate::roster::HrId;
 
 /// Since when somebody would leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -254,35 +254,6 @@ impl Store {
             found.extend(origin.map(|origin| (hr_id.clone(), origin)));
         }
         Ok(found)
-    }
-
-    /// How many people of the snapshot have each field filled.
-    pub fn filled_counts(&self, target: &Target) -> Result<HashMap<Field, usize>, StoreError> {
-        let connection = self.lock();
-        let mut select = connection.prepare_cached(
-            // In the order of its index; by `filled` alone everybody would be sorted.
-            "SELECT filled, count(*) FROM snapshot_employee INDEXED BY snapshot_by_source WHERE target = ?1 GROUP BY source, filled",
-        )?;
-        let mut rows = select.query([target.as_str()])?;
-        let mut counts: HashMap<Field, usize> = HashMap::new();
-        while let Some(row) = rows.next()? {
-            let (bits, people): (i64, usize) = (row.get(0)?, row.get(1)?);
-            for field in Field::ALL {
-                if bits & super::snapshot::bit(field) != 0 {
-                    *counts.entry(field).or_default() += people;
-                }
-            }
-        }
-        Ok(counts)
-    }
-
-    /// Whether anybody of the snapshot was acknowledged under other rules than these.
-    pub fn has_other_rules(&self, target: &Target, rules: i64) -> Result<bool, StoreError> {
-        let sql =
-            "SELECT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND rules <> ?2)";
-        Ok(self
-            .lock()
-            .query_row(sql, params![target.as_str(), rules], |row| row.get(0))?)
     }
 
     /// Remembers that these people are in the roster under these rules too: it is the acknowledged one, so that nothing is pushed for it.

@@ -209,7 +209,11 @@ impl Run<'_> {
         known: &Known,
     ) -> Result<BTreeMap<HrId, Field>, StoreError> {
         let snapshot = known.snapshot.as_ref().map_or(0, Vec::len);
-        if snapshot == 0 || changed_pairs(plan, &stage.old).next().is_none() {
+        let lost = |(old, new): (&Employee, &Employee)| {
+            let mut fields = Field::ALL.into_iter();
+            fields.any(|field| old.is_filled(field) && !new.is_filled(field))
+        };
+        if snapshot == 0 || !changed_pairs(plan, &stage.old).any(lost) {
             return Ok(BTreeMap::new());
         }
         let had = off(|| self.context.store.filled_counts(&self.target))?;
