@@ -9,6 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio::time::Instant;
 
+use crate::zone::Zone;
+
 /// The time of day, and waiting.
 #[derive(Debug, Clone)]
 pub struct Clock {
@@ -99,7 +101,7 @@ impl Clock {
     }
 
     /// The calendar day in `zone`.
-    pub fn today(&self, zone: chrono_tz::Tz) -> NaiveDate {
+    pub fn today(&self, zone: Zone) -> NaiveDate {
         self.now().with_timezone(&zone).date_naive()
     }
 

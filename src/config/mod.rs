@@ -58,6 +58,8 @@ pub use values::{After, BaseUrl, DateColumn, Delimiter, FlagColumn, NewestBy, Re
 
 use problem::Problems;
 
+use crate::zone::Zone;
+
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserr)]
 #[deserr(error = Problems, deny_unknown_fields, validate = validate::whole -> Problems)]
@@ -68,9 +70,9 @@ pub struct Config {
     #[deserr(default)]
     pub ledger_dir: Option<PathBuf>,
     /// The zone whose calendar day is "today" in every date rule.
-    #[deserr(default = chrono_tz::Europe::Berlin, try_from(&String) = time_zone -> String)]
+    #[deserr(default = Zone::berlin(), try_from(&String) = time_zone -> String)]
     #[serde(serialize_with = "as_text")]
-    pub timezone: chrono_tz::Tz,
+    pub timezone: Zone,
     /// The audit log.
     #[deserr(default)]
     pub audit: AuditConfig,
@@ -100,7 +102,7 @@ pub struct Config {
     file: load::File,
 }
 
-fn time_zone(name: &str) -> Result<chrono_tz::Tz, String> {
+fn time_zone(name: &str) -> Result<Zone, String> {
     name.parse()
         .map_err(|_| format!("`{name}` is not a time zone; write a name such as Europe/Berlin"))
 }

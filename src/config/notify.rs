@@ -13,6 +13,7 @@ use super::problem::Problems;
 use super::secret::SecretRef;
 use super::validate::{Findings, judged, name};
 use crate::schedule::{Cron, Schedule};
+use crate::zone::Zone;
 
 /// In which language people are told: mails and reports. Commands, logs and the audit log are English.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserr)]
@@ -108,7 +109,7 @@ impl std::fmt::Display for DigestTime {
 
 impl DigestTime {
     /// As a schedule, in this zone.
-    pub fn schedule(&self, timezone: chrono_tz::Tz) -> Schedule {
+    pub fn schedule(&self, timezone: Zone) -> Schedule {
         Schedule {
             crons: vec![self.0.clone()],
             timezone,

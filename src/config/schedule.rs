@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use deserr::{Deserr, IntoValue, Value, ValuePointerRef};
 use serde::{Serialize, Serializer};
 
 use super::problem::{Problems, kind_name};
 use super::validate::judged;
 use crate::schedule::{Cron, Schedule};
+use crate::zone::Zone;
 
 /// When an integration runs.
 #[derive(Debug, Clone, Serialize, Deserr)]
@@ -21,7 +21,7 @@ pub struct ScheduleConfig {
     /// The zone of the local time; the one of the whole file where absent.
     #[deserr(default, try_from(&String) = zone -> String)]
     #[serde(serialize_with = "as_name")]
-    pub timezone: Option<Tz>,
+    pub timezone: Option<Zone>,
     /// A run starts up to so many seconds later.
     #[deserr(default)]
     pub jitter_seconds: u32,
@@ -45,7 +45,7 @@ pub struct Holiday(pub NaiveDate);
 
 impl ScheduleConfig {
     /// The schedule, in the zone of the whole file where it names none.
-    pub(super) fn schedule(&self, zone: Tz) -> Schedule {
+    pub(super) fn schedule(&self, zone: Zone) -> Schedule {
         Schedule {
             crons: self.cron.clone(),
             timezone: self.timezone.unwrap_or(zone),
@@ -58,7 +58,7 @@ impl ScheduleConfig {
     }
 }
 
-fn zone(name: &str) -> Result<Option<Tz>, String> {
+fn zone(name: &str) -> Result<Option<Zone>, String> {
     super::time_zone(name).map(Some)
 }
 
@@ -71,8 +71,8 @@ fn as_texts<S: Serializer>(crons: &[Cron], serializer: S) -> Result<S::Ok, S::Er
     clippy::trivially_copy_pass_by_ref,
     reason = "the signature that serde asks for"
 )]
-fn as_name<S: Serializer>(zone: &Option<Tz>, serializer: S) -> Result<S::Ok, S::Error> {
-    zone.map(Tz::name).serialize(serializer)
+fn as_name<S: Serializer>(zone: &Option<Zone>, serializer: S) -> Result<S::Ok, S::Error> {
+    zone.map(Zone::name).serialize(serializer)
 }
 
 fn bounds(schedule: ScheduleConfig, at: ValuePointerRef<'_>) -> Result<ScheduleConfig, Problems> {

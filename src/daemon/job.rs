@@ -19,6 +19,7 @@ use crate::config::Integration;
 use crate::schedule::{Owed, Schedule};
 use crate::store::{Notes, Store, StoreError, Target};
 use crate::sync::{self, Context, Ending, Options, RunReport, target_of};
+use crate::zone::Zone;
 
 /// Words of the stage in which a run waits for the answer to a push.
 const PUSHING: &str = "pushing";
@@ -28,7 +29,7 @@ pub(super) struct Job {
     pub(super) place: usize,
     pub(super) schedule: Option<Schedule>,
     /// The zone of all dates.
-    pub(super) timezone: chrono_tz::Tz,
+    pub(super) timezone: Zone,
     pub(super) target: Target,
     pub(super) running: Option<Running>,
     /// Runs that somebody asked for at the control socket.

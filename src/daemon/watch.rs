@@ -25,6 +25,7 @@ use crate::schedule::Schedule;
 use crate::source::{self, Seen, Taken, chain};
 use crate::store::{Fact, Store, StoreError, Target};
 use crate::sync::target_of;
+use crate::zone::Zone;
 
 /// A folder is looked at so often where nothing is heard of it. A roster is no hurry: ten seconds are soon enough, one listing in that time is no load for a
 /// file server, and the service wakes up for it less than once a second.
@@ -171,7 +172,7 @@ struct Watch {
     integration: Integration,
     source: Source,
     target: Target,
-    zone: chrono_tz::Tz,
+    zone: Zone,
     schedule: Option<Schedule>,
     store: Weak<Store>,
     clock: Clock,

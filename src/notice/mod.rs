@@ -21,16 +21,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Language;
 use crate::plan::Leaving;
+use crate::zone::Zone;
 pub use look::look;
 pub use send::{Sender, Tested, test};
 
 /// Why somebody leaves, as a message or a report says it.
-pub(crate) fn leaving(language: Language, zone: chrono_tz::Tz, why: &Leaving) -> String {
+pub(crate) fn leaving(language: Language, zone: Zone, why: &Leaving) -> String {
     people::leaving(words::Words { language, zone }, why)
 }
 
 /// The kind of a hold, as a message or a report says it.
-pub(crate) fn kind(language: Language, zone: chrono_tz::Tz, kind: &str) -> String {
+pub(crate) fn kind(language: Language, zone: Zone, kind: &str) -> String {
     people::kind(words::Words { language, zone }, kind)
 }
 

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 use super::trouble::other;
 use super::{Telling, Text, digest, people};
@@ -12,12 +11,13 @@ use crate::config::{Config, Integration, Language};
 use crate::decisions::next_commands;
 use crate::store::{HoldRecord, Scope, Store, StoreError};
 use crate::sync::target_of;
+use crate::zone::Zone;
 
 /// A language, and the zone in which times are told.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Words {
     pub(crate) language: Language,
-    pub(crate) zone: Tz,
+    pub(crate) zone: Zone,
 }
 
 impl Words {

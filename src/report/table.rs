@@ -3,11 +3,11 @@
 //! Times are local ones with their distance from UTC, as in the table of `audit`. Spreadsheets take a cell that begins with certain characters for a formula; such a cell gets an apostrophe in front.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use chrono_tz::Tz;
 
 use super::acts::value;
 use super::facts::{Gathered, One, Settings};
 use super::words::exit;
+use crate::zone::Zone;
 
 const HEADER: [&str; 9] = [
     "time",
@@ -32,12 +32,12 @@ fn cell(text: &str) -> String {
 
 type Line = (DateTime<Utc>, [String; 6]);
 
-fn local(at: DateTime<Utc>, zone: Tz) -> String {
+fn local(at: DateTime<Utc>, zone: Zone) -> String {
     let at = at.with_timezone(&zone);
     at.to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
-pub(super) fn render(gathered: &Gathered, zone: Tz) -> Vec<u8> {
+pub(super) fn render(gathered: &Gathered, zone: Zone) -> Vec<u8> {
     let mut table = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
@@ -62,7 +62,7 @@ pub(super) fn render(gathered: &Gathered, zone: Tz) -> Vec<u8> {
 }
 
 /// What happened to the whole installation.
-fn of_all(gathered: &Gathered, zone: Tz) -> Vec<Line> {
+fn of_all(gathered: &Gathered, zone: Zone) -> Vec<Line> {
     let line = |at, what: &str, subject: &str, number: String, who: &str, text: String| {
         let [what, subject, who] = [what, subject, who].map(str::to_owned);
         (at, [what, String::new(), subject, number, who, text])

@@ -1,17 +1,17 @@
 //! The words of the page, in English and German.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::config::Language;
 use crate::plan::Leaving;
+use crate::zone::Zone;
 
 /// A language, and the zone in which times are told.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Words {
     pub(super) language: Language,
-    pub(super) zone: Tz,
+    pub(super) zone: Zone,
 }
 
 const MONTHS: [(&str, &str); 12] = [

@@ -1,13 +1,13 @@
 //! Which lines are asked for: options as people write them, and the bytes by which a line is found before it is read.
 
 use chrono::{DateTime, Days, Months, NaiveDate, TimeZone as _, Utc};
-use chrono_tz::Tz;
 use std::collections::HashSet;
 
 use super::ReviewError;
 use super::pushes::{Fate, Pushes};
 use crate::audit::{EVENTS, Entry, Span, names};
 use crate::cli::FilterArgs;
+use crate::zone::Zone;
 
 /// Which lines are asked for.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Filter {
     pub(super) fn of(
         arguments: &FilterArgs,
         integration: Option<&str>,
-        zone: Tz,
+        zone: Zone,
     ) -> Result<Self, ReviewError> {
         let since = arguments
             .since
@@ -174,7 +174,7 @@ fn kind(text: &str) -> Result<Kind, ReviewError> {
 pub(crate) fn moment(
     option: &str,
     text: &str,
-    zone: Tz,
+    zone: Zone,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), ReviewError> {
     let text = text.trim();
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
@@ -200,7 +200,7 @@ pub(crate) fn moment(
 }
 
 /// The first instant of a day, which need not be midnight.
-fn begin(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+fn begin(day: NaiveDate, zone: Zone) -> DateTime<Utc> {
     let mut hours = (0..24).filter_map(|hour| day.and_hms_opt(hour, 0, 0));
     let first = hours.find_map(|time| zone.from_local_datetime(&time).earliest());
     first.map_or_else(
@@ -213,8 +213,6 @@ fn begin(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
 mod tests {
     use super::*;
 
-    const BERLIN: Tz = chrono_tz::Europe::Berlin;
-
     #[test]
     fn days_and_months_are_those_of_the_zone_and_count_to_their_end() {
         let span = |since: &str, until: &str| {
@@ -223,7 +221,7 @@ mod tests {
                 until: Some(until.to_owned()),
                 ..FilterArgs::default()
             };
-            let span = Filter::of(&arguments, None, BERLIN).unwrap().span;
+            let span = Filter::of(&arguments, None, Zone::berlin()).unwrap().span;
             [span.since, span.until].map(|time| time.unwrap().to_rfc3339())
         };
         // Summer time ends on October 25th.
@@ -266,7 +264,7 @@ mod tests {
                 kind: Some(kind.to_owned()),
                 ..FilterArgs::default()
             };
-            let error = Filter::of(&arguments, None, BERLIN)
+            let error = Filter::of(&arguments, None, Zone::berlin())
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(says), "{error}");
@@ -279,7 +277,7 @@ mod tests {
             actor: Some(" MIRA Öz ".to_owned()),
             ..FilterArgs::default()
         };
-        let mut filter = Filter::of(&arguments, None, BERLIN).unwrap();
+        let mut filter = Filter::of(&arguments, None, Zone::berlin()).unwrap();
         let mut is_found = |key: &str, name: &str| {
             let line = format!(
                 "{{\"seq\":1,\"time\":\"2026-10-01T00:00:00.000Z\",\"event\":\"decision\",\"{key}\":\"{name}\",\"prev\":\"\"}}"

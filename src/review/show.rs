@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::filter::Filter;
@@ -11,6 +10,7 @@ use super::{Review, ReviewError};
 use crate::audit::{Entry, excepted, in_words, named};
 use crate::cli::{AuditFormat, FilterArgs, Output};
 use crate::exit::Exit;
+use crate::zone::Zone;
 
 /// The columns of the table.
 const COLUMNS: [&str; 14] = [
@@ -33,7 +33,7 @@ const COLUMNS: [&str; 14] = [
 /// Writes lines one after another.
 pub(super) struct Printer<'p> {
     form: Form<'p>,
-    zone: Tz,
+    zone: Zone,
     pub(super) written: u64,
 }
 
@@ -48,7 +48,7 @@ impl<'p> Printer<'p> {
     pub(super) fn new(
         format: AuditFormat,
         output: Output,
-        zone: Tz,
+        zone: Zone,
         out: &'p mut dyn Write,
     ) -> Result<Self, ReviewError> {
         let form = match (format, output) {
@@ -129,7 +129,7 @@ impl<'p> Printer<'p> {
 }
 
 /// A line for people.
-fn text(entry: &Entry, fate: Option<Fate<'_>>, zone: Tz) -> String {
+fn text(entry: &Entry, fate: Option<Fate<'_>>, zone: Zone) -> String {
     let time = entry
         .time
         .with_timezone(&zone)
@@ -151,7 +151,7 @@ fn text(entry: &Entry, fate: Option<Fate<'_>>, zone: Tz) -> String {
 }
 
 /// A row of the table. No cell is a formula.
-fn cells(entry: &Entry, fate: Option<Fate<'_>>, zone: Tz) -> [String; COLUMNS.len()] {
+fn cells(entry: &Entry, fate: Option<Fate<'_>>, zone: Zone) -> [String; COLUMNS.len()] {
     let text = |key: &str| match &entry.line[key] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn whom_a_decision_leaves_out_stands_in_a_column_of_its_own() {
         let line = br#"{"seq":7,"time":"2026-11-23T08:00:00.000Z","integration":"acme","event":"decision","decision":"approve","hold":3,"user":"mira","reason":"seen","hrIds":["00001","00002"],"except":["00003"],"prev":""}"#;
-        let row = cells(&Entry::of(line).unwrap(), None, chrono_tz::Europe::Berlin);
+        let row = cells(&Entry::of(line).unwrap(), None, Zone::berlin());
         let cell = |name: &str| &row[COLUMNS.iter().position(|column| *column == name).unwrap()];
         assert_eq!(
             (cell("hrIds").as_str(), cell("except").as_str()),

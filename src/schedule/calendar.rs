@@ -1,16 +1,16 @@
 //! From local minutes to instants.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
 
 use super::Schedule;
 use super::cron::CALENDAR_DAYS;
+use crate::zone::Zone;
 
 /// The longest time that a clock has left out, in minutes, and some: Samoa went without 30 December 2011.
 const LONGEST_GAP: u32 = 2 * 24 * 60;
 
 /// When a clock of the zone first shows this local time, or, where it never does, the next minute that it shows. Later local times never give earlier instants.
-pub(super) fn instant(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+pub(super) fn instant(zone: Zone, local: NaiveDateTime) -> Option<DateTime<Utc>> {
     let mut minute = local;
     for _ in 0..LONGEST_GAP {
         if let Some(found) = zone.from_local_datetime(&minute).earliest() {
@@ -40,7 +40,7 @@ impl Schedule {
     }
 
     /// The next scheduled times after this instant, as the clock of the zone shows them.
-    pub fn upcoming(&self, after: DateTime<Utc>) -> impl Iterator<Item = DateTime<Tz>> {
+    pub fn upcoming(&self, after: DateTime<Utc>) -> impl Iterator<Item = DateTime<Zone>> {
         std::iter::successors(self.next_after(after), |time| self.next_after(*time))
             .map(|time| time.with_timezone(&self.timezone))
     }

@@ -16,12 +16,13 @@ mod tests;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 
 pub use age::working_age;
 pub use cron::{Cron, CronError};
 pub use due::{Due, Missed};
 pub use owed::{MADE_UP, Owed, next_run};
+
+use crate::zone::Zone;
 
 /// When an integration runs.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ pub struct Schedule {
     /// Local times; the union of all lines counts.
     pub crons: Vec<Cron>,
     /// The zone of the local times and of the holidays.
-    pub timezone: Tz,
+    pub timezone: Zone,
     /// A run starts up to so many seconds after its scheduled time.
     pub jitter_seconds: u32,
     /// Whether the latest of the times that passed while nothing could run is made up.

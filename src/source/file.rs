@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use super::absences::Absences;
 use super::intake::{Entry, IntakeError, NotReady, Taken, Unmatched, max_bytes, superseded};
@@ -19,6 +18,7 @@ use crate::config::{After, Ready, Source};
 use crate::digest::sha256;
 use crate::roster::Field;
 use crate::schedule::Schedule;
+use crate::zone::Zone;
 
 /// A file that was read twice and was the same is known by its looks where these two were so far apart: longer than the second in which its time may not have changed.
 const APART: TimeDelta = TimeDelta::seconds(60);
@@ -80,7 +80,7 @@ fn chosen(
     files: &Files<'_>,
     last: Option<&Taken>,
     now: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
     schedule: Option<&Schedule>,
 ) -> Result<Chosen, SourceError> {
     let entries = place.list().map_err(Into::<SourceError>::into)?;
@@ -92,7 +92,7 @@ pub(super) fn look(
     source: &Source,
     last: Option<&Taken>,
     now: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
     schedule: Option<&Schedule>,
 ) -> Result<Option<Seen>, SourceError> {
     match chosen(place, &Files::of(source), last, now, zone, schedule) {

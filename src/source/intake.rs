@@ -11,12 +11,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::names::{self, Kind, Names};
 use crate::config::{After, NewestBy, Ready, Source};
 use crate::schedule::Schedule;
+use crate::zone::Zone;
 
 /// A file of the folder, as listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -292,7 +292,7 @@ pub fn choose(
     source: &Source,
     last: Option<&Taken>,
     now: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
     schedule: Option<&Schedule>,
 ) -> Result<Choice, IntakeError> {
     let names = names_of(source)?;

@@ -25,7 +25,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 pub use absences::AbsencesError;
 pub use archive::{Put, remove_archived};
@@ -40,6 +39,7 @@ use crate::config::{Source, SourceType};
 use crate::digest::sha256;
 use crate::roster::{Delivery, Field};
 use crate::schedule::Schedule;
+use crate::zone::Zone;
 
 /// What a source delivered.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ pub struct Ask<'a> {
     /// The time.
     pub now: DateTime<Utc>,
     /// The zone of dates.
-    pub zone: Tz,
+    pub zone: Zone,
     /// Days on which it has no run do not age a file.
     pub schedule: Option<&'a Schedule>,
     /// A folder for this program alone, for what is fetched from elsewhere.
@@ -127,7 +127,7 @@ pub fn look(
     source: &Source,
     last: Option<&Taken>,
     now: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
     schedule: Option<&Schedule>,
 ) -> Result<Option<Seen>, SourceError> {
     match source.kind {

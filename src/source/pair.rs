@@ -4,13 +4,13 @@
 //! with the newest absences that are there. Where these were put away with the roster before it, it is waited for new ones: without any, everybody's absences would be gone.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::intake::{Choice, Entry, IntakeError, Taken, Unmatched, choose, names_of};
 use super::names::Kind;
 use crate::config::Source;
 use crate::schedule::Schedule;
+use crate::zone::Zone;
 
 /// The files that a pull would read, as listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl<'s> Files<'s> {
         entries: &[Entry],
         last: Option<&Taken>,
         now: DateTime<Utc>,
-        zone: Tz,
+        zone: Zone,
         schedule: Option<&Schedule>,
     ) -> Result<Chosen, IntakeError> {
         let wanted = |entry, dated| Wanted { entry, dated };
@@ -210,7 +210,7 @@ impl<'s> Files<'s> {
         &self,
         taken: &Taken,
         now: DateTime<Utc>,
-        zone: Tz,
+        zone: Zone,
         schedule: Option<&Schedule>,
     ) -> Result<(), IntakeError> {
         let mut parts = self.parts(taken).into_iter();

@@ -18,6 +18,7 @@ use crate::store::{
     StoreError, Target, Unfinished,
 };
 use crate::sync::{Standing, standing, target_of};
+use crate::zone::Zone;
 
 /// How everything stands.
 #[derive(Debug, Clone, Serialize)]
@@ -36,7 +37,7 @@ pub struct Status {
     pub exit_code: Exit,
     /// The zone in which times are told to people.
     #[serde(skip)]
-    zone: chrono_tz::Tz,
+    zone: Zone,
 }
 
 /// How a channel of `notify` stands. That one fails stops nothing, and has no part in the exit code.

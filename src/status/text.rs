@@ -3,12 +3,12 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 use super::{AuditHead, IntegrationStatus, Status};
 use crate::store::Scope;
+use crate::zone::Zone;
 
-fn when(at: DateTime<Utc>, zone: Tz) -> impl fmt::Display {
+fn when(at: DateTime<Utc>, zone: Zone) -> impl fmt::Display {
     at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z")
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Status {
 }
 
 impl IntegrationStatus {
-    fn tell(&self, f: &mut fmt::Formatter<'_>, zone: Tz) -> fmt::Result {
+    fn tell(&self, f: &mut fmt::Formatter<'_>, zone: Zone) -> fmt::Result {
         let when = |at| when(at, zone);
         writeln!(f, "{}: {}", self.integration, self.environment)?;
         match &self.standing.last_run {
@@ -128,7 +128,7 @@ impl IntegrationStatus {
         Ok(())
     }
 
-    fn sources(&self, f: &mut fmt::Formatter<'_>, zone: Tz) -> fmt::Result {
+    fn sources(&self, f: &mut fmt::Formatter<'_>, zone: Zone) -> fmt::Result {
         let when = |at| when(at, zone);
         for source in &self.sources {
             write!(f, "  source {}: ", source.name)?;
@@ -159,7 +159,7 @@ impl IntegrationStatus {
         Ok(())
     }
 
-    fn holds(&self, f: &mut fmt::Formatter<'_>, zone: Tz) -> fmt::Result {
+    fn holds(&self, f: &mut fmt::Formatter<'_>, zone: Zone) -> fmt::Result {
         for hold in &self.holds {
             let (id, kind, since) = (hold.id, &hold.kind, when(hold.opened_at, zone));
             let what = match (hold.open, hold.scope) {
@@ -176,7 +176,7 @@ impl IntegrationStatus {
     }
 
     /// What keeps it from pushing, and pushes that are not settled.
-    fn stops(&self, f: &mut fmt::Formatter<'_>, zone: Tz) -> fmt::Result {
+    fn stops(&self, f: &mut fmt::Formatter<'_>, zone: Zone) -> fmt::Result {
         let when = |at| when(at, zone);
         let standing = &self.standing;
         if let Some(refused) = &standing.credential_refused {

@@ -118,3 +118,69 @@ impl Store {
         Ok(has)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    fn store() -> (Store, Target) {
+        let store = Store::in_memory(Clock::system()).unwrap();
+        let target = Target::new("http://127.0.0.1:1", 7);
+        {
+            let connection = store.lock();
+            let insert = "INSERT INTO snapshot VALUES (?1, 'sync-1', '', '')";
+            for of in [target.as_str(), "another"] {
+                connection.execute(insert, [of]).unwrap();
+            }
+            let insert = "INSERT INTO snapshot_employee VALUES (?1, ?2, ?3, '{}', x'', ?4, '', '', ?5)";
+            let rows = [
+                ("1", "b", bit(Field::HrId), 5),
+                ("2", "a", bit(Field::HrId) | bit(Field::Email), 4),
+                ("3", "a", bit(Field::HrId) | bit(Field::Email), 5),
+                ("4", "a", bit(Field::HrId), 6),
+            ];
+            for (hr_id, source, filled, rules) in rows {
+                let values = params![target.as_str(), hr_id, source, filled, rules];
+                connection.execute(insert, values).unwrap();
+            }
+            let other = params!["another", "9", "c", bit(Field::LastName), 9];
+            connection.execute(insert, other).unwrap();
+        }
+        (store, target)
+    }
+
+    #[test]
+    fn everybody_is_in_a_group_and_nobody_of_another_target() {
+        let (store, target) = store();
+        assert_eq!(sources(&store.lock(), &target).unwrap(), ["a", "b"]);
+        let counts = store.filled_counts(&target).unwrap();
+        assert_eq!(counts, HashMap::from([(Field::HrId, 4), (Field::Email, 2)]));
+        let fields = |source| store.filled_fields(&target, source).unwrap();
+        assert_eq!(fields("a"), HashSet::from([Field::HrId, Field::Email]));
+        assert_eq!(fields("b"), HashSet::from([Field::HrId]));
+        assert_eq!(fields("c"), HashSet::new());
+    }
+
+    #[test]
+    fn whoever_has_other_rules_is_found_whether_their_mark_is_less_or_more() {
+        let (store, target) = store();
+        let others = |rules| {
+            let mut found = Vec::new();
+            of_other_rules(&store.lock(), &target, rules, |hr_id| {
+                found.push(hr_id.to_string());
+                true
+            })
+            .unwrap();
+            found.sort();
+            found
+        };
+        assert_eq!(others(5), ["2", "4"]);
+        assert_eq!(others(4), ["1", "3", "4"]);
+        assert_eq!(others(7), ["1", "2", "3", "4"]);
+        assert!(store.has_other_rules(&target, 5).unwrap());
+        let sql = "UPDATE snapshot_employee SET rules = 5";
+        store.lock().execute(sql, []).unwrap();
+        assert!(!store.has_other_rules(&target, 5).unwrap());
+    }
+}

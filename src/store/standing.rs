@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::holds::Decision;
 use super::{Notes, Store, StoreError, Target};
 use crate::roster::HrId;
+use crate::zone::Zone;
 
 /// Since when somebody would leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub struct Pause {
 
 impl Pause {
     /// When it is over: at the begin of the day after its last.
-    pub fn ends(&self, zone: chrono_tz::Tz) -> DateTime<Utc> {
+    pub fn ends(&self, zone: Zone) -> DateTime<Utc> {
         let day = self.until.succ_opt().unwrap_or(self.until);
         let midnight = day.and_time(chrono::NaiveTime::MIN);
         // Where the clock leaves midnight out, the day begins an hour later.

@@ -139,7 +139,8 @@ pub(crate) fn decide(
         ),
         Decision::Reject => (Verb::Reject, None),
         Decision::Keep(index, days) => {
-            let until = clock.today(chrono_tz::Europe::Berlin) + chrono::Days::new(*days);
+            let until =
+                clock.today(jobticket_sync::zone::Zone::berlin()) + chrono::Days::new(*days);
             let hr_id = chosen(index)?;
             store
                 .keep(&hold.target, "acme", &hr_id, until, &BY, &none())

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use super::super::Schedule;
 use super::{schedule, utc, watched};
+use crate::zone::Zone;
+use crate::zone::tests::zone;
 
 /// The runs of a caller that looks every minute of these two days.
 fn runs(schedule: &Schedule, from: &str) -> Vec<String> {
@@ -122,7 +123,7 @@ proptest! {
         for (begin, minutes) in DAYS {
             let begin = utc(begin);
             let end = begin + TimeDelta::minutes(minutes);
-            let shown = watched(&lines, chrono_tz::Europe::Berlin, begin, end);
+            let shown = watched(&lines, Zone::berlin(), begin, end);
             let mut handled = Some(begin - TimeDelta::seconds(1));
             let mut runs = BTreeSet::new();
             for minute in 0..minutes {
@@ -166,12 +167,12 @@ fn a_time_that_the_clock_shows_twice_runs_the_first_time() {
 
 #[test]
 fn a_clock_that_is_watched_for_a_year_of_minutes_shows_the_same_times() {
-    let zones: [Tz; 5] = [
-        chrono_tz::Europe::Berlin,
-        chrono_tz::Australia::Lord_Howe, // half an hour
-        chrono_tz::America::Havana,      // at midnight
-        chrono_tz::Africa::Casablanca,   // winter time in Ramadan
-        chrono_tz::Asia::Kathmandu,      // never, and a quarter of an hour off
+    let zones: [Zone; 5] = [
+        Zone::berlin(),
+        zone("Australia/Lord_Howe"), // half an hour
+        zone("America/Havana"),      // at midnight
+        zone("Africa/Casablanca"),   // winter time in Ramadan
+        zone("Asia/Kathmandu"),      // never, and a quarter of an hour off
     ];
     let crons = ["*/15 0-3 * * *", "40 23 L * *", "7 12 * * Mon-Fri"];
     for zone in zones {
@@ -191,7 +192,7 @@ fn a_clock_that_is_watched_for_a_year_of_minutes_shows_the_same_times() {
 #[test]
 fn a_day_that_a_zone_left_out_runs_as_the_next_one() {
     let samoa = Schedule {
-        timezone: chrono_tz::Pacific::Apia,
+        timezone: zone("Pacific/Apia"),
         ..schedule(&["0 5 * * *"])
     };
     let days = samoa.upcoming(utc("2011-12-29T00:00:00Z")).take(4);

@@ -9,9 +9,9 @@ mod laws;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use super::{Cron, Schedule};
+use crate::zone::Zone;
 
 /// A schedule in Berlin without jitter.
 fn schedule(crons: &[&str]) -> Schedule {
@@ -20,7 +20,7 @@ fn schedule(crons: &[&str]) -> Schedule {
             .iter()
             .map(|cron| Cron::parse(cron).unwrap())
             .collect(),
-        timezone: chrono_tz::Europe::Berlin,
+        timezone: Zone::berlin(),
         jitter_seconds: 0,
         catch_up: true,
         retry_minutes: 15,
@@ -40,7 +40,7 @@ fn day(text: &str) -> NaiveDate {
 /// The scheduled times in `[from, to)`, found by looking at a clock of the zone once a minute, and at what it left out since the last look.
 fn watched(
     crons: &[&str],
-    zone: Tz,
+    zone: Zone,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 ) -> BTreeSet<DateTime<Utc>> {

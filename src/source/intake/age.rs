@@ -4,11 +4,11 @@
 //! is one of the configured zone. Where the integration has a schedule, only hours of days with a scheduled run count.
 
 use chrono::{DateTime, Duration, NaiveDateTime, TimeZone, Utc};
-use chrono_tz::Tz;
 
 use super::{Entry, HoursOld, IntakeError, Taken};
 use crate::config::{Ready, Source};
 use crate::schedule::{Schedule, working_age};
+use crate::zone::Zone;
 
 impl Taken {
     /// Whether the file is still young enough to stand for today's staff.
@@ -16,7 +16,7 @@ impl Taken {
         &self,
         source: &Source,
         now: DateTime<Utc>,
-        zone: Tz,
+        zone: Zone,
         schedule: Option<&Schedule>,
     ) -> Result<(), IntakeError> {
         let Self {
@@ -53,7 +53,7 @@ pub(super) fn check_future(
     dated: Option<NaiveDateTime>,
     source: &Source,
     now: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
 ) -> Result<(), IntakeError> {
     let is_future = match dated {
         Some(dated) => dated.date() - now.with_timezone(&zone).date_naive() > Duration::days(1),
@@ -77,7 +77,7 @@ pub(super) fn check_age(
     modified: DateTime<Utc>,
     source: &Source,
     now: DateTime<Utc>,
-    zone: Tz,
+    zone: Zone,
     schedule: Option<&Schedule>,
 ) -> Result<(), IntakeError> {
     let Some(most) = source.max_age_hours else {

@@ -1,7 +1,6 @@
 //! Tests of the choice of a file.
 
 use chrono::{Duration, NaiveDate, TimeZone};
-use chrono_tz::Europe::Berlin;
 use proptest::prelude::*;
 
 use super::*;
@@ -80,7 +79,7 @@ fn taken(name: &str, minutes_ago: i64, dated: Option<(i32, u32, u32)>) -> Taken 
 }
 
 fn chosen(entries: &[Entry], source: &Source, last: Option<&Taken>) -> Result<String, String> {
-    match choose(entries, source, last, now(), Berlin, None) {
+    match choose(entries, source, last, now(), Zone::berlin(), None) {
         Ok(Choice::Take { entry, .. }) => Ok(entry.name),
         Ok(Choice::NoneNewer { .. }) => Ok("none newer".into()),
         Ok(Choice::NotYet { name, why }) => Ok(format!("not yet: {name}: {why}")),
@@ -107,7 +106,7 @@ fn the_newest_by_date_in_the_name_is_taken_even_if_written_earlier() {
         file("roster_20261122.csv", 5),
         file("roster_20261123.csv", 300),
     ];
-    let choice = choose(&entries, &dated(), None, now(), Berlin, None).unwrap();
+    let choice = choose(&entries, &dated(), None, now(), Zone::berlin(), None).unwrap();
     let day = NaiveDate::from_ymd_opt(2026, 11, 23).and_then(|day| day.and_hms_opt(0, 0, 0));
     assert_eq!(
         choice,
@@ -316,7 +315,7 @@ fn a_file_is_stale_by_the_older_of_its_name_and_its_time() {
     assert!(chosen(&[file("roster_20261123.csv", hours(40))], &dated(), None).is_err());
     let last = taken("roster_a", hours(37), None);
     assert!(
-        last.check_age(&source("roster_*"), now(), Berlin, None)
+        last.check_age(&source("roster_*"), now(), Zone::berlin(), None)
             .is_err()
     );
     assert!(
@@ -326,7 +325,7 @@ fn a_file_is_stale_by_the_older_of_its_name_and_its_time() {
                 ..source("roster_*")
             },
             now(),
-            Berlin,
+            Zone::berlin(),
             None
         )
         .is_ok()
@@ -350,7 +349,7 @@ proptest! {
         let ready = if marker { Ready::Marker("{name}.done".into()) } else { Ready::Rename };
         let source = Source { ready, ..source("roster_*.csv") };
         let entries: Vec<_> = files.iter().map(|(name, minutes)| file(name, *minutes)).collect();
-        if let Ok(Choice::Take { entry, .. }) = choose(&entries, &source, None, now(), Berlin, None) {
+        if let Ok(Choice::Take { entry, .. }) = choose(&entries, &source, None, now(), Zone::berlin(), None) {
             let is_roster = |name: &str| matches!(name.split_once('.'), Some((_, "csv")));
             let is_coming = |name: &str| matches!(name.split_once('.'), Some((_, "csv.part")));
             prop_assert!(is_roster(&entry.name));

@@ -1,7 +1,6 @@
 //! Tests of which two files are read together.
 
 use chrono::TimeZone;
-use chrono_tz::Europe::Berlin;
 
 use super::*;
 use crate::config::{AbsenceColumns, AbsenceFile, NewestBy, Texts};
@@ -48,7 +47,7 @@ fn taken(roster: &Entry, absences: &Entry) -> Taken {
 /// What is chosen, in words.
 fn chosen(entries: &[Entry], last: Option<&Taken>) -> String {
     let source = paired();
-    match Files::of(&source).choose(entries, last, now(), Berlin, None) {
+    match Files::of(&source).choose(entries, last, now(), Zone::berlin(), None) {
         Ok(Chosen::Read { roster, absences }) => {
             format!("{} and {}", roster.entry.name, absences.unwrap().entry.name)
         }
@@ -114,7 +113,7 @@ fn either_fails_both_where_it_is_stale_or_could_be_the_other() {
     let entries = [file("absences_roster.csv", 1), file("a_roster.csv", 2)];
     let error = source.fields.absences.as_mut().unwrap();
     error.file.as_mut().unwrap().pattern = "absences_*.csv".into();
-    let error = Files::of(&source).choose(&entries, None, now(), Berlin, None);
+    let error = Files::of(&source).choose(&entries, None, now(), Zone::berlin(), None);
     assert!(
         matches!(error, Err(IntakeError::Either { name, .. }) if name == "absences_roster.csv")
     );

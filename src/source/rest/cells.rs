@@ -3,14 +3,13 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use chrono_tz::Tz;
-
 use super::dates::calendar_date;
 use super::error::RestError;
 use super::json::{Json, walk};
 use super::list::Record;
 use crate::config::{JsonPath, PathStep};
 use crate::source::columns::{Kind, OPEN};
+use crate::zone::Zone;
 
 /// Every path that is read, each once for a kind.
 #[derive(Debug, Default)]
@@ -92,7 +91,7 @@ impl Paths {
         &self,
         record: &Record<'_>,
         tables: &[Table],
-        zone: Tz,
+        zone: Zone,
         cells: &mut Vec<String>,
     ) -> Result<(), RestError> {
         let mut rows = Vec::with_capacity(tables.len());
@@ -126,7 +125,7 @@ pub(super) fn text(
     path: &JsonPath,
     kind: Kind,
     record: &Record<'_>,
-    zone: Tz,
+    zone: Zone,
     into: &mut String,
 ) -> Result<(), RestError> {
     if path.steps() == [PathStep::OwnKey] {
@@ -155,7 +154,7 @@ pub(super) fn text(
 fn last_day(
     path: &JsonPath,
     record: &Record<'_>,
-    zone: Tz,
+    zone: Zone,
     into: &mut String,
 ) -> Result<(), RestError> {
     let steps = path.steps();

@@ -7,13 +7,14 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone as _, Timelike as _, Utc};
-use chrono_tz::Tz;
+
+use crate::zone::Zone;
 
 /// The date that some databases have in place of none (`MySQL`).
 const ZERO: &str = "0000-00-00";
 
 /// The calendar date of a text that has one of the shapes of JSON, as `YYYY-MM-DD`; any other text as it is.
-pub(super) fn calendar_date(text: Cow<'_, str>, zone: Tz) -> Cow<'_, str> {
+pub(super) fn calendar_date(text: Cow<'_, str>, zone: Zone) -> Cow<'_, str> {
     if let Some(millis) = odata_millis(&text) {
         let Some(time) = DateTime::<Utc>::from_timestamp_millis(millis) else {
             return text;
@@ -45,7 +46,7 @@ pub(super) fn calendar_date(text: Cow<'_, str>, zone: Tz) -> Cow<'_, str> {
 }
 
 /// Whether a time in UTC is midnight of another day in the zone, or may be that of one further east: times of clocks are whole hours there, or have a half or three quarters.
-fn is_shifted(date: NaiveDate, time: NaiveTime, zone: Tz) -> bool {
+fn is_shifted(date: NaiveDate, time: NaiveTime, zone: Zone) -> bool {
     let local = zone.from_utc_datetime(&date.and_time(time));
     let is_round = time.second() == 0 && matches!(time.minute(), 0 | 15 | 30);
     let is_east = time.hour() > 12 && is_round;
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> String {
-        calendar_date(text.into(), chrono_tz::Europe::Berlin).into_owned()
+        calendar_date(text.into(), Zone::berlin()).into_owned()
     }
 
     #[test]

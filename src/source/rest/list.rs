@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use chrono_tz::Tz;
 use reqwest::Url;
 use serde_json::Value as Tree;
 use sha2::{Digest as _, Sha256};
@@ -21,6 +20,7 @@ use crate::config::{
 };
 use crate::digest::hex;
 use crate::source::columns::Kind;
+use crate::zone::Zone;
 
 /// A list.
 pub(super) struct List<'l> {
@@ -28,7 +28,7 @@ pub(super) struct List<'l> {
     pub(super) paging: &'l Paging,
     pub(super) records: &'l JsonPath,
     pub(super) identity: Identity<'l>,
-    pub(super) zone: Tz,
+    pub(super) zone: Zone,
 }
 
 /// What no two records share. Records that come twice show that pages moved while they were read, and that others were missed.
@@ -42,7 +42,7 @@ pub(super) enum Identity<'l> {
 }
 
 impl Identity<'_> {
-    fn of(&self, record: &Record<'_>, zone: Tz) -> Result<Option<u64>, RestError> {
+    fn of(&self, record: &Record<'_>, zone: Zone) -> Result<Option<u64>, RestError> {
         let mut id = String::new();
         match self {
             Self::At(path) => {
