@@ -133,7 +133,8 @@ mod tests {
             for of in [target.as_str(), "another"] {
                 connection.execute(insert, [of]).unwrap();
             }
-            let insert = "INSERT INTO snapshot_employee VALUES (?1, ?2, ?3, '{}', x'', ?4, '', '', ?5)";
+            let insert =
+                "INSERT INTO snapshot_employee VALUES (?1, ?2, ?3, '{}', x'', ?4, '', '', ?5)";
             let rows = [
                 ("1", "b", bit(Field::HrId), 5),
                 ("2", "a", bit(Field::HrId) | bit(Field::Email), 4),
