@@ -11,6 +11,7 @@ use super::persist::Store;
 use super::record::Records;
 use super::state::World;
 use crate::clock::Clock;
+use crate::parallel;
 
 /// What all connections share.
 pub(crate) struct Server {
@@ -94,7 +95,8 @@ impl Server {
                 );
             })?;
         }
-        inner.world = world;
+        // Nothing speaks of the one before any more, and it is large.
+        parallel::give_back(std::mem::replace(&mut inner.world, world));
         Ok(result)
     }
 

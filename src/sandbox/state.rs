@@ -5,6 +5,7 @@
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::convert::Infallible;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,10 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::behaviour::{Answer, Behaviour, DuplicateSyncId, Processing};
 use super::employee::{Employee, Sync};
 use super::shared::Shared;
+use crate::parallel;
 use crate::roster::lower_case;
 
 /// Accepted sync ids that an integration remembers, so that the state does not grow without end.
 const REMEMBERED_SYNC_IDS: usize = 10_000;
+
+/// So many people of a push are made as one job.
+const AT_ONCE: usize = 1_000;
 
 /// Everything that outlives a restart. A copy shares the people with the original.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -65,7 +70,7 @@ pub(crate) struct Named {
 }
 
 /// A valid record of a push.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Person {
     pub(crate) hr_id: String,
     pub(crate) first_name: String,
@@ -147,15 +152,11 @@ impl World {
         };
         let known = self.find(&push, behaviour);
         let mut present = vec![false; self.employees.len()];
-        for (person, known) in push.people.into_iter().zip(known) {
-            let before = known.map(|index| &*self.employees[index]);
-            let mut employee = Employee::named(before, person, &sync);
-            if behaviour.resent_gets_subscription_back == Answer::Yes {
-                employee.subscription.give_back(today);
-            }
+        let made = self.made(push.people, &known, &sync, behaviour);
+        for (employee, known) in made.into_iter().zip(known) {
             if let Some(index) = known {
                 present[index] = true;
-                self.employees[index] = employee.into();
+                self.employees[index] = employee;
             } else {
                 self.add(employee);
             }
@@ -171,6 +172,40 @@ impl World {
         let integration = self.integrations.entry(push.integration).or_default();
         integration.last_sync_id = Some(push.sync_id);
         integration.last_synced = Some(now);
+    }
+
+    /// The people of a push as they are after it, in their order; `known` tells where they were before. Made with several processors.
+    fn made(
+        &self,
+        mut people: Vec<Person>,
+        known: &[Option<usize>],
+        sync: &Sync,
+        behaviour: &Behaviour,
+    ) -> Vec<Shared<Employee>> {
+        let today = sync.at.date_naive();
+        let mut made = Vec::with_capacity(people.len());
+        let jobs = people.chunks_mut(AT_ONCE).zip(known.chunks(AT_ONCE));
+        let work = |(people, known): (&mut [Person], &[Option<usize>])| {
+            // Of its own, for what many processors count together they wait for.
+            let sync = Sync {
+                id: Shared::from(String::clone(&sync.id)),
+                ..*sync
+            };
+            let make = |(person, known): (&mut Person, &Option<usize>)| {
+                let before = known.map(|index| &*self.employees[index]);
+                let mut employee = Employee::named(before, std::mem::take(person), &sync);
+                if behaviour.resent_gets_subscription_back == Answer::Yes {
+                    employee.subscription.give_back(today);
+                }
+                Shared::from(employee)
+            };
+            people.iter_mut().zip(known).map(make).collect::<Vec<_>>()
+        };
+        let Ok(()) = parallel::in_order(jobs, work, |some| {
+            made.extend(some);
+            Ok::<_, Infallible>(())
+        });
+        made
     }
 
     /// Where the people of a push are among the employees. Of two with the same hrId, which no push makes, it may be either.
@@ -217,13 +252,11 @@ impl World {
     }
 
     /// Adds a person under the next id, which it returns.
-    pub(crate) fn add(&mut self, employee: Employee) -> u64 {
+    pub(crate) fn add(&mut self, employee: impl Into<Shared<Employee>>) -> u64 {
         self.last_id += 1;
-        let employee = Employee {
-            id: self.last_id,
-            ..employee
-        };
-        self.employees.push(employee.into());
+        let mut employee = employee.into();
+        employee.own().id = self.last_id;
+        self.employees.push(employee);
         self.last_id
     }
 

@@ -8,8 +8,8 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use chrono::NaiveDate;
 use email_address::{EmailAddress, Options};
+use memchr::memmem;
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -82,32 +82,63 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String>
     serde_json::from_slice(body).map_err(|error| place(&error))
 }
 
-/// So many records are read as one job.
-const AT_ONCE: usize = 1_000;
+/// So many bytes of records are read as one job, and a record more at most.
+const AT_ONCE: usize = 1 << 18;
 
 /// Parses a push with several processors: a large one is all that its client waits for.
 pub(crate) fn parse_push(body: &[u8]) -> Result<Received<'_>, String> {
-    let SyncRequest { sync_id, employees } = parse::<SyncRequest<Vec<&RawValue>>>(body)?;
-    let mut records = Vec::with_capacity(employees.len());
-    let read = parallel::in_order(
-        employees.chunks(AT_ONCE),
-        |some| {
-            let some = some.iter().map(|record| serde_json::from_str(record.get()));
-            some.collect::<Result<Vec<Record<'_>>, _>>()
-        },
-        |some| {
-            records.extend(some?);
-            Ok::<_, serde_json::Error>(())
-        },
-    );
-    match read {
-        Ok(()) => Ok(SyncRequest {
-            sync_id,
-            employees: records,
-        }),
-        // Which knows the place in the whole body.
-        Err(_) => parse(body),
+    // Which also takes any other form, and knows the place of an error in the whole body.
+    parse_pieces(body).map_or_else(|| parse(body), Ok)
+}
+
+/// The same in pieces, for a body as our client writes it; `None` where it is another one.
+///
+/// Where it is cut is a guess, for `},{` may stand in a text. But each piece has to be whole records and nothing else, and one that ended within
+/// a text would not be.
+fn parse_pieces(body: &[u8]) -> Option<Received<'_>> {
+    let (sync_id, rest) = first(body.strip_prefix(br#"{"syncId":"#)?)?;
+    let rest = rest.strip_prefix(br#","employees":["#)?;
+    let mut rest = rest.strip_suffix(b"]}")?;
+    let between = memmem::Finder::new(b"},{");
+    let mut pieces = Vec::with_capacity(rest.len() / AT_ONCE + 1);
+    while let Some(at) = rest.get(AT_ONCE..).and_then(|tail| between.find(tail)) {
+        let (piece, after) = rest.split_at(AT_ONCE + at + 1);
+        pieces.push(piece);
+        rest = after.strip_prefix(b",")?;
     }
+    pieces.push(rest);
+    let (mut employees, count) = (Vec::new(), pieces.len());
+    let read = parallel::in_order(pieces.into_iter(), records_of, |some| {
+        let some: Vec<Record<'_>> = some.ok_or(())?;
+        if employees.is_empty() {
+            // All pieces are about as long.
+            employees.reserve(some.len() * count);
+        }
+        employees.extend(some);
+        Ok::<_, ()>(())
+    });
+    read.ok().map(|()| SyncRequest { sync_id, employees })
+}
+
+/// The records of a piece.
+fn records_of(mut piece: &[u8]) -> Option<Vec<Record<'_>>> {
+    let mut records = Vec::new();
+    while !piece.is_empty() {
+        let (record, rest) = first(piece)?;
+        records.push(record);
+        piece = match rest {
+            [] => rest,
+            _ => rest.strip_prefix(b",").filter(|rest| !rest.is_empty())?,
+        };
+    }
+    Some(records)
+}
+
+/// The first value of some JSON, and what stands behind it.
+fn first<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<(T, &'a [u8])> {
+    let mut values = serde_json::Deserializer::from_slice(json).into_iter();
+    let value = values.next()?.ok()?;
+    Some((value, json.get(values.byte_offset()..)?))
 }
 
 /// Kind and place of a JSON error, without the value that it is about.
@@ -397,6 +428,47 @@ mod tests {
                 .unwrap_err()
                 .starts_with("cut")
         );
+    }
+
+    #[test]
+    fn a_push_in_pieces_is_read_as_in_one() {
+        let read = |received: Received<'_>| -> Vec<String> {
+            let records = received.employees.iter();
+            records.map(|record| format!("{record:?}")).collect()
+        };
+        for (last_name, is_cut_there) in [("Müller", false), ("},{\"hrId\":\"7\"},{", true)] {
+            let record = |index: usize| {
+                let mut record = valid(&index.to_string());
+                record["lastName"] = json!(last_name.repeat(1 + index % 30));
+                record
+            };
+            let records: Vec<Value> = (0..6_000).map(record).collect();
+            let body = format!(r#"{{"syncId":"s","employees":{}}}"#, json!(records));
+            let body = body.as_bytes();
+            assert!(body.len() > 4 * AT_ONCE);
+            assert_eq!(parse_pieces(body).is_none(), is_cut_there);
+            let all = read(parse_push(body).unwrap());
+            assert_eq!(all.len(), 6_000);
+            assert_eq!(all, read(parse(body).unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_our_client_would_not_write_is_not_read_in_pieces() {
+        let wants = |body: &str| parse_pieces(body.as_bytes()).map(|all| all.employees.len());
+        assert_eq!(wants(r#"{"syncId":"s","employees":[]}"#), Some(0));
+        assert_eq!(wants(r#"{"syncId":"s","employees":[{},{}]}"#), Some(2));
+        for body in [
+            r#"{"syncId":"s","employees":[{},]}"#,
+            r#"{"syncId":"s","employees":[{},{]}"#,
+            r#"{"syncId":"s","employees":[{}],"more":[{}]}"#,
+            r#"{"syncId":"s","employees":[],"x":{"employees":[{}]}"#,
+            r#"{"syncId":"s","employees":[{}]"#,
+            r#"{"syncId":"s","employees":[{"hrId":"]}"#,
+            r#"{"employees":[{}],"syncId":"s"}"#,
+        ] {
+            assert_eq!(wants(body), None, "{body}");
+        }
     }
 
     #[test]
