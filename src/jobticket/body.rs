@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use chrono::NaiveDate;
 use hyper::body::{Body, Frame, SizeHint};
 use sha2::{Digest, Sha256};
 
 use crate::digest::hex;
 use crate::parallel;
-use crate::roster::{Employee, Entry, day};
+use crate::roster::json::{write, write_day, write_text};
+use crate::roster::{Employee, Entry};
 
 /// About how long a block is, in bytes.
 const BLOCK: usize = 64 << 10;
@@ -103,11 +103,6 @@ impl Roster {
     }
 }
 
-fn write(block: &mut Vec<u8>, value: &impl serde::Serialize) {
-    serde_json::to_writer(block, value)
-        .expect("a roster is text, dates and flags, all of which JSON can say");
-}
-
 /// A body, block by block.
 pub(super) struct Blocks {
     roster: Roster,
@@ -147,33 +142,6 @@ impl Body for Blocks {
     }
 }
 
-fn write_text(block: &mut Vec<u8>, name: &str, value: &str) {
-    block.extend_from_slice(name.as_bytes());
-    // What JSON writes otherwise is rare.
-    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    if value.bytes().all(is_plain) {
-        block.push(b'"');
-        block.extend_from_slice(value.as_bytes());
-        block.push(b'"');
-    } else {
-        write(block, &value);
-    }
-}
-
-fn write_day(block: &mut Vec<u8>, name: &str, value: Option<NaiveDate>) {
-    block.extend_from_slice(name.as_bytes());
-    let mut buffer = [0; 10];
-    match value.map(|value| (value, day::text(value, &mut buffer))) {
-        None => block.extend_from_slice(b"null"),
-        Some((_, Some(text))) => {
-            block.push(b'"');
-            block.extend_from_slice(text.as_bytes());
-            block.push(b'"');
-        }
-        Some((value, None)) => write(block, &value),
-    }
-}
-
 /// One employee in the form of [`SyncEmployee`](super::wire::SyncEmployee), written out by hand: it is made twice for everybody of a large roster.
 fn write_employee(block: &mut Vec<u8>, employee: &Employee) {
     write_text(block, r#"{"firstName":"#, employee.first_name());
@@ -192,12 +160,13 @@ fn write_employee(block: &mut Vec<u8>, employee: &Employee) {
         Some(false) => br#","autoSyncEmployee":false,"absences":"#.as_slice(),
         Some(true) => br#","autoSyncEmployee":true,"absences":"#.as_slice(),
     });
-    write(block, &employee.absences);
+    write(block, &employee.absences[..]);
     block.push(b'}');
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
     use proptest::prelude::*;
     use serde_json::{Map, Value};
 

@@ -10,6 +10,7 @@ pub(crate) mod day;
 mod employee;
 mod hashed;
 mod hrid_map;
+pub(crate) mod json;
 mod mapping;
 mod pseudonym;
 mod rare;

@@ -19,6 +19,16 @@ const LONGEST: usize = 1 << 30;
 
 /// Rows as pieces, in order.
 pub(super) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> impl Iterator<Item = Vec<u8>> {
+    written(rows, |row, json| {
+        serde_json::to_writer(json, &row).expect("rows are plain values");
+    })
+}
+
+/// The same, where `write` makes the JSON of a row.
+fn written<T>(
+    rows: impl IntoIterator<Item = T>,
+    write: impl Fn(T, &mut Vec<u8>),
+) -> impl Iterator<Item = Vec<u8>> {
     let mut rows = rows.into_iter().peekable();
     std::iter::from_fn(move || {
         rows.peek()?;
@@ -30,18 +40,22 @@ pub(super) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> impl Iterat
             if json.len() > 1 {
                 json.push(b',');
             }
-            serde_json::to_writer(&mut json, &row).expect("rows are plain values");
+            write(row, &mut json);
         }
         json.push(b']');
         Some(packed(&json))
     })
 }
 
-/// Packs rows that are all there with several processors, and gives the pieces to `take` in order.
-pub(super) fn of_all<T: Serialize + Sync>(rows: &[T], mut take: impl FnMut(Vec<u8>)) {
+/// Packs rows that are all there with several processors, and gives the pieces to `take` in order. `write` makes the JSON of a row.
+pub(super) fn of_all<T: Sync>(
+    rows: &[T],
+    write: impl Fn(&T, &mut Vec<u8>) + Sync,
+    mut take: impl FnMut(Vec<u8>),
+) {
     let Ok(()) = parallel::in_order(
         rows.chunks(ROWS),
-        |rows| of(rows).collect::<Vec<_>>(),
+        |rows| written(rows, &write).collect::<Vec<_>>(),
         |pieces| {
             pieces.into_iter().for_each(&mut take);
             Ok::<_, Infallible>(())
@@ -100,7 +114,8 @@ mod tests {
         for count in [0, 1, 1_999, 2_000, 2_001, 4_500, 40_000] {
             let rows: Vec<u64> = (0..count).collect();
             let mut pieces = Vec::new();
-            of_all(&rows, |piece| pieces.push(piece));
+            let write = |row: &u64, json: &mut Vec<u8>| json.extend(row.to_string().bytes());
+            of_all(&rows, write, |piece| pieces.push(piece));
             assert_eq!(pieces, of(&rows).collect::<Vec<_>>(), "{count}");
         }
     }

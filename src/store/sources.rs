@@ -26,7 +26,7 @@ pub struct Delivered<'d> {
 /// A delivery in the form in which it is kept; one that is large waits in `folder`.
 pub fn pieces_of(delivery: &Delivery, folder: &Path) -> Spool {
     let mut spool = Spool::new(folder);
-    pieces::of_all(&delivery.rows, |piece| spool.push(piece));
+    pieces::of_all(&delivery.rows, Row::write_json, |piece| spool.push(piece));
     let unselected = delivery
         .unselected
         .iter()

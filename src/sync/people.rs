@@ -73,7 +73,7 @@ impl Doubtful {
 
 impl Run<'_> {
     /// Pulls until every source either makes sense, or is replaced by its last good roster, or is left out for want of one. `None` where none has anything. Whom
-    /// JobTicket has is loaded only then, for reading a file is what needs most memory.
+    /// JobTicket has is loaded meanwhile.
     pub(super) async fn gather(
         &mut self,
         doubt: &Doubt,
@@ -84,11 +84,12 @@ impl Run<'_> {
         let mut conflicts = Vec::new();
         let mut loaded = None;
         loop {
-            let deliveries = self.pull(report, &failed).await?;
-            let known = match loaded.take() {
-                Some(known) => known,
-                None => self.known(doubt, doubtful)?,
+            let load = |run: &Self| {
+                let loaded = loaded.take();
+                loaded.map_or_else(|| run.known(doubt, doubtful), Ok)
             };
+            let (deliveries, known) = self.pull(report, &failed, load).await?;
+            let known = known?;
             report.snapshot = known.snapshot.as_ref().map(Vec::len);
             let Some(mut deliveries) = deliveries else {
                 return Ok(None);

@@ -41,12 +41,14 @@ pub(super) type Failed = BTreeMap<usize, (String, Option<Seen>)>;
 type Attempt = (Option<Seen>, Result<Pulled, source::SourceError>);
 
 impl Run<'_> {
-    /// Pulls every source; those in `failed` are not asked again. `None` where none has anything, nor anything that could stand in for it.
-    pub(super) async fn pull(
+    /// Pulls every source; those in `failed` are not asked again. `None` where none has anything, nor anything that could stand in for it. `meanwhile` is done
+    /// while they are read.
+    pub(super) async fn pull<T>(
         &mut self,
         report: &mut RunReport,
         failed: &Failed,
-    ) -> Result<Option<Deliveries>, Stop> {
+        meanwhile: impl FnOnce(&Self) -> T,
+    ) -> Result<(Option<Deliveries>, T), Stop> {
         report.sources.clear();
         let mut logins = Logins::load(self)?;
         let mut tasks = Vec::new();
@@ -62,6 +64,7 @@ impl Run<'_> {
             };
             tasks.push((source, state, filled, task));
         }
+        let done = meanwhile(self);
         let mut deliveries = Deliveries {
             rows: Vec::new(),
             sources: Vec::new(),
@@ -106,7 +109,7 @@ impl Run<'_> {
         }
         self.remember_tried(&deliveries)?;
         logins.keep(self)?;
-        Ok(any.then_some(deliveries))
+        Ok((any.then_some(deliveries), done))
     }
 
     /// Remembers with which files watched sources failed, so that none of them starts a run again.
