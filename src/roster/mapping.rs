@@ -186,18 +186,21 @@ impl Mapping {
         &self,
         line: u64,
         cell: &impl Fn(usize) -> &'c str,
+        matched: &[bool],
         today: NaiveDate,
     ) -> Option<Unselected> {
-        let matches = |rule: &RuleMapping| rule.matches(cell(rule.column));
         let column = |rule: &RuleMapping| rule.name.clone();
-        let unmatched = self.include.iter().find(|rule| !matches(rule));
+        let (included, excluded) = matched.split_at(self.include.len());
+        let mut include = self.include.iter().zip(included);
+        let unmatched = include.find_map(|(rule, matches)| (!matches).then_some(rule));
         if let Some(rule) = unmatched.filter(|rule| !cell(rule.column).is_empty()) {
             let why = Unselected::NotIncluded {
                 column: column(rule),
             };
             return Some(why);
         }
-        if let Some(rule) = self.exclude.iter().find(|rule| matches(rule)) {
+        let mut exclude = self.exclude.iter().zip(excluded);
+        if let Some(rule) = exclude.find_map(|(rule, matches)| matches.then_some(rule)) {
             let why = Unselected::Excluded {
                 column: column(rule),
             };
@@ -215,8 +218,19 @@ impl Mapping {
         None
     }
 
-    /// Maps the row at `line` whose cells, already trimmed, `cell` gives.
-    pub fn map<'c>(&self, line: u64, cell: impl Fn(usize) -> &'c str, today: NaiveDate) -> Mapped {
+    /// The rules that select rows: those that take them in, and those that leave them out.
+    pub fn rules(&self) -> impl Iterator<Item = &RuleMapping> {
+        self.include.iter().chain(&self.exclude)
+    }
+
+    /// Maps the row at `line` whose cells, already trimmed, `cell` gives. `matched` tells of each of the [`rules`](Self::rules) whether it matches the row.
+    pub fn map<'c>(
+        &self,
+        line: u64,
+        cell: impl Fn(usize) -> &'c str,
+        matched: &[bool],
+        today: NaiveDate,
+    ) -> Mapped {
         let first = |columns: &Columns| first_filled(columns, &cell);
         let key = first(&self.hr_id);
         let is_key = !key.is_empty() && is_text(key).is_ok();
@@ -224,7 +238,7 @@ impl Mapping {
             "" => HrId::new(&normal(key)),
             prefix => HrId::new(&format!("{prefix}{}", normal(key))),
         });
-        if let Some(why) = self.unselected(line, &cell, today) {
+        if let Some(why) = self.unselected(line, &cell, matched, today) {
             return Mapped::Unselected { hr_id: key, why };
         }
         let Some(hr_id) = key else {
@@ -427,7 +441,24 @@ static EMAIL_FORM: LazyLock<Options> = LazyLock::new(|| {
 });
 
 fn is_email(text: &str) -> bool {
-    EmailAddress::parse_with_options(text, *EMAIL_FORM).is_ok()
+    is_plain_email(text) || EmailAddress::parse_with_options(text, *EMAIL_FORM).is_ok()
+}
+
+/// Nearly every address is this, which is quickly seen: words of letters and digits with dots between them, and hyphens within the words.
+fn is_plain_email(text: &str) -> bool {
+    let is_word = |word: &[u8]| {
+        let ends = word.first().zip(word.last());
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+        word.len() <= 63
+            && ends.is_some_and(|(first, last)| *first != b'-' && *last != b'-')
+            && word.iter().all(is_plain)
+    };
+    let is_words = |text: &str| text.as_bytes().split(|byte| *byte == b'.').all(is_word);
+    text.split_once('@').is_some_and(|(local, domain)| {
+        (local.len() <= 64 && domain.len() <= 253 && domain.contains('.'))
+            && is_words(local)
+            && is_words(domain)
+    })
 }
 
 #[cfg(test)]

@@ -107,6 +107,8 @@ struct Part {
     absences: (Vec<Absence>, Option<Wrong>),
     /// How many rows each rule has matched, and how many had anything there.
     matched: Vec<(usize, usize)>,
+    /// Which rules match the row that is being mapped.
+    matches: Vec<bool>,
     rows: usize,
 }
 
@@ -209,7 +211,8 @@ impl Part {
             keyless: None,
             missing: Field::ALL.to_vec(),
             absences: (Vec::new(), None),
-            matched: vec![(0, 0); mapping.include.len() + mapping.exclude.len()],
+            matched: vec![(0, 0); mapping.rules().count()],
+            matches: Vec::new(),
             rows: 0,
         }
     }
@@ -226,21 +229,20 @@ impl Part {
             keyless,
             missing,
             absences,
+            matches,
             ..
         } = self;
         self.rows += 1;
         let (absences, wrong) = std::mem::take(absences);
-        for (rule, matched) in mapping
-            .include
-            .iter()
-            .chain(&mapping.exclude)
-            .zip(&mut self.matched)
-        {
+        matches.clear();
+        for (rule, matched) in mapping.rules().zip(&mut self.matched) {
             let cell = cell(rule.column);
-            matched.0 += usize::from(rule.matches(cell));
+            let matches_cell = rule.matches(cell);
+            matched.0 += usize::from(matches_cell);
             matched.1 += usize::from(!cell.is_empty());
+            matches.push(matches_cell);
         }
-        match mapping.map(line, &cell, today) {
+        match mapping.map(line, &cell, matches, today) {
             Mapped::Row(mut mapped) => {
                 if !absences.is_empty() {
                     mapped.employee.edit(|one| one.absences.extend(absences));

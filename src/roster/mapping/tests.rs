@@ -53,12 +53,19 @@ const GOOD: [&str; 10] = [
     "Angestellte",
 ];
 
+/// Maps a row by what its rules say of it.
+fn mapped<'c>(mapping: &Mapping, line: u64, cell: impl Fn(usize) -> &'c str) -> Mapped {
+    let rules = mapping.rules();
+    let matched: Vec<bool> = rules.map(|rule| rule.matches(cell(rule.column))).collect();
+    mapping.map(line, cell, &matched, today())
+}
+
 fn map(change: &[(usize, &'static str)]) -> Mapped {
     let mut cells = GOOD;
     for (column, text) in change {
         cells[*column] = text;
     }
-    mapping().map(7, |index| cells[index], today())
+    mapped(&mapping(), 7, |index| cells[index])
 }
 
 fn row(change: &[(usize, &'static str)]) -> Row {
@@ -162,7 +169,7 @@ proptest! {
         cells in proptest::collection::vec("[ -~äöüß\u{a0}]{0,12}", 8)
     ) {
         let cell = |index: usize| if index < 8 { cells[index].trim() } else { GOOD[index] };
-        match mapping().map(1, cell, today()) {
+        match mapped(&mapping(), 1, cell) {
             Mapped::Row(row) => {
                 for (field, _) in &row.wrong {
                     prop_assert!(*field == Field::TerminationDate || row.employee.value(*field).is_none_or(|v| v.is_empty()));
@@ -175,11 +182,35 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn an_address_that_is_plain_is_one_for_the_library_too(
+        text in "[a-zA-Z0-9.-]{0,70}@[a-zA-Z0-9.-]{0,70}(\\.[a-z0-9-]{0,64}){0,4}|[ -~]{0,12}@[ -~]{0,12}\\.[ -~]{0,4}"
+    ) {
+        prop_assert!(!is_plain_email(&text) || EmailAddress::parse_with_options(&text, *EMAIL_FORM).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn most_addresses_are_plain_and_what_only_looks_like_one_is_not() {
+    let longest = format!("{}@{}.example", "a".repeat(63), "b".repeat(63));
+    for plain in ["a.b-c@x-y.example", "1@2.de", "A.B.C@d.e.f", &longest] {
+        assert!(is_plain_email(plain), "{plain}");
+    }
+    let long = format!("a@{}example", "b.".repeat(124));
+    for other in [
+        "", "@", "a@b", "a@.b", "a@b.", ".a@b.c", "a.@b.c", "a..b@c.d", "-a@b.c", "a@b-.c",
+        "a@b@c.d", "ä@b.c", "a b@c.d", &long,
+    ] {
+        assert!(!is_plain_email(other), "{other}");
+    }
+}
+
 #[test]
 fn a_prefix_stands_before_every_hr_id_of_rows_that_are_meant_and_of_those_that_are_not() {
     let mut mapping = mapping();
     mapping.id_prefix = "B-".into();
-    let key = |cells: [&'static str; 10]| match mapping.map(7, |index| cells[index], today()) {
+    let key = |cells: [&'static str; 10]| match mapped(&mapping, 7, |index| cells[index]) {
         Mapped::Row(row) => Some(row.employee.hr_id.to_string()),
         Mapped::Unselected { hr_id, .. } => hr_id.map(|hr_id| hr_id.to_string()),
         Mapped::Keyless => None,

@@ -105,13 +105,15 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
             .map(|absences| absences.of(record, ask))
             .transpose()?;
         let cell = |column: usize| row.get(column).map_or("", String::as_str);
-        let of_rules = mapping.include.iter().chain(&mapping.exclude);
-        for (rule, count) in of_rules.zip(&mut rules) {
+        let mut matched = Vec::new();
+        for (rule, count) in mapping.rules().zip(&mut rules) {
             let cell = cell(rule.column);
-            count.rows += usize::from(rule.matches(cell));
+            let matches = rule.matches(cell);
+            count.rows += usize::from(matches);
             count.filled += usize::from(!cell.is_empty());
+            matched.push(matches);
         }
-        if let Mapped::Row(mut mapped) = mapping.map(record.number, cell, today) {
+        if let Mapped::Row(mut mapped) = mapping.map(record.number, cell, &matched, today) {
             selected += 1;
             mapped.employee.edit(|one| {
                 one.absences

@@ -83,13 +83,15 @@ impl<'a> Iterator for Lines<'a> {
 
 /// The value of a cell: without blanks, zero-width characters and direction marks around it, and out of Excel's `="00123"`.
 pub fn clean(cell: &str) -> &str {
-    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
-    let bytes = cell.as_bytes();
-    let cell = if is_plain(bytes.first()) && is_plain(bytes.last()) {
-        cell
-    } else {
-        cell.trim_matches(is_space)
+    let ends = cell.as_bytes().first().zip(cell.as_bytes().last());
+    let is_clean = |(first, last): (&u8, &u8)| {
+        first.is_ascii_graphic() && *first != b'=' && last.is_ascii_graphic()
     };
+    // Nearly every cell is.
+    if ends.is_none_or(is_clean) {
+        return cell;
+    }
+    let cell = cell.trim_matches(is_space);
     match cell
         .strip_prefix("=\"")
         .and_then(|inner| inner.strip_suffix('"'))
