@@ -18,22 +18,33 @@ struct Group {
 
 /// All groups, sorted by source.
 fn groups(connection: &Connection, target: &Target) -> Result<Vec<Group>, StoreError> {
-    let mut next = connection.prepare_cached(
-        "SELECT source, filled FROM snapshot_employee INDEXED BY snapshot_by_source
-         WHERE target = ?1 AND (source, filled) > (?2, ?3) ORDER BY source, filled LIMIT 1",
+    // One column at a time: behind a pair of them SQLite would read the rest of the group.
+    let mut next_source = connection.prepare_cached(
+        "SELECT min(source) FROM snapshot_employee INDEXED BY snapshot_by_source WHERE target = ?1 AND source >= ?2",
     )?;
-    let mut groups: Vec<Group> = Vec::new();
-    loop {
-        let last = groups.last();
-        let (source, filled) = last.map_or(("", i64::MIN), |last| (&last.source, last.filled));
-        let mut rows = next.query(params![target.as_str(), source, filled])?;
-        let Some(row) = rows.next()? else { break };
-        let group = Group {
-            source: row.get(0)?,
-            filled: row.get(1)?,
-        };
-        drop(rows);
-        groups.push(group);
+    let mut next_filled = connection.prepare_cached(
+        "SELECT min(filled) FROM snapshot_employee INDEXED BY snapshot_by_source
+         WHERE target = ?1 AND source = ?2 AND filled > ?3",
+    )?;
+    let mut groups = Vec::new();
+    let mut from = String::new();
+    while let Some(source) = next_source.query_row(params![target.as_str(), from], |row| {
+        row.get::<_, Option<String>>(0)
+    })? {
+        let mut before = i64::MIN;
+        while let Some(filled) = next_filled
+            .query_row(params![target.as_str(), source, before], |row| {
+                row.get::<_, Option<i64>>(0)
+            })?
+        {
+            groups.push(Group {
+                source: source.clone(),
+                filled,
+            });
+            before = filled;
+        }
+        // No text is between them.
+        from = source + "\0";
     }
     Ok(groups)
 }
@@ -136,6 +147,7 @@ mod tests {
             let insert =
                 "INSERT INTO snapshot_employee VALUES (?1, ?2, ?3, '{}', x'', ?4, '', '', ?5)";
             let rows = [
+                ("0", "", bit(Field::HrId), 5),
                 ("1", "b", bit(Field::HrId), 5),
                 ("2", "a", bit(Field::HrId) | bit(Field::Email), 4),
                 ("3", "a", bit(Field::HrId) | bit(Field::Email), 5),
@@ -154,9 +166,9 @@ mod tests {
     #[test]
     fn everybody_is_in_a_group_and_nobody_of_another_target() {
         let (store, target) = store();
-        assert_eq!(sources(&store.lock(), &target).unwrap(), ["a", "b"]);
+        assert_eq!(sources(&store.lock(), &target).unwrap(), ["", "a", "b"]);
         let counts = store.filled_counts(&target).unwrap();
-        assert_eq!(counts, HashMap::from([(Field::HrId, 4), (Field::Email, 2)]));
+        assert_eq!(counts, HashMap::from([(Field::HrId, 5), (Field::Email, 2)]));
         let fields = |source| store.filled_fields(&target, source).unwrap();
         assert_eq!(fields("a"), HashSet::from([Field::HrId, Field::Email]));
         assert_eq!(fields("b"), HashSet::from([Field::HrId]));
@@ -177,8 +189,8 @@ mod tests {
             found
         };
         assert_eq!(others(5), ["2", "4"]);
-        assert_eq!(others(4), ["1", "3", "4"]);
-        assert_eq!(others(7), ["1", "2", "3", "4"]);
+        assert_eq!(others(4), ["0", "1", "3", "4"]);
+        assert_eq!(others(7), ["0", "1", "2", "3", "4"]);
         assert!(store.has_other_rules(&target, 5).unwrap());
         let sql = "UPDATE snapshot_employee SET rules = 5";
         store.lock().execute(sql, []).unwrap();
