@@ -18,7 +18,7 @@
 //! | `clock`, `crash`, `digest`, `parallel`, `retry`, `user` | the clock as a parameter; crash points of the tests; SHA-256 as text; work for several processors; waits between attempts; who runs the program | `zone` |
 //! | `schedule` | when runs are due: cron lines, daylight saving, holidays, what was missed, what is owed; the age of a file in days with a run | `zone` |
 //! | `config` | the YAML tree, strict loading, validation with line and path, secrets, recipes, changes | `roster`, `schedule`, `zone` |
-//! | `roster` | `Employee`, `HrId`; mapping of records, dates, selection, validation | – |
+//! | `roster` | `Employee`, `HrId`; mapping of records, dates, selection, validation | `parallel` |
 //! | `source` | one module an adapter, one shared table reader, one shared file intake, what packs and encrypts files | `roster`, `config`, `schedule`, `clock`, `digest`, `crash`, `parallel`, `retry`, `zone` |
 //! | `plan` | the diff: joiners, leavers with reasons, changed, key drift; the hash of what waits | `roster`, `digest` |
 //! | `guard` | limits, windows, who goes and who waits, `Approved` | `plan`, `config`, `roster` |

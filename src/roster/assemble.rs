@@ -230,8 +230,7 @@ pub fn assemble(
     }
     let mut keep = keep.into_iter();
     candidates.retain(|_| keep.next().unwrap_or(false));
-    alike::reject_leading_zeros(&mut candidates, &prefixes, &known, &mut result);
-    alike::reject_shared_emails(&mut candidates, &known, &mut result);
+    alike::reject(&mut candidates, &prefixes, &known, &mut result);
     result.entries = candidates;
     doubt::reject_unclear(unclear, selection, &known, &mut result);
     result.sort_rejected();

@@ -4,6 +4,7 @@
 
 use std::borrow::{Borrow, Cow};
 use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use chrono::NaiveDate;
@@ -158,27 +159,64 @@ pub(crate) fn judge(integration: u64, request: Received<'_>) -> (Push, FieldErro
     if request.sync_id.trim().is_empty() {
         add(&mut errors, "syncId".to_owned(), REQUIRED);
     }
-    let records = request.employees;
-    let (twice_hr_id, twice_email) = std::thread::scope(|scope| {
+    let mut records = request.employees;
+    let twice = std::thread::scope(|scope| {
         let emails = records.iter().filter_map(Record::email);
         let emails = scope.spawn(|| repeated(emails.map(lower_case)));
         let hr_ids = repeated(records.iter().filter_map(Record::hr_id));
         let emails = emails.join();
         let emails = emails.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (hr_ids, emails)
+        Twice { hr_ids, emails }
     });
-    let mut named = Named::default();
-    let judge = |(index, record): (usize, Record<'_>)| {
+    let mut push = Push {
+        integration,
+        sync_id: request.sync_id,
+        people: Vec::with_capacity(records.len()),
+        named: Named::default(),
+    };
+    let Ok(()) = parallel::in_order(
+        records.chunks_mut(JUDGED_AT_ONCE).enumerate(),
+        |(chunk, some)| judge_some(chunk * JUDGED_AT_ONCE, some, &twice),
+        |(people, named, wrong)| {
+            push.people.extend(people);
+            push.named.hr_ids.extend(named.hr_ids);
+            push.named.emails.extend(named.emails);
+            errors.extend(wrong);
+            Ok::<_, Infallible>(())
+        },
+    );
+    (push, errors)
+}
+
+/// So many records are judged as one job.
+const JUDGED_AT_ONCE: usize = 1_000;
+
+/// What occurs more than once in a request.
+struct Twice {
+    hr_ids: HashSet<String>,
+    /// In lower case.
+    emails: HashSet<String>,
+}
+
+/// The people of some valid records, those of the others, and what is wrong with these. The first of them has this `index` in the request.
+fn judge_some(
+    index: usize,
+    records: &mut [Record<'_>],
+    twice: &Twice,
+) -> (Vec<Person>, Named, FieldErrors) {
+    let (mut named, mut errors) = (Named::default(), FieldErrors::new());
+    let judge = |(index, record): (usize, &mut Record<'_>)| {
+        let record = std::mem::take(record);
         let before = errors.len();
         let mut field = Fields {
             index,
             errors: &mut errors,
         };
-        if record.hr_id().is_some_and(|id| twice_hr_id.contains(id)) {
+        if record.hr_id().is_some_and(|id| twice.hr_ids.contains(id)) {
             field.add("hrId", REPEATED);
         }
-        let is_twice = |email| twice_email.contains(&*lower_case(email));
-        if !twice_email.is_empty() && record.email().is_some_and(is_twice) {
+        let is_twice = |email| twice.emails.contains(&*lower_case(email));
+        if !twice.emails.is_empty() && record.email().is_some_and(is_twice) {
             field.add("email", REPEATED);
         }
         let person = Person {
@@ -198,14 +236,8 @@ pub(crate) fn judge(integration: u64, request: Received<'_>) -> (Push, FieldErro
         named.hr_ids.insert(person.hr_id);
         None
     };
-    let people = records.into_iter().enumerate().filter_map(judge).collect();
-    let push = Push {
-        integration,
-        sync_id: request.sync_id,
-        people,
-        named,
-    };
-    (push, errors)
+    let people = (index..).zip(records).filter_map(judge).collect();
+    (people, named, errors)
 }
 
 const REQUIRED: &str = "must not be empty";
@@ -348,6 +380,26 @@ mod tests {
             assert_eq!(names, [format!("employees.1.{field}")], "{value}");
             assert_eq!(push.people.len(), 1);
         }
+    }
+
+    #[test]
+    fn a_bad_value_is_named_by_its_index_among_thousands() {
+        let mut records: Vec<Value> = (0..2_500).map(|one| valid(&one.to_string())).collect();
+        for index in [0, 999, 1_000, 2_499] {
+            records[index]["firstName"] = json!("");
+        }
+        let (push, errors) = judged(&json!(records));
+        let names: Vec<_> = errors.keys().map(String::as_str).collect();
+        let wrong = |index: u32| format!("employees.{index}.firstName");
+        assert_eq!(names, [wrong(0), wrong(1_000), wrong(2_499), wrong(999)]);
+        assert_eq!(push.people.len(), 2_496);
+        assert!(
+            push.people
+                .iter()
+                .map(|person| &person.hr_id)
+                .is_sorted_by_key(|hr_id| hr_id.parse::<u32>().unwrap())
+        );
+        assert!(push.named.hr_ids.contains("2499") && push.named.hr_ids.len() == 4);
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! better, and a source that fails must not take anybody out of the roster who is in it.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Assembly, Entry, HrId, Rejected, Rejection};
+use crate::parallel;
 
 /// Positions of candidates with the same key, where there are several; `hash` gives that of the key of a candidate that has one. Sorted by hashes, for a map of the keys
 /// of a million people would be larger than what it is made from.
@@ -16,13 +18,6 @@ fn groups<'e, K: Eq>(
     hash: impl Fn(&'e Entry) -> Option<u64>,
     key: impl Fn(&'e Entry) -> K,
 ) -> Vec<Vec<usize>> {
-    // Nearly always all differ, which their hashes alone tell.
-    let mut all: Vec<u64> = candidates.iter().filter_map(&hash).collect();
-    all.sort_unstable();
-    if all.windows(2).all(|pair| pair[0] != pair[1]) {
-        return Vec::new();
-    }
-    drop(all);
     let hashed = candidates.iter().enumerate();
     let hashed = hashed.filter_map(|(index, entry)| Some((hash(entry)?, index)));
     let mut hashed: Vec<(u64, usize)> = hashed.collect();
@@ -48,8 +43,51 @@ fn groups<'e, K: Eq>(
     several
 }
 
+/// Whether all of these differ.
+fn differ(hashes: impl Iterator<Item = u64>) -> bool {
+    let mut all: Vec<u64> = hashes.collect();
+    all.sort_unstable();
+    all.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// Takes out whoever may be the same person as another one, or has the e-mail of another one. `prefixes` are what the sources put before their numbers, by position.
+pub(super) fn reject(
+    candidates: &mut Vec<Entry>,
+    prefixes: &[String],
+    known: &impl Fn(&HrId) -> bool,
+    result: &mut Assembly,
+) {
+    // Nearly always all differ, which their hashes alone tell.
+    let (all, mut differing) = (candidates.as_slice(), Vec::new());
+    let Ok(()) = parallel::in_order(
+        [true, false].into_iter(),
+        |of_numbers| {
+            if of_numbers {
+                none_is_padded(all, prefixes)
+                    || differ(
+                        all.iter()
+                            .filter_map(|entry| hash_of_number(entry, prefixes)),
+                    )
+            } else {
+                differ(all.iter().map(Entry::email_hash))
+            }
+        },
+        |differ| {
+            differing.push(differ);
+            Ok::<_, Infallible>(())
+        },
+    );
+    let may_be_alike = |check: usize| differing.get(check) != Some(&true);
+    if may_be_alike(0) {
+        reject_leading_zeros(candidates, prefixes, known, result);
+    }
+    if may_be_alike(1) {
+        reject_shared_emails(candidates, known, result);
+    }
+}
+
 /// Takes the candidates at these positions out, each with the position of another that is the reason.
-fn reject(
+fn take_out(
     candidates: &mut Vec<Entry>,
     pairs: &HashMap<usize, usize>,
     known: &impl Fn(&HrId) -> bool,
@@ -89,26 +127,32 @@ fn number<'e>(entry: &'e Entry, prefixes: &[String]) -> Option<(&'e str, &'e str
     is_number.then_some((prefix, digits))
 }
 
-/// A source that mixes `00123` and `123` has lost leading zeros somewhere: both may be one person. Two that JobTicket already knows as two are two. `prefixes` are
-/// what the sources put before their numbers, by position.
-pub(super) fn reject_leading_zeros(
+/// The same without leading zeros.
+fn key<'e>(entry: &'e Entry, prefixes: &[String]) -> Option<(&'e str, &'e str)> {
+    let (prefix, digits) = number(entry, prefixes)?;
+    Some((prefix, digits.trim_start_matches('0')))
+}
+
+/// The hash of the digits alone: the same ones behind another prefix only look alike by it.
+fn hash_of_number(entry: &Entry, prefixes: &[String]) -> Option<u64> {
+    key(entry, prefixes).map(|(_, digits)| xxh3_64(digits.as_bytes()))
+}
+
+fn none_is_padded(candidates: &[Entry], prefixes: &[String]) -> bool {
+    let padded = |entry| number(entry, prefixes).is_some_and(|(_, digits)| digits.starts_with('0'));
+    !candidates.iter().any(padded)
+}
+
+/// A source that mixes `00123` and `123` has lost leading zeros somewhere: both may be one person. Two that JobTicket already knows as two are two.
+fn reject_leading_zeros(
     candidates: &mut Vec<Entry>,
     prefixes: &[String],
     known: &impl Fn(&HrId) -> bool,
     result: &mut Assembly,
 ) {
-    let padded = |entry| number(entry, prefixes).is_some_and(|(_, digits)| digits.starts_with('0'));
-    if !candidates.iter().any(padded) {
-        return;
-    }
-    let key = |entry| {
-        let (prefix, digits) = number(entry, prefixes)?;
-        Some((prefix, digits.trim_start_matches('0')))
-    };
     let mut pairs = HashMap::new();
-    // The same digits behind another prefix only look alike here.
-    let hash = |entry| key(entry).map(|(_, digits)| xxh3_64(digits.as_bytes()));
-    for group in groups(candidates, hash, key) {
+    let hash = |entry| hash_of_number(entry, prefixes);
+    for group in groups(candidates, hash, |entry| key(entry, prefixes)) {
         let are_known: Vec<bool> = group
             .iter()
             .map(|index| known(&candidates[*index].employee().hr_id))
@@ -123,13 +167,13 @@ pub(super) fn reject_leading_zeros(
             pairs.extend(other.map(|(other, _)| (*index, *other)));
         }
     }
-    reject(candidates, &pairs, known, result, |other| {
+    take_out(candidates, &pairs, known, result, |other| {
         Rejection::LeadingZeros { other }
     });
 }
 
 /// Two people with one e-mail: nobody can tell whose it is, so neither is taken as they stand.
-pub(super) fn reject_shared_emails(
+fn reject_shared_emails(
     candidates: &mut Vec<Entry>,
     known: &impl Fn(&HrId) -> bool,
     result: &mut Assembly,
@@ -152,7 +196,7 @@ pub(super) fn reject_shared_emails(
             pairs.extend(other.map(|other| (*index, *other)));
         }
     }
-    reject(candidates, &pairs, known, result, |other| {
+    take_out(candidates, &pairs, known, result, |other| {
         Rejection::SharedEmail { other }
     });
 }
