@@ -230,6 +230,15 @@ impl Store {
         })
     }
 
+    /// Writes the journal back into the database, as far as nobody reads it: for a time in which there is nothing else to do. Where that fails, nothing is lost, and the
+    /// end of the run does it.
+    pub fn write_back(&self) {
+        let connection = self.lock();
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::debug!("The journal of the store could not be written back yet: {error}");
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic while the lock was held has rolled its transaction back.
         self.connection

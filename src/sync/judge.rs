@@ -7,7 +7,7 @@ use super::{Run, RunReport, Stop, off};
 use crate::config::{FirstPush, SourceType};
 use crate::guard::{self, Facts, Judgement, Stopped};
 use crate::jobticket::There;
-use crate::plan::{self, Comparison, Known, Plan, What};
+use crate::plan::{self, Change, Comparison, Known, Plan, What};
 use crate::roster::{Employee, Field, HrId};
 use crate::source::Taken;
 use crate::store::{Ended, Fact, Missing, StoreError};
@@ -277,8 +277,10 @@ fn changed_pairs<'p>(
     })
 }
 
+/// Who joins and who leaves; nothing where nobody leaves, for then nobody has a new number.
 fn comparison_of(plan: &Plan, known: &Known) -> Comparison {
-    if plan.changes.is_empty() {
+    let leaves = |change: &Change| matches!(change.what, What::Leaves(_));
+    if !plan.changes.iter().any(leaves) {
         return Comparison::default();
     }
     plan::compare(known, &plan.entries)

@@ -274,12 +274,11 @@ impl Run<'_> {
             approved,
             values: self.context.config.audit.values,
         };
-        let result = self
-            .client()
-            .await?
-            .client()
-            .push(approved, &push, &mut told)
-            .await;
+        let client = self.client().await?.client();
+        let waiting = store.clone();
+        // While JobTicket thinks.
+        tokio::task::spawn_blocking(move || waiting.write_back());
+        let result = client.push(approved, &push, &mut told).await;
         crate::crash::point("answered");
         match result {
             Ok(receipt) => {
