@@ -146,3 +146,64 @@ impl Store {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::roster::{Employee, Field, Rare, Wrong};
+
+    #[test]
+    fn a_delivery_comes_back_as_it_was_kept_and_so_does_one_of_before() {
+        let store = Store::in_memory(Clock::system()).unwrap();
+        let target = Target::new("http://127.0.0.1:1", 7);
+        let row = |line: u64| {
+            let hr_id = HrId::new(&format!("{line:05}"));
+            let mut employee = Employee::new(hr_id, "Zoë", "\"Weiß\"", "z@example.com");
+            employee.start_date = NaiveDate::from_ymd_opt(2020, 2, 29);
+            let mut wrong = Rare::default();
+            if line.is_multiple_of(2) {
+                employee.auto_sync_employee = Some(true);
+                let absence = [("type".to_owned(), "parental".to_owned())].into();
+                employee.absences.extend(Some(absence));
+                wrong.push((Field::StartDate, Wrong::NotADate));
+            }
+            let employee = employee.into();
+            Row {
+                line,
+                employee,
+                wrong,
+            }
+        };
+        let column = "Kreis".to_owned();
+        let delivery = Delivery {
+            rows: (2..5_000).map(row).collect(),
+            unselected: [(HrId::new("9"), Unselected::Excluded { column })].into(),
+            ..Delivery::default()
+        };
+        let keep = |pieces: &Spool| {
+            let delivered = Delivered {
+                source: "one",
+                taken: Some("{}"),
+                mapping_hash: "",
+                pieces: Some(pieces),
+            };
+            let notes = Notes::default();
+            store.keep_sources(&target, &[delivered], &notes).unwrap();
+            let back = store.source_rows(&target, "one").unwrap();
+            assert!(back.rows == delivery.rows);
+            back.unselected
+        };
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(
+            keep(&pieces_of(&delivery, folder.path())),
+            delivery.unselected
+        );
+        let mut before = Spool::new(folder.path());
+        let named = delivery.rows.iter().map(Kept::Row);
+        pieces::of(named).for_each(|piece| before.push(piece));
+        assert!(keep(&before).is_empty());
+    }
+}
