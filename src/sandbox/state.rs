@@ -191,7 +191,7 @@ impl World {
                 id: Shared::from(String::clone(&sync.id)),
                 ..*sync
             };
-            let make = |(person, known): (&mut Person, &Option<usize>)| {
+            let after = |(person, known): (&mut Person, &Option<usize>)| {
                 let before = known.map(|index| &*self.employees[index]);
                 let mut employee = Employee::named(before, std::mem::take(person), &sync);
                 if behaviour.resent_gets_subscription_back == Answer::Yes {
@@ -199,7 +199,7 @@ impl World {
                 }
                 Shared::from(employee)
             };
-            people.iter_mut().zip(known).map(make).collect::<Vec<_>>()
+            people.iter_mut().zip(known).map(after).collect::<Vec<_>>()
         };
         let Ok(()) = parallel::in_order(jobs, work, |some| {
             made.extend(some);

@@ -108,10 +108,10 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
         let mut matched = Vec::new();
         for (rule, count) in mapping.rules().zip(&mut rules) {
             let cell = cell(rule.column);
-            let matches = rule.matches(cell);
-            count.rows += usize::from(matches);
+            let is_match = rule.matches(cell);
+            count.rows += usize::from(is_match);
             count.filled += usize::from(!cell.is_empty());
-            matched.push(matches);
+            matched.push(is_match);
         }
         if let Mapped::Row(mut mapped) = mapping.map(record.number, cell, &matched, today) {
             selected += 1;
