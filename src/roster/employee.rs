@@ -140,7 +140,8 @@ pub struct Employee {
     pub absences: Rare<Absence>,
 }
 
-/// An employee as the store keeps them, and as they are read from it.
+/// An employee as the store keeps them, and as they are read from it. Rows of sources are kept without the names ([`super::json`]): the order of the fields stays as it is, and a new one
+/// goes last, with a default.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Kept<'k> {

@@ -78,6 +78,57 @@ mod tests {
     use super::*;
     use crate::roster::{Field, HrId, Rare, Wrong};
 
+    #[test]
+    fn a_row_that_was_kept_long_ago_is_read_by_the_places_or_the_names_of_its_values() {
+        let day = NaiveDate::from_ymd_opt;
+        let mut employee = Employee::new(HrId::new("01"), "Ada", "Berg", "a@b.example");
+        employee.date_of_birth = day(1990, 1, 2);
+        employee.start_date = day(2020, 3, 4);
+        employee.termination_date = day(2027, 5, 6);
+        let short = employee.clone();
+        employee.auto_sync_employee = Some(true);
+        let absence = [("type".to_owned(), "parental".to_owned())].into();
+        employee.absences.extend(Some(absence));
+        let mut wrong = Rare::default();
+        let row = |employee: &Employee, wrong: &Rare<_>| Row {
+            line: 7,
+            employee: employee.clone().into(),
+            wrong: wrong.clone(),
+        };
+        let none = row(&short, &wrong);
+        wrong.push((Field::StartDate, Wrong::NotADate));
+        let all = row(&employee, &wrong);
+        let people = r#"["01","Ada","Berg","a@b.example","1990-01-02","2020-03-04","2027-05-06""#;
+        let named = r#"{"line":7,"employee":{"hrId":"01","firstName":"Ada","lastName":"Berg","email":"a@b.example","dateOfBirth":"1990-01-02","startDate":"2020-03-04","terminationDate":"2027-05-06""#;
+        for (kept, row) in [
+            (format!("[7,{people}]]"), &none),
+            (
+                format!(
+                    r#"[7,{people},true,[{{"type":"parental"}}]],[["startDate","not_a_date"]]]"#
+                ),
+                &all,
+            ),
+            (format!("{named}}}}}"), &none),
+            (
+                format!(
+                    r#"{named},"autoSyncEmployee":true,"absences":[{{"type":"parental"}}]}},"wrong":[["startDate","not_a_date"]]}}"#
+                ),
+                &all,
+            ),
+        ] {
+            assert_eq!(serde_json::from_str::<Row>(&kept).unwrap(), *row, "{kept}");
+        }
+        for (row, kept) in [(none, "]]"), (all, r#"[["startDate","not_a_date"]]]"#)] {
+            let mut block = Vec::new();
+            row.write_json(&mut block);
+            let block = String::from_utf8(block).unwrap();
+            assert!(
+                block.starts_with(&format!("[7,{people}")) && block.ends_with(kept),
+                "{block}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_a_row_has_it_is_read_as_it_was_written(

@@ -152,7 +152,7 @@ impl Wrong {
     }
 }
 
-/// One row that is meant, mapped.
+/// One row that is meant, mapped. It is kept without the names of its fields ([`super::json`]): their order stays as it is, and a new one goes last, with a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// Its line in the file, from 1.

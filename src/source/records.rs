@@ -235,12 +235,14 @@ impl Part {
         self.rows += 1;
         let (absences, wrong) = std::mem::take(absences);
         matches.clear();
-        for (rule, matched) in mapping.rules().zip(&mut self.matched) {
+        for (position, rule) in mapping.rules().enumerate() {
             let cell = cell(rule.column);
-            let matches_cell = rule.matches(cell);
-            matched.0 += usize::from(matches_cell);
-            matched.1 += usize::from(!cell.is_empty());
-            matches.push(matches_cell);
+            let is_match = rule.matches(cell);
+            matches.push(is_match);
+            if let Some((rows, filled)) = self.matched.get_mut(position) {
+                *rows += usize::from(is_match);
+                *filled += usize::from(!cell.is_empty());
+            }
         }
         match mapping.map(line, &cell, matches, today) {
             Mapped::Row(mut mapped) => {

@@ -92,7 +92,9 @@ impl Store {
         target: &Target,
         source: &str,
     ) -> Result<HashSet<Field>, StoreError> {
-        let groups = groups(&self.lock(), target)?;
+        let connection = self.lock();
+        let transaction = connection.unchecked_transaction()?;
+        let groups = groups(&transaction, target)?;
         let own = groups.iter().filter(|group| group.source == source);
         let bits = own.fold(0, |bits, group| bits | group.filled);
         let is_filled = |field: &Field| bits & bit(*field) != 0;
@@ -102,12 +104,14 @@ impl Store {
     /// How many people of the snapshot have each field filled.
     pub fn filled_counts(&self, target: &Target) -> Result<HashMap<Field, usize>, StoreError> {
         let connection = self.lock();
-        let mut count = connection.prepare_cached(
+        // In one transaction, for a group that comes in between would not be counted.
+        let transaction = connection.unchecked_transaction()?;
+        let mut count = transaction.prepare_cached(
             "SELECT count(*) FROM snapshot_employee INDEXED BY snapshot_by_source
              WHERE target = ?1 AND source = ?2 AND filled = ?3",
         )?;
         let mut counts: HashMap<Field, usize> = HashMap::new();
-        for Group { source, filled } in groups(&connection, target)? {
+        for Group { source, filled } in groups(&transaction, target)? {
             let of_group = params![target.as_str(), source, filled];
             let people: usize = count.query_row(of_group, |row| row.get(0))?;
             for field in Field::ALL {
@@ -122,7 +126,9 @@ impl Store {
     /// Whether anybody of the snapshot was acknowledged under other rules than these.
     pub fn has_other_rules(&self, target: &Target, rules: i64) -> Result<bool, StoreError> {
         let mut has = false;
-        of_other_rules(&self.lock(), target, rules, |_| {
+        let connection = self.lock();
+        let transaction = connection.unchecked_transaction()?;
+        of_other_rules(&transaction, target, rules, |_| {
             has = true;
             false
         })?;

@@ -230,8 +230,8 @@ impl Store {
         })
     }
 
-    /// Writes the journal back into the database, as far as nobody reads it: for a time in which there is nothing else to do. Where that fails, nothing is lost, and the
-    /// end of the run does it.
+    /// Writes the journal back into the database, as far as nobody reads it: for a time in which there is nothing else to do. Where that fails, nothing is lost: a
+    /// commit that fills the journal does it, or the end of the program.
     pub fn write_back(&self) {
         let connection = self.lock();
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {

@@ -276,7 +276,7 @@ impl Run<'_> {
         };
         let client = self.client().await?.client();
         let waiting = store.clone();
-        // While JobTicket thinks.
+        // Of a push most of the time is waiting.
         tokio::task::spawn_blocking(move || waiting.write_back());
         let result = client.push(approved, &push, &mut told).await;
         crate::crash::point("answered");

@@ -43,6 +43,10 @@ fn groups<'e, K: Eq>(
     several
 }
 
+/// What people may have alike, in the order in which it is looked at.
+const NUMBERS: usize = 0;
+const EMAILS: usize = 1;
+
 /// Whether all of these differ.
 fn differ(hashes: impl Iterator<Item = u64>) -> bool {
     let mut all: Vec<u64> = hashes.collect();
@@ -60,9 +64,9 @@ pub(super) fn reject(
     // Nearly always all differ, which their hashes alone tell.
     let (all, mut differing) = (candidates.as_slice(), Vec::new());
     let Ok(()) = parallel::in_order(
-        [true, false].into_iter(),
-        |of_numbers| {
-            if of_numbers {
+        [NUMBERS, EMAILS].into_iter(),
+        |of| {
+            if of == NUMBERS {
                 none_is_padded(all, prefixes)
                     || differ(
                         all.iter()
@@ -77,11 +81,11 @@ pub(super) fn reject(
             Ok::<_, Infallible>(())
         },
     );
-    let may_be_alike = |check: usize| differing.get(check) != Some(&true);
-    if may_be_alike(0) {
+    let may_be_alike = |of: usize| differing.get(of) != Some(&true);
+    if may_be_alike(NUMBERS) {
         reject_leading_zeros(candidates, prefixes, known, result);
     }
-    if may_be_alike(1) {
+    if may_be_alike(EMAILS) {
         reject_shared_emails(candidates, known, result);
     }
 }

@@ -105,13 +105,11 @@ pub fn sample(source: &Source, ask: &Ask<'_>, wanted: Option<u64>) -> Result<Sam
             .map(|absences| absences.of(record, ask))
             .transpose()?;
         let cell = |column: usize| row.get(column).map_or("", String::as_str);
-        let mut matched = Vec::new();
-        for (rule, count) in mapping.rules().zip(&mut rules) {
-            let cell = cell(rule.column);
-            let is_match = rule.matches(cell);
-            count.rows += usize::from(is_match);
-            count.filled += usize::from(!cell.is_empty());
-            matched.push(is_match);
+        let of_rules = mapping.rules().map(|rule| rule.matches(cell(rule.column)));
+        let matched: Vec<bool> = of_rules.collect();
+        for ((rule, count), is_match) in mapping.rules().zip(&mut rules).zip(&matched) {
+            count.rows += usize::from(*is_match);
+            count.filled += usize::from(!cell(rule.column).is_empty());
         }
         if let Mapped::Row(mut mapped) = mapping.map(record.number, cell, &matched, today) {
             selected += 1;
