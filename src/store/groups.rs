@@ -175,6 +175,8 @@ mod tests {
         assert_eq!(sources(&store.lock(), &target).unwrap(), ["", "a", "b"]);
         let counts = store.filled_counts(&target).unwrap();
         assert_eq!(counts, HashMap::from([(Field::HrId, 5), (Field::Email, 2)]));
+        assert!(store.has_more_people(&target, 4).unwrap());
+        assert!(!store.has_more_people(&target, 5).unwrap());
         let fields = |source| store.filled_fields(&target, source).unwrap();
         assert_eq!(fields("a"), HashSet::from([Field::HrId, Field::Email]));
         assert_eq!(fields("b"), HashSet::from([Field::HrId]));

@@ -30,6 +30,13 @@ impl Store {
         .transpose()
     }
 
+    /// Whether the snapshot has more people than this.
+    pub fn has_more_people(&self, target: &Target, than: u32) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM snapshot_employee INDEXED BY snapshot_keys WHERE target = ?1 LIMIT 1 OFFSET ?2)";
+        let more = params![target.as_str(), than];
+        Ok(self.lock().query_row(sql, more, |row| row.get(0))?)
+    }
+
     /// Keys and hashes of the snapshot, sorted; `None` before the first acknowledgement.
     pub fn snapshot(&self, target: &Target) -> Result<Option<Vec<Keyed>>, StoreError> {
         let connection = self.lock();

@@ -14,6 +14,9 @@ use crate::roster::{
 use crate::source::{self, Taken};
 use crate::store::{Store, StoreError, Target, rules_mark};
 
+/// Of a snapshot with more people than this the keys are not in memory while a file is read. Ours: those of so many take 6 MB.
+const MANY: u32 = 200_000;
+
 /// What the pulled rows come to.
 pub(super) struct Stage {
     /// The roster, sorted by hrId.
@@ -73,7 +76,7 @@ impl Doubtful {
 
 impl Run<'_> {
     /// Pulls until every source either makes sense, or is replaced by its last good roster, or is left out for want of one. `None` where none has anything. Whom
-    /// JobTicket has is loaded meanwhile.
+    /// JobTicket has is loaded meanwhile, unless those are many: reading a large file is what needs most memory.
     pub(super) async fn gather(
         &mut self,
         doubt: &Doubt,
@@ -85,11 +88,17 @@ impl Run<'_> {
         let mut loaded = None;
         loop {
             let load = |run: &Self| {
-                let loaded = loaded.take();
-                loaded.map_or_else(|| run.known(doubt, doubtful), Ok)
+                let store = run.context.store;
+                if loaded.is_some() || off(|| store.has_more_people(&run.target, MANY))? {
+                    return Ok(loaded.take());
+                }
+                run.known(doubt, doubtful).map(Some)
             };
             let (deliveries, known) = self.pull(report, &failed, load).await?;
-            let known = known?;
+            let known = match known? {
+                Some(known) => known,
+                None => self.known(doubt, doubtful)?,
+            };
             report.snapshot = known.snapshot.as_ref().map(Vec::len);
             let Some(mut deliveries) = deliveries else {
                 return Ok(None);
