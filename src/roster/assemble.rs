@@ -16,6 +16,8 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
+pub(crate) use alike::all_differ;
+
 use super::employee::{Employee, Field, HrId, ValueHash, has_ended};
 use super::hashed::Hashed;
 use super::mapping::{Row, Unselected, Wrong};

@@ -72,7 +72,7 @@ impl Row {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -129,22 +129,36 @@ mod tests {
         }
     }
 
+    /// Somebody with any values.
+    pub(crate) fn anybody() -> impl Strategy<Value = Employee> {
+        let absence = proptest::collection::btree_map(any::<String>(), any::<String>(), 0..3);
+        (
+            proptest::array::uniform4(any::<String>()),
+            proptest::array::uniform3(proptest::option::of(-5_000_000..5_000_000i32)),
+            any::<Option<bool>>(),
+            proptest::collection::vec(absence, 0..3),
+        )
+            .prop_map(|(texts, days, flag, absences)| {
+                let [hr_id, first_name, last_name, email] = &texts;
+                let mut employee = Employee::new(HrId::new(hr_id), first_name, last_name, email);
+                let day = |days: Option<i32>| NaiveDate::from_num_days_from_ce_opt(days?);
+                let [birth, start, end] = days.map(day);
+                employee.date_of_birth = birth;
+                employee.start_date = start;
+                employee.termination_date = end;
+                employee.auto_sync_employee = flag;
+                employee.absences.extend(absences);
+                employee
+            })
+    }
+
     proptest! {
         #[test]
         fn whatever_a_row_has_it_is_read_as_it_was_written(
             line in any::<u64>(),
-            texts in proptest::array::uniform4(any::<String>()),
-            days in proptest::array::uniform3(proptest::option::of(-5_000_000..5_000_000i32)),
-            flag in any::<Option<bool>>(),
-            absences in proptest::collection::vec(proptest::collection::btree_map(any::<String>(), any::<String>(), 0..3), 0..3),
+            employee in anybody(),
             is_wrong in any::<bool>(),
         ) {
-            let [hr_id, first_name, last_name, email] = &texts;
-            let mut employee = Employee::new(HrId::new(hr_id), first_name, last_name, email);
-            let [birth, start, end] = days.map(|days| days.and_then(NaiveDate::from_num_days_from_ce_opt));
-            (employee.date_of_birth, employee.start_date, employee.termination_date) = (birth, start, end);
-            employee.auto_sync_employee = flag;
-            employee.absences.extend(absences);
             let mut wrong = Rare::default();
             if is_wrong {
                 wrong.push((Field::StartDate, Wrong::NotADate));

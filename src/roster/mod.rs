@@ -16,6 +16,7 @@ mod pseudonym;
 mod rare;
 mod rejection;
 
+pub(crate) use assemble::all_differ;
 pub use assemble::{Assembly, Delivery, Ended, Entry, Incomplete, REQUIRED, Selection, assemble};
 pub use dates::{DateFormat, DateFormatError};
 pub(crate) use employee::lower_case;

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::state::{Named, Person, Push};
 use crate::jobticket::wire::SyncRequest;
 use crate::parallel;
-use crate::roster::{day, lower_case};
+use crate::roster::{all_differ, day, lower_case};
 
 /// A record as it came. Required values may be missing and dates may be any text here, so that both are a 422 with
 /// the name of the field instead of a 400.
@@ -253,12 +253,9 @@ fn repeated<T: Borrow<str> + Eq + Hash>(
 ) -> HashSet<String> {
     // Nearly always all differ, which their hashes alone tell.
     let hash = |value: T| xxh3_64(value.borrow().as_bytes());
-    let mut hashes: Vec<u64> = values.clone().map(hash).collect();
-    hashes.sort_unstable();
-    if hashes.windows(2).all(|pair| pair[0] != pair[1]) {
+    if all_differ(values.clone().map(hash)) {
         return HashSet::new();
     }
-    drop(hashes);
     let most = values.size_hint().1.unwrap_or(0);
     let mut seen = HashSet::with_capacity_and_hasher(most, Short::default());
     let mut repeated = HashSet::new();

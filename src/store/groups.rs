@@ -85,6 +85,20 @@ pub(super) fn of_other_rules(
     Ok(())
 }
 
+/// Whether there is anybody whom the snapshot does not have under these rules.
+pub(super) fn has_other_rules(
+    connection: &Connection,
+    target: &Target,
+    rules: i64,
+) -> Result<bool, StoreError> {
+    let mut has = false;
+    of_other_rules(connection, target, rules, |_| {
+        has = true;
+        false
+    })?;
+    Ok(has)
+}
+
 impl Store {
     /// The fields that are filled for somebody whom this source delivered.
     pub fn filled_fields(
@@ -125,14 +139,8 @@ impl Store {
 
     /// Whether anybody of the snapshot was acknowledged under other rules than these.
     pub fn has_other_rules(&self, target: &Target, rules: i64) -> Result<bool, StoreError> {
-        let mut has = false;
         let connection = self.lock();
-        let transaction = connection.unchecked_transaction()?;
-        of_other_rules(&transaction, target, rules, |_| {
-            has = true;
-            false
-        })?;
-        Ok(has)
+        has_other_rules(&*connection.unchecked_transaction()?, target, rules)
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::groups::{of_other_rules, sources};
+use super::groups::{has_other_rules, of_other_rules, sources};
 use super::{Store, StoreError, Target};
 use crate::jobticket::Receipt;
 use crate::plan::{Change, Keyed, What};
@@ -316,11 +316,7 @@ impl<'a, 't> Whole<'a, 't> {
     pub(super) fn begin(advance: &'a Advance<'t>) -> Result<Self, StoreError> {
         let (transaction, target) = (advance.transaction, advance.target);
         let keys = keys(transaction, target)?;
-        let mut marked = true;
-        of_other_rules(transaction, target, advance.mark, |_| {
-            marked = false;
-            false
-        })?;
+        let marked = !has_other_rules(transaction, target, advance.mark)?;
         let sources = sources(transaction, target)?;
         let mut of = Vec::new();
         if sources.len() > 1 {

@@ -47,8 +47,8 @@ fn groups<'e, K: Eq>(
 const NUMBERS: usize = 0;
 const EMAILS: usize = 1;
 
-/// Whether all of these differ.
-fn differ(hashes: impl Iterator<Item = u64>) -> bool {
+/// Whether all of these differ. Hashes tell that of what they are of; where two are the same, what they are of may be or not.
+pub(crate) fn all_differ(hashes: impl Iterator<Item = u64>) -> bool {
     let mut all: Vec<u64> = hashes.collect();
     all.sort_unstable();
     all.windows(2).all(|pair| pair[0] != pair[1])
@@ -68,12 +68,12 @@ pub(super) fn reject(
         |of| {
             if of == NUMBERS {
                 none_is_padded(all, prefixes)
-                    || differ(
+                    || all_differ(
                         all.iter()
                             .filter_map(|entry| hash_of_number(entry, prefixes)),
                     )
             } else {
-                differ(all.iter().map(Entry::email_hash))
+                all_differ(all.iter().map(Entry::email_hash))
             }
         },
         |differ| {
