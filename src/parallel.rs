@@ -60,6 +60,22 @@ pub(crate) fn in_order<J: Send, R: Send, E>(
     })
 }
 
+/// Memory that one job is done with, for another one: what one thread takes and another one gives back is not free again for long.
+#[derive(Default)]
+pub(crate) struct Spare<T>(Mutex<Vec<T>>);
+
+impl<T: Default> Spare<T> {
+    pub(crate) fn take(&self) -> T {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give(&self, one: T) {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.push(one);
+    }
+}
+
 /// Gives the memory of something large back while the caller goes on.
 pub(crate) fn give_back(large: impl Send + 'static) {
     // Without a thread it is given back here.

@@ -215,11 +215,7 @@ pub fn assemble(
             candidates.extend(entries);
         }
     }
-    // No two rows have one source and line, so the order does not depend on the sort being stable.
-    candidates.sort_unstable_by(|a, b| {
-        (&a.employee.hr_id, a.source, a.line).cmp(&(&b.employee.hr_id, b.source, b.line))
-    });
-
+    sort(&mut candidates);
     let mut keep = Vec::with_capacity(candidates.len());
     for group in candidates.chunk_by(|a, b| a.employee.hr_id == b.employee.hr_id) {
         let reasons = |entry: &Entry| {
@@ -244,6 +240,34 @@ pub fn assemble(
     };
     result.unselected.retain(|hr_id, _| !has_entry(hr_id));
     result
+}
+
+/// Sorts by hrId, and rows of the same one by source and line. Entries are large, so that their order is found first, by the beginnings of their hrIds.
+fn sort(entries: &mut [Entry]) {
+    let start = |entry: &Entry| entry.employee.hr_id.start();
+    let mut order: Vec<(u64, usize)> = entries.iter().map(start).zip(0..).collect();
+    // No two rows have one source and line, so the order does not depend on the sort being stable.
+    order.sort_unstable_by(|(start, one), (other_start, other)| {
+        let whole = |place: &usize| {
+            let entry = &entries[*place];
+            (&entry.employee.hr_id, entry.source, entry.line)
+        };
+        start
+            .cmp(other_start)
+            .then_with(|| whole(one).cmp(&whole(other)))
+    });
+    // Each goes to its place along the ring of those that take the place of one another.
+    for place in 0..entries.len() {
+        let mut at = place;
+        loop {
+            let from = std::mem::replace(&mut order[at].1, at);
+            if from == place || from == at {
+                break;
+            }
+            entries.swap(at, from);
+            at = from;
+        }
+    }
 }
 
 /// The position of the one entry of all rows of one hrId, or none, with the reason noted in `result`.

@@ -5,13 +5,13 @@ use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 
 /// The ten characters of a day of the years 0 to 9999.
-pub(crate) fn text(day: NaiveDate, buffer: &mut [u8; 10]) -> Option<&str> {
+pub(crate) fn bytes(day: NaiveDate) -> Option<[u8; 10]> {
     let year = u32::try_from(day.year())
         .ok()
         .filter(|year| *year <= 9999)?;
     let digit = |number: u32, by: u32| b'0' + u8::try_from(number / by % 10).unwrap_or_default();
     let (month, of_month) = (day.month(), day.day());
-    *buffer = [
+    Some([
         digit(year, 1000),
         digit(year, 100),
         digit(year, 10),
@@ -22,8 +22,7 @@ pub(crate) fn text(day: NaiveDate, buffer: &mut [u8; 10]) -> Option<&str> {
         b'-',
         digit(of_month, 10),
         digit(of_month, 1),
-    ];
-    std::str::from_utf8(buffer).ok()
+    ])
 }
 
 /// Writes a day that may not be known.
@@ -39,9 +38,10 @@ pub(crate) fn serialize<S: Serializer>(
     let Some(day) = day else {
         return serializer.serialize_none();
     };
-    match text(*day, &mut [0; 10]) {
-        Some(text) => serializer.serialize_some(text),
-        None => day.serialize(serializer),
+    let bytes = bytes(*day);
+    match bytes.as_ref().map(|bytes| str::from_utf8(bytes)) {
+        Some(Ok(text)) => serializer.serialize_some(text),
+        _ => day.serialize(serializer),
     }
 }
 

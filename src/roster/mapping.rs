@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::dates::DateFormat;
+use super::eight::is_printable_ascii;
 use super::employee::{Absence, Employee, Field, HrId};
 use super::hashed::Hashed;
 use super::rare::Rare;
@@ -416,11 +417,6 @@ fn is_text(text: &str) -> Result<&str, Wrong> {
     } else {
         Ok(text)
     }
-}
-
-/// Nearly every cell is this, which is quickly seen.
-fn is_printable_ascii(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Text as it is compared and sent: NFC, with plain blanks.

@@ -7,6 +7,7 @@
 mod assemble;
 mod dates;
 pub(crate) mod day;
+mod eight;
 mod employee;
 mod hashed;
 mod hrid_map;

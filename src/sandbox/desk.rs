@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{DATE, USER_AGENT};
 use axum::http::request::Parts;
@@ -271,12 +271,19 @@ fn is_health(method: &Method, uri: &Uri) -> bool {
     method == Method::GET && uri.path() == api::HEALTH
 }
 
+/// The whole body, put together while it arrives.
 async fn collect(body: Body) -> Result<Bytes, Refused> {
-    match Limited::new(body, LARGEST_BODY).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refused::TooLarge),
-        Err(_) => Err(Refused::Malformed("cut short".to_owned())),
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut whole = Vec::with_capacity(announced.min(LARGEST_BODY));
+    let mut body = Limited::new(body, LARGEST_BODY);
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Err(error) if error.is::<LengthLimitError>() => return Err(Refused::TooLarge),
+            Err(_) => return Err(Refused::Malformed("cut short".to_owned())),
+        }
     }
+    Ok(whole.into())
 }
 
 async fn drain(body: Body) {

@@ -160,14 +160,7 @@ pub(crate) fn judge(integration: u64, request: Received<'_>) -> (Push, FieldErro
         add(&mut errors, "syncId".to_owned(), REQUIRED);
     }
     let mut records = request.employees;
-    let twice = std::thread::scope(|scope| {
-        let emails = records.iter().filter_map(Record::email);
-        let emails = scope.spawn(|| repeated(emails.map(lower_case)));
-        let hr_ids = repeated(records.iter().filter_map(Record::hr_id));
-        let emails = emails.join();
-        let emails = emails.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Twice { hr_ids, emails }
-    });
+    let twice = Twice::of(&records);
     let mut push = Push {
         integration,
         sync_id: request.sync_id,
@@ -196,6 +189,46 @@ struct Twice {
     hr_ids: HashSet<String>,
     /// In lower case.
     emails: HashSet<String>,
+}
+
+impl Twice {
+    fn of(records: &[Record<'_>]) -> Self {
+        // Nearly always all differ, which their hashes alone tell.
+        let (mut hr_ids, mut emails) = (Vec::new(), Vec::new());
+        let Ok(()) = parallel::in_order(
+            records.chunks(JUDGED_AT_ONCE),
+            |some| {
+                let hash = |text: &str| xxh3_64(text.as_bytes());
+                let hr_ids = some.iter().filter_map(Record::hr_id).map(hash);
+                let emails = some.iter().filter_map(Record::email);
+                let emails = emails.map(|email| hash(&lower_case(email)));
+                (hr_ids.collect::<Vec<_>>(), emails.collect::<Vec<_>>())
+            },
+            |(some_hr_ids, some_emails)| {
+                hr_ids.extend(some_hr_ids);
+                emails.extend(some_emails);
+                Ok::<_, Infallible>(())
+            },
+        );
+        let mut differ = Vec::new();
+        let Ok(()) = parallel::in_order([hr_ids, emails].into_iter(), all_differ, |all| {
+            differ.push(all);
+            Ok::<_, Infallible>(())
+        });
+        let [hr_ids, emails] = [0, 1].map(|of| differ.get(of) != Some(&true));
+        Self {
+            hr_ids: if hr_ids {
+                repeated(records.iter().filter_map(Record::hr_id))
+            } else {
+                HashSet::new()
+            },
+            emails: if emails {
+                repeated(records.iter().filter_map(Record::email).map(lower_case))
+            } else {
+                HashSet::new()
+            },
+        }
+    }
 }
 
 /// The people of some valid records, those of the others, and what is wrong with these. The first of them has this `index` in the request.
@@ -248,14 +281,7 @@ fn add(errors: &mut FieldErrors, field: String, message: &str) {
 }
 
 /// The values that occur more than once; blank ones are another error.
-fn repeated<T: Borrow<str> + Eq + Hash>(
-    values: impl Iterator<Item = T> + Clone,
-) -> HashSet<String> {
-    // Nearly always all differ, which their hashes alone tell.
-    let hash = |value: T| xxh3_64(value.borrow().as_bytes());
-    if all_differ(values.clone().map(hash)) {
-        return HashSet::new();
-    }
+fn repeated<T: Borrow<str> + Eq + Hash>(values: impl Iterator<Item = T>) -> HashSet<String> {
     let most = values.size_hint().1.unwrap_or(0);
     let mut seen = HashSet::with_capacity_and_hasher(most, Short::default());
     let mut repeated = HashSet::new();

@@ -48,8 +48,7 @@ const NUMBERS: usize = 0;
 const EMAILS: usize = 1;
 
 /// Whether all of these differ. Hashes tell that of what they are of; where two are the same, what they are of may be or not.
-pub(crate) fn all_differ(hashes: impl Iterator<Item = u64>) -> bool {
-    let mut all: Vec<u64> = hashes.collect();
+pub(crate) fn all_differ(mut all: Vec<u64>) -> bool {
     all.sort_unstable();
     all.windows(2).all(|pair| pair[0] != pair[1])
 }
@@ -70,10 +69,11 @@ pub(super) fn reject(
                 none_is_padded(all, prefixes)
                     || all_differ(
                         all.iter()
-                            .filter_map(|entry| hash_of_number(entry, prefixes)),
+                            .filter_map(|entry| hash_of_number(entry, prefixes))
+                            .collect(),
                     )
             } else {
-                all_differ(all.iter().map(Entry::email_hash))
+                all_differ(all.iter().map(Entry::email_hash).collect())
             }
         },
         |differ| {

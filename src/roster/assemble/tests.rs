@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 mod several;
@@ -39,6 +41,25 @@ fn ids(assembly: &Assembly) -> Vec<&str> {
         .iter()
         .map(|entry| entry.employee().hr_id.as_str())
         .collect()
+}
+
+proptest! {
+    #[test]
+    fn rows_are_sorted_by_key_source_and_line(mut rows in proptest::collection::hash_set(("[0-9]{0,10}", 0..3usize, 0..9u64), 0..60)) {
+        let entry = |(hr_id, source, line): (String, usize, u64)| {
+            Entry::new(row(line, &hr_id, |_| {}).employee, source, line, true)
+        };
+        let mut entries: Vec<Entry> = rows.clone().into_iter().map(entry).collect();
+        sort(&mut entries);
+        let mut sorted: Vec<_> = rows.drain().collect();
+        sorted.sort();
+        let sorted = sorted.into_iter();
+        let found = entries.iter().map(|entry| {
+            let hr_id = entry.employee().hr_id.to_string();
+            (hr_id, entry.source(), entry.line)
+        });
+        prop_assert!(found.eq(sorted));
+    }
 }
 
 #[test]
