@@ -119,7 +119,7 @@ fn as_one_file(connection: &Connection) -> Result<(), StoreError> {
 
 fn holds(connection: &Connection) -> Result<Vec<Holding>, StoreError> {
     let mut select = connection.prepare(
-        "SELECT target, acknowledged_at, (SELECT count(*) FROM snapshot_employee e WHERE e.target = s.target) FROM snapshot s ORDER BY target",
+        "SELECT target, acknowledged_at, (SELECT count(*) FROM snapshot_employee e WHERE e.snapshot = s.number) FROM snapshot s ORDER BY target",
     )?;
     let holds = select.query_map([], |row| {
         Ok(Holding {

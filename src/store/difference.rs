@@ -47,13 +47,18 @@ impl Difference {
         };
         let sources = groups::sources(transaction, target)?;
         // The one source of all is not read for each of them.
-        let (the_only, source, index) = match &*sources {
-            [one] => (Some(one.as_str()), "''", "INDEXED BY snapshot_keys"),
-            _ => (None, "source", ""),
+        let (source, index) = match &*sources {
+            [one] => (one.number.to_string(), "INDEXED BY snapshot_keys"),
+            _ => ("source".to_owned(), ""),
         };
         let mut select = transaction.prepare(&format!(
-            "SELECT hr_id, hash, {source} FROM snapshot_employee {index} WHERE target = ?1 ORDER BY hr_id"
+            "SELECT hr_id, hash, {source} FROM snapshot_employee {index}
+             WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1) ORDER BY hr_id"
         ))?;
+        let number = |name: &str| {
+            let source = sources.iter().find(|source| source.name == name)?;
+            Some(source.number)
+        };
         let mut all = select.query([target.as_str()])?;
         let (mut changed, mut rest) = (Vec::new(), Rest::default());
         let mut entries = roster.entries().iter().enumerate().peekable();
@@ -76,10 +81,8 @@ impl Difference {
                 .as_blob()
                 .ok()
                 .and_then(|b| b.try_into().ok());
-            let moved = match the_only {
-                Some(source) => source != roster.source(entry),
-                None => row.get_ref(2)?.as_str().map_err(unreadable)? != roster.source(entry),
-            };
+            let source = row.get_ref(2)?.as_i64().map_err(unreadable)?;
+            let moved = number(roster.source(entry)) != Some(source);
             if hash.map(ValueHash) != Some(entry.hash()) || moved {
                 changed.push(position);
             }
@@ -211,7 +214,7 @@ pub(super) fn each(
         Ok(())
     })?;
     let mut select = connection.prepare_cached(
-        "SELECT hr_id, source, employee FROM snapshot_employee WHERE target = ?1 ORDER BY hr_id",
+        "SELECT hr_id, source, employee FROM acknowledged WHERE target = ?1 ORDER BY hr_id",
     )?;
     let mut all = select.query([target.as_str()])?;
     while let Some(row) = all.next()? {

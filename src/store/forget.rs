@@ -171,7 +171,7 @@ impl Store {
         let connection = self.lock();
         let mut select = connection.prepare_cached(
             "SELECT l.hr_id FROM leaver l LEFT JOIN forgotten f ON f.target = l.target AND f.hr_id = l.hr_id
-             WHERE l.target = ?1 AND NOT EXISTS (SELECT 1 FROM snapshot_employee e WHERE e.target = l.target AND e.hr_id = l.hr_id)
+             WHERE l.target = ?1 AND NOT EXISTS (SELECT 1 FROM acknowledged e WHERE e.target = l.target AND e.hr_id = l.hr_id)
              GROUP BY l.hr_id HAVING max(l.left_at) < ?2 AND coalesce(max(f.at), '') < max(l.left_at)",
         )?;
         let people = select.query_map([target.as_str(), &before.to_rfc3339()], |row| {
@@ -222,7 +222,7 @@ fn active<'p>(
     people: impl IntoIterator<Item = &'p HrId>,
 ) -> Result<Vec<(HrId, Active)>, StoreError> {
     let mut known = connection.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2)",
+        "SELECT EXISTS (SELECT 1 FROM acknowledged WHERE target = ?1 AND hr_id = ?2)",
     )?;
     let mut held = connection.prepare_cached(
         "SELECT h.id FROM hold h JOIN held_person p ON p.hold = h.id WHERE h.target = ?1 AND p.hr_id = ?2 AND h.state <> 'over' AND p.state <> 'over'",

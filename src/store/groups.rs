@@ -10,26 +10,34 @@ use super::snapshot::bit;
 use super::{Store, StoreError, Target};
 use crate::roster::{Field, HrId};
 
+/// A source of which somebody in the snapshot is.
+pub(super) struct NumberedSource {
+    /// What stands for it in the rows of people.
+    pub(super) number: i64,
+    pub(super) name: String,
+}
+
 /// People of one source who have the same fields filled, a bit each.
 struct Group {
-    source: String,
+    source: i64,
     filled: i64,
 }
 
-/// All groups, sorted by source.
+/// All groups, sorted by the number of their source.
 fn groups(connection: &Connection, target: &Target) -> Result<Vec<Group>, StoreError> {
     // One column at a time: behind a pair of them SQLite would read the rest of the group.
     let mut next_source = connection.prepare_cached(
-        "SELECT min(source) FROM snapshot_employee INDEXED BY snapshot_by_source WHERE target = ?1 AND source >= ?2",
+        "SELECT min(source) FROM snapshot_employee INDEXED BY snapshot_by_source
+         WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1) AND source > ?2",
     )?;
     let mut next_filled = connection.prepare_cached(
         "SELECT min(filled) FROM snapshot_employee INDEXED BY snapshot_by_source
-         WHERE target = ?1 AND source = ?2 AND filled > ?3",
+         WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1) AND source = ?2 AND filled > ?3",
     )?;
     let mut groups = Vec::new();
-    let mut from = String::new();
-    while let Some(source) = next_source.query_row(params![target.as_str(), from], |row| {
-        row.get::<_, Option<String>>(0)
+    let mut last = i64::MIN;
+    while let Some(source) = next_source.query_row(params![target.as_str(), last], |row| {
+        row.get::<_, Option<i64>>(0)
     })? {
         let mut before = i64::MIN;
         while let Some(filled) = next_filled
@@ -37,23 +45,28 @@ fn groups(connection: &Connection, target: &Target) -> Result<Vec<Group>, StoreE
                 row.get::<_, Option<i64>>(0)
             })?
         {
-            groups.push(Group {
-                source: source.clone(),
-                filled,
-            });
+            groups.push(Group { source, filled });
             before = filled;
         }
-        // No text is between them.
-        from = source + "\0";
+        last = source;
     }
     Ok(groups)
 }
 
-/// The sources of which somebody in the snapshot is, sorted.
-pub(super) fn sources(connection: &Connection, target: &Target) -> Result<Vec<String>, StoreError> {
-    let groups = groups(connection, target)?;
-    let mut sources: Vec<String> = groups.into_iter().map(|group| group.source).collect();
-    sources.dedup();
+/// The sources of which somebody in the snapshot is, sorted by their numbers.
+pub(super) fn sources(
+    connection: &Connection,
+    target: &Target,
+) -> Result<Vec<NumberedSource>, StoreError> {
+    let mut name =
+        connection.prepare_cached("SELECT name FROM snapshot_source WHERE number = ?1")?;
+    let mut sources: Vec<NumberedSource> = Vec::new();
+    for Group { source: number, .. } in groups(connection, target)? {
+        if sources.last().is_none_or(|last| last.number != number) {
+            let name = name.query_row([number], |row| row.get(0))?;
+            sources.push(NumberedSource { number, name });
+        }
+    }
     Ok(sources)
 }
 
@@ -68,7 +81,7 @@ pub(super) fn of_other_rules(
     for side in ["<", ">"] {
         let mut select = connection.prepare_cached(&format!(
             "SELECT hr_id FROM snapshot_employee INDEXED BY snapshot_by_source
-             WHERE target = ?1 AND source = ?2 AND filled = ?3 AND rules {side} ?4"
+             WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1) AND source = ?2 AND filled = ?3 AND rules {side} ?4"
         ))?;
         for Group { source, filled } in &groups {
             let mut rows = select.query(params![target.as_str(), source, filled, rules])?;
@@ -108,8 +121,11 @@ impl Store {
     ) -> Result<HashSet<Field>, StoreError> {
         let connection = self.lock();
         let transaction = connection.unchecked_transaction()?;
+        let number = sources(&transaction, target)?;
+        let number = number.iter().find(|known| known.name == source);
+        let number = number.map(|known| known.number);
         let groups = groups(&transaction, target)?;
-        let own = groups.iter().filter(|group| group.source == source);
+        let own = groups.iter().filter(|group| Some(group.source) == number);
         let bits = own.fold(0, |bits, group| bits | group.filled);
         let is_filled = |field: &Field| bits & bit(*field) != 0;
         Ok(Field::ALL.into_iter().filter(is_filled).collect())
@@ -122,7 +138,7 @@ impl Store {
         let transaction = connection.unchecked_transaction()?;
         let mut count = transaction.prepare_cached(
             "SELECT count(*) FROM snapshot_employee INDEXED BY snapshot_by_source
-             WHERE target = ?1 AND source = ?2 AND filled = ?3",
+             WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1) AND source = ?2 AND filled = ?3",
         )?;
         let mut counts: HashMap<Field, usize> = HashMap::new();
         for Group { source, filled } in groups(&transaction, target)? {
@@ -154,12 +170,16 @@ mod tests {
         let target = Target::new("http://127.0.0.1:1", 7);
         {
             let connection = store.lock();
-            let insert = "INSERT INTO snapshot VALUES (?1, 'sync-1', '', '')";
-            for of in [target.as_str(), "another"] {
-                connection.execute(insert, [of]).unwrap();
+            let insert = "INSERT INTO snapshot VALUES (?1, ?2, 'sync-1', '', '')";
+            for (number, of) in [target.as_str(), "another"].iter().enumerate() {
+                connection.execute(insert, params![number, of]).unwrap();
             }
-            let insert =
-                "INSERT INTO snapshot_employee VALUES (?1, ?2, ?3, '{}', x'', ?4, '', '', ?5)";
+            for name in ["b", "", "c", "a"] {
+                let insert = "INSERT INTO snapshot_source (name) VALUES (?1)";
+                connection.execute(insert, [name]).unwrap();
+            }
+            let insert = "INSERT INTO snapshot_employee VALUES ((SELECT number FROM snapshot WHERE target = ?1), ?2,
+                     (SELECT number FROM snapshot_source WHERE name = ?3), '{}', x'', ?4, 0, 0, ?5)";
             let rows = [
                 ("0", "", bit(Field::HrId), 5),
                 ("1", "b", bit(Field::HrId), 5),
@@ -180,7 +200,9 @@ mod tests {
     #[test]
     fn everybody_is_in_a_group_and_nobody_of_another_target() {
         let (store, target) = store();
-        assert_eq!(sources(&store.lock(), &target).unwrap(), ["", "a", "b"]);
+        let names = sources(&store.lock(), &target).unwrap().into_iter();
+        let names: Vec<String> = names.map(|source| source.name).collect();
+        assert_eq!(names, ["b", "", "a"]);
         let counts = store.filled_counts(&target).unwrap();
         assert_eq!(counts, HashMap::from([(Field::HrId, 5), (Field::Email, 2)]));
         assert!(store.has_more_people(&target, 4).unwrap());

@@ -124,19 +124,20 @@ impl Store {
     ) -> Result<Option<Remembered>, StoreError> {
         let unreadable = || StoreError::Unreadable("an employee");
         let connection = self.lock();
-        let row: Option<(String, String, String, String)> = connection
+        let row: Option<(String, String, i64, i64)> = connection
             .query_row(
-                "SELECT source, employee, first_seen, last_changed FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2",
+                "SELECT source, employee, first_seen, last_changed FROM acknowledged WHERE target = ?1 AND hr_id = ?2",
                 [target.as_str(), hr_id.as_str()],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )
             .optional()?;
+        let at = |millis| DateTime::from_timestamp_millis(millis).ok_or_else(unreadable);
         row.map(|(source, employee, first_seen, last_changed)| {
             Ok(Remembered {
                 source,
                 employee: serde_json::from_str(&employee).map_err(|_| unreadable())?,
-                first_seen: first_seen.parse().map_err(|_| unreadable())?,
-                last_changed: last_changed.parse().map_err(|_| unreadable())?,
+                first_seen: at(first_seen)?,
+                last_changed: at(last_changed)?,
             })
         })
         .transpose()

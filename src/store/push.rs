@@ -275,15 +275,16 @@ impl Store {
         let connection = self.lock();
         let mut found = HashMap::new();
         for source in groups::sources(&connection, target)? {
-            if sources.contains(&source.as_str()) {
+            if sources.contains(&source.name.as_str()) {
                 continue;
             }
             let mut select = connection.prepare_cached(
-                "SELECT hr_id FROM snapshot_employee WHERE target = ?1 AND source = ?2",
+                "SELECT hr_id FROM snapshot_employee
+                 WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1) AND source = ?2",
             )?;
-            let mut rows = select.query([target.as_str(), &source])?;
+            let mut rows = select.query(params![target.as_str(), source.number])?;
             while let Some(row) = rows.next()? {
-                found.insert(row.get(0)?, source.clone());
+                found.insert(row.get(0)?, source.name.clone());
             }
         }
         Ok(found)

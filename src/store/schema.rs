@@ -8,7 +8,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x4a54_5359;
 
 /// The steps; the number of those taken is the version (`PRAGMA user_version`). A released step is never edited.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     r"
     -- Facts of the whole installation: last configuration, head of the audit chain.
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -183,6 +183,45 @@ const STEPS: [&str; 7] = [
     -- The push that made the snapshot to which the rows of this one are the difference; null where they are all of its roster.
     ALTER TABLE push ADD COLUMN base TEXT;
 ",
+    r"
+    -- In the rows of people, numbers stand for targets, sources and times: of a large roster that is a third of all pages, and each is read when the store is opened.
+    DROP INDEX snapshot_by_source;
+    DROP INDEX snapshot_keys;
+    ALTER TABLE snapshot_employee RENAME TO snapshot_employee_before;
+    ALTER TABLE snapshot RENAME TO snapshot_before;
+    CREATE TABLE snapshot (
+        number INTEGER PRIMARY KEY,
+        target TEXT NOT NULL UNIQUE, sync_id TEXT NOT NULL, acknowledged_at TEXT NOT NULL, rules_hash TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE snapshot_source (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE snapshot_employee (
+        snapshot INTEGER NOT NULL REFERENCES snapshot (number) ON DELETE CASCADE,
+        hr_id TEXT NOT NULL,
+        source INTEGER NOT NULL,      -- of snapshot_source; were it said to refer to it, SQLite would write a journal for each person
+        employee TEXT NOT NULL,       -- values, JSON, with or without the names of the fields
+        hash BLOB NOT NULL,           -- of the values
+        filled INTEGER NOT NULL,      -- which fields are filled, a bit each
+        first_seen INTEGER NOT NULL, last_changed INTEGER NOT NULL,  -- milliseconds since 1970
+        rules INTEGER NOT NULL,       -- identifies the rules under which they were last acknowledged from a row of a file; 0 is none
+        PRIMARY KEY (snapshot, hr_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO snapshot (target, sync_id, acknowledged_at, rules_hash)
+        SELECT target, sync_id, acknowledged_at, rules_hash FROM snapshot_before ORDER BY target;
+    INSERT INTO snapshot_source (name) SELECT DISTINCT source FROM snapshot_employee_before ORDER BY source;
+    INSERT INTO snapshot_employee
+        SELECT s.number, e.hr_id, o.number, e.employee, e.hash, e.filled,
+            CAST(round(unixepoch(e.first_seen, 'subsec') * 1000) AS INTEGER), CAST(round(unixepoch(e.last_changed, 'subsec') * 1000) AS INTEGER), e.rules
+        FROM snapshot_employee_before e JOIN snapshot s ON s.target = e.target JOIN snapshot_source o ON o.name = e.source
+        ORDER BY s.number, e.hr_id;
+    DROP TABLE snapshot_employee_before;
+    DROP TABLE snapshot_before;
+    CREATE INDEX snapshot_by_source ON snapshot_employee (snapshot, source, filled, rules);
+    CREATE INDEX snapshot_keys ON snapshot_employee (snapshot, hr_id, hash);
+    -- The same people as they read.
+    CREATE VIEW acknowledged AS
+        SELECT s.target, e.hr_id, o.name AS source, e.employee, e.hash, e.filled, e.first_seen, e.last_changed, e.rules
+        FROM snapshot s JOIN snapshot_employee e ON e.snapshot = s.number JOIN snapshot_source o ON o.number = e.source;
+",
 ];
 
 fn pragma(connection: &Connection, name: &str) -> Result<i64, rusqlite::Error> {
@@ -231,4 +270,103 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::super::{Store, Target};
+    use super::*;
+    use crate::clock::Clock;
+    use crate::roster::HrId;
+
+    /// A store as it was after so many steps.
+    fn of_version(version: usize) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..version] {
+            connection.execute_batch(step).unwrap();
+        }
+        let version = i32::try_from(version).unwrap();
+        connection
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+        connection
+    }
+
+    #[test]
+    fn everybody_of_a_snapshot_of_before_is_in_it_with_source_values_times_and_rules() {
+        let mut connection = of_version(7);
+        // As the store opens it; what goes out with its table would go out with its people otherwise.
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .unwrap();
+        let (one, other) = (Target::new("b.example", 7), Target::new("a.example", 8));
+        for (target, sync_id) in [(&one, "sync-one"), (&other, "sync-other")] {
+            let insert = "INSERT INTO snapshot VALUES (?1, ?2, '2026-01-05T05:30:00+00:00', 'r')";
+            let values = [target.as_str(), sync_id];
+            connection.execute(insert, values).unwrap();
+        }
+        let seen = "2025-12-31T23:59:59.987654321+00:00";
+        let changed = "2026-01-05T05:30:00+00:00";
+        for (target, hr_id, source, hash, rules) in [
+            (&one, "01001", "works", 1u8, 5),
+            (&one, "01002", "head office", 2, 0),
+            (&other, "01001", "works", 3, 6),
+        ] {
+            let values = format!(
+                r#"{{"hrId":"{hr_id}","firstName":"Ada","lastName":"Lo","email":"a@b.example","dateOfBirth":"1990-01-02","startDate":"2020-01-01"}}"#
+            );
+            let insert =
+                "INSERT INTO snapshot_employee VALUES (?1, ?2, ?3, ?4, ?5, 63, ?6, ?7, ?8)";
+            connection
+                .execute(
+                    insert,
+                    rusqlite::params![
+                        target.as_str(),
+                        hr_id,
+                        source,
+                        values,
+                        [hash; 16],
+                        seen,
+                        changed,
+                        rules
+                    ],
+                )
+                .unwrap();
+        }
+        migrate(&mut connection).unwrap();
+        let store = Store {
+            connection: Arc::new(Mutex::new(connection)),
+            clock: Clock::system(),
+            _in_use: None,
+        };
+        let keys = |target| {
+            let keys = store.snapshot(target).unwrap().unwrap().into_iter();
+            keys.map(|(hr_id, hash)| (hr_id.to_string(), hash.0[0]))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&one), [("01001".into(), 1), ("01002".into(), 2)]);
+        assert_eq!(keys(&other), [("01001".into(), 3)]);
+        let known = |target, hr_id| {
+            let hr_id = HrId::new(hr_id);
+            let found = store.remembered(target, &hr_id).unwrap().unwrap();
+            assert_eq!(found.employee.hr_id, hr_id);
+            assert_eq!(
+                found.first_seen.to_rfc3339(),
+                "2025-12-31T23:59:59.988+00:00"
+            );
+            assert_eq!(found.last_changed.to_rfc3339(), changed);
+            let origin = store.origins(target, [&hr_id]).unwrap().remove(&hr_id);
+            (found.source, origin.unwrap().rules)
+        };
+        assert_eq!(known(&one, "01001"), ("works".into(), 5));
+        assert_eq!(known(&one, "01002"), ("head office".into(), 0));
+        assert_eq!(known(&other, "01001"), ("works".into(), 6));
+        let (sync_id, _) = store.last_acknowledged(&one).unwrap().unwrap();
+        assert_eq!(sync_id, "sync-one");
+        let old = "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%before%'";
+        let left: i64 = store.lock().query_row(old, [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0);
+    }
 }

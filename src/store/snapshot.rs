@@ -1,5 +1,6 @@
 //! The snapshot: the last roster that JobTicket acknowledged.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -32,7 +33,8 @@ impl Store {
 
     /// Whether the snapshot has more people than this.
     pub fn has_more_people(&self, target: &Target, than: u32) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM snapshot_employee INDEXED BY snapshot_keys WHERE target = ?1 LIMIT 1 OFFSET ?2)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM snapshot_employee INDEXED BY snapshot_keys
+                       WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1) LIMIT 1 OFFSET ?2)";
         let more = params![target.as_str(), than];
         Ok(self.lock().query_row(sql, more, |row| row.get(0))?)
     }
@@ -63,7 +65,7 @@ impl Store {
         // In one transaction, for each would lock the file for every person otherwise.
         let transaction = connection.unchecked_transaction()?;
         let mut select = transaction.prepare_cached(
-            "SELECT source, employee FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2",
+            "SELECT source, employee FROM acknowledged WHERE target = ?1 AND hr_id = ?2",
         )?;
         let mut found = HashMap::new();
         for hr_id in hr_ids {
@@ -84,7 +86,8 @@ impl Store {
 
 fn keys(connection: &rusqlite::Connection, target: &Target) -> Result<Vec<Keyed>, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT hr_id, hash FROM snapshot_employee INDEXED BY snapshot_keys WHERE target = ?1 ORDER BY hr_id",
+        "SELECT hr_id, hash FROM snapshot_employee INDEXED BY snapshot_keys
+         WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1) ORDER BY hr_id",
     )?;
     let mut rows = select.query([target.as_str()])?;
     let mut keys = Vec::new();
@@ -148,6 +151,12 @@ pub(super) struct Advance<'t> {
     target: &'t Target,
     receipt: &'t Receipt,
     at: String,
+    /// The number of the snapshot.
+    number: i64,
+    /// Those of sources, as far as they were asked for.
+    sources: RefCell<Vec<(String, i64)>>,
+    /// Somebody's values as they are kept; its memory serves for everybody.
+    text: RefCell<Vec<u8>>,
     /// Of the rules in force.
     mark: i64,
     /// Whether there was none before.
@@ -162,18 +171,23 @@ impl<'t> Advance<'t> {
         rules_hash: &str,
     ) -> Result<Self, StoreError> {
         let at = receipt.at().to_rfc3339();
-        transaction.execute(
+        let number = transaction.query_row(
             "INSERT INTO snapshot (target, sync_id, acknowledged_at, rules_hash) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (target) DO UPDATE SET sync_id = ?2, acknowledged_at = ?3, rules_hash = ?4",
+             ON CONFLICT (target) DO UPDATE SET sync_id = ?2, acknowledged_at = ?3, rules_hash = ?4
+             RETURNING number",
             params![target.as_str(), receipt.sync_id(), at, rules_hash],
+            |row| row.get(0),
         )?;
-        let sql = "SELECT NOT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1)";
-        let is_first = transaction.query_row(sql, [target.as_str()], |row| row.get(0))?;
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM snapshot_employee WHERE snapshot = ?1)";
+        let is_first = transaction.query_row(sql, [number], |row| row.get(0))?;
         Ok(Self {
             transaction,
             target,
             receipt,
             at,
+            number,
+            sources: RefCell::default(),
+            text: RefCell::default(),
             mark: rules_mark(rules_hash),
             is_first,
         })
@@ -187,22 +201,25 @@ impl<'t> Advance<'t> {
         hash: ValueHash,
         fresh: bool,
     ) -> Result<(), StoreError> {
-        let text = serde_json::to_string(employee).expect("an employee is plain values");
+        let mut text = self.text.borrow_mut();
+        text.clear();
+        employee.write_json(&mut text);
+        let text = str::from_utf8(&text).expect("JSON is text");
         let values = params![
-            self.target.as_str(),
+            self.number,
             employee.hr_id.as_str(),
-            source,
+            self.source(source)?,
             text,
             hash.0,
             filled(employee),
-            self.at,
+            self.receipt.at().timestamp_millis(),
             fresh.then_some(self.mark),
         ];
         if !self.is_first {
             // Nearly always the values alone change, and then an index less.
             let changed = self.transaction.prepare_cached(
                 "UPDATE snapshot_employee SET employee = ?4, hash = ?5, last_changed = ?7
-                 WHERE target = ?1 AND hr_id = ?2 AND source = ?3 AND filled = ?6 AND rules = coalesce(?8, rules)",
+                 WHERE snapshot = ?1 AND hr_id = ?2 AND source = ?3 AND filled = ?6 AND rules = coalesce(?8, rules)",
             )?.execute(values)?;
             if changed > 0 {
                 return Ok(());
@@ -210,20 +227,36 @@ impl<'t> Advance<'t> {
         }
         self.transaction
             .prepare_cached(
-                "INSERT INTO snapshot_employee (target, hr_id, source, employee, hash, filled, first_seen, last_changed, rules)
+                "INSERT INTO snapshot_employee (snapshot, hr_id, source, employee, hash, filled, first_seen, last_changed, rules)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, coalesce(?8, 0))
-                 ON CONFLICT (target, hr_id) DO UPDATE
+                 ON CONFLICT (snapshot, hr_id) DO UPDATE
                  SET source = ?3, employee = ?4, hash = ?5, filled = ?6, last_changed = ?7, rules = coalesce(?8, rules)",
             )?
             .execute(values)?;
         Ok(())
     }
 
+    /// The number of a source, which gets one where it has none.
+    fn source(&self, name: &str) -> Result<i64, StoreError> {
+        let mut known = self.sources.borrow_mut();
+        if let Some((_, number)) = known.iter().find(|(known, _)| known == name) {
+            return Ok(*number);
+        }
+        let insert = "INSERT OR IGNORE INTO snapshot_source (name) VALUES (?1)";
+        self.transaction.execute(insert, [name])?;
+        let select = "SELECT number FROM snapshot_source WHERE name = ?1";
+        let number = self
+            .transaction
+            .query_row(select, [name], |row| row.get(0))?;
+        known.push((name.to_owned(), number));
+        Ok(number)
+    }
+
     /// Takes somebody out.
     pub(super) fn remove(&self, hr_id: &HrId) -> Result<(), StoreError> {
-        let sql = "DELETE FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2";
+        let sql = "DELETE FROM snapshot_employee WHERE snapshot = ?1 AND hr_id = ?2";
         let mut remove = self.transaction.prepare_cached(sql)?;
-        remove.execute([self.target.as_str(), hr_id.as_str()])?;
+        remove.execute(params![self.number, hr_id.as_str()])?;
         Ok(())
     }
 
@@ -243,17 +276,17 @@ impl<'t> Advance<'t> {
     /// How many people there are now.
     pub(super) fn people(&self) -> Result<usize, StoreError> {
         let sql =
-            "SELECT count(*) FROM snapshot_employee INDEXED BY snapshot_keys WHERE target = ?1";
+            "SELECT count(*) FROM snapshot_employee INDEXED BY snapshot_keys WHERE snapshot = ?1";
         let people = self
             .transaction
-            .query_row(sql, [self.target.as_str()], |row| row.get(0))?;
+            .query_row(sql, [self.number], |row| row.get(0))?;
         Ok(people)
     }
 
     fn mark(&self, hr_id: &HrId) -> Result<(), StoreError> {
-        let sql = "UPDATE snapshot_employee SET rules = ?3 WHERE target = ?1 AND hr_id = ?2";
+        let sql = "UPDATE snapshot_employee SET rules = ?3 WHERE snapshot = ?1 AND hr_id = ?2";
         let mut update = self.transaction.prepare_cached(sql)?;
-        update.execute(params![self.target.as_str(), hr_id.as_str(), self.mark])?;
+        update.execute(params![self.number, hr_id.as_str(), self.mark])?;
         Ok(())
     }
 
@@ -305,9 +338,9 @@ pub(super) struct Whole<'a, 't> {
     /// Whom the snapshot has, sorted, and who of them is still there.
     keys: Vec<Keyed>,
     stays: Vec<bool>,
-    /// Their sources, in the same order; empty where all have the first.
-    of: Vec<u32>,
-    sources: Vec<String>,
+    /// The numbers of their sources, in the same order; empty where all have this one.
+    of: Vec<i64>,
+    the_only: Option<i64>,
     /// Where the next person stands, if both are in the same order.
     next: usize,
 }
@@ -321,14 +354,11 @@ impl<'a, 't> Whole<'a, 't> {
         let mut of = Vec::new();
         if sources.len() > 1 {
             let mut select = transaction.prepare_cached(
-                "SELECT source FROM snapshot_employee WHERE target = ?1 ORDER BY hr_id",
+                "SELECT source FROM snapshot_employee WHERE snapshot = ?1 ORDER BY hr_id",
             )?;
-            let mut rows = select.query([target.as_str()])?;
+            let mut rows = select.query([advance.number])?;
             while let Some(row) = rows.next()? {
-                let source = row.get_ref(0)?.as_str().unwrap_or_default();
-                let place = sources.binary_search_by(|known| known.as_str().cmp(source));
-                let place = place.map_err(|_| StoreError::Unreadable("a source"))?;
-                of.push(u32::try_from(place).unwrap_or(u32::MAX));
+                of.push(row.get(0)?);
             }
         }
         Ok(Self {
@@ -337,7 +367,7 @@ impl<'a, 't> Whole<'a, 't> {
             stays: vec![false; keys.len()],
             keys,
             of,
-            sources,
+            the_only: sources.first().map(|source| source.number),
             next: 0,
         })
     }
@@ -362,9 +392,8 @@ impl<'a, 't> Whole<'a, 't> {
     ) -> Result<(), StoreError> {
         if let Some(place) = self.find(&employee.hr_id) {
             self.stays[place] = true;
-            let before = self.of.get(place).map_or(0, |source| *source as usize);
-            let before = self.sources.get(before);
-            let moved = before.is_none_or(|before| before != source);
+            let before = self.of.get(place).copied().or(self.the_only);
+            let moved = before != Some(self.advance.source(source)?);
             if self.keys[place].1 == hash && !moved {
                 if fresh && !self.marked {
                     self.advance.mark(&employee.hr_id)?;

@@ -221,7 +221,7 @@ impl Store {
         let connection = self.lock();
         let mut select = connection.prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM leaver WHERE target = ?1 AND hr_id = ?2 AND ours)
-                AND NOT EXISTS (SELECT 1 FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2)",
+                AND NOT EXISTS (SELECT 1 FROM acknowledged WHERE target = ?1 AND hr_id = ?2)",
         )?;
         let mut found = Vec::new();
         for hr_id in hr_ids {
@@ -240,7 +240,7 @@ impl Store {
     ) -> Result<HashMap<HrId, Origin>, StoreError> {
         let connection = self.lock();
         let mut select = connection.prepare_cached(
-            "SELECT source, rules FROM snapshot_employee WHERE target = ?1 AND hr_id = ?2",
+            "SELECT source, rules FROM acknowledged WHERE target = ?1 AND hr_id = ?2",
         )?;
         let mut found = HashMap::new();
         for hr_id in hr_ids {
@@ -266,7 +266,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
             let mut update = transaction.prepare_cached(
-                "UPDATE snapshot_employee SET rules = ?3 WHERE target = ?1 AND hr_id = ?2 AND rules <> ?3",
+                "UPDATE snapshot_employee SET rules = ?3
+                 WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1) AND hr_id = ?2 AND rules <> ?3",
             )?;
             for hr_id in hr_ids {
                 update.execute(params![target.as_str(), hr_id.as_str(), rules])?;

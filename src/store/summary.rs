@@ -116,8 +116,10 @@ impl Store {
     /// How many people the snapshot has; 0 before the first acknowledgement.
     pub fn snapshot_size(&self, target: &Target) -> Result<usize, StoreError> {
         let connection = self.lock();
-        let mut select = connection
-            .prepare_cached("SELECT count(*) FROM snapshot_employee WHERE target = ?1")?;
+        let mut select = connection.prepare_cached(
+            "SELECT count(*) FROM snapshot_employee
+             WHERE snapshot = (SELECT number FROM snapshot WHERE target = ?1)",
+        )?;
         Ok(select.query_row([target.as_str()], |row| row.get(0))?)
     }
 
