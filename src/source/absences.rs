@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use super::columns::absence_mapping;
 use super::columns_of;
 use super::table::{Table, TableError};
+use super::text::Text;
 use crate::config::Source;
 use crate::roster::{Absence, Columns, Field, Wrong, normal};
 
@@ -76,7 +77,7 @@ impl Absences {
     /// `source` is the source as it is for its file of absences.
     pub(super) fn read(
         source: &Source,
-        text: &str,
+        text: Text,
         file: &str,
         today: NaiveDate,
     ) -> Result<Self, AbsencesError> {

@@ -5,6 +5,7 @@ use chrono::NaiveDateTime;
 use super::file::{Away, Place};
 use super::folder::{self, FolderError};
 use super::intake::{Entry, Taken};
+use super::text::Bytes;
 use super::{FinishError, archive};
 use crate::config::{After, Source};
 
@@ -26,7 +27,7 @@ impl Place for Drop<'_> {
         entry: &Entry,
         dated: Option<NaiveDateTime>,
         max_bytes: u64,
-    ) -> Result<(Vec<u8>, Taken), FolderError> {
+    ) -> Result<(Bytes, Taken), FolderError> {
         folder::read(&self.0.folder, entry, dated, max_bytes)
     }
 

@@ -1,15 +1,21 @@
 //! Bytes to text, strictly.
 //!
 //! No decoder complains when UTF-8 is read as Windows-1252 or code page 850 as either: it gives other letters, and a changed name or e-mail address
-//! goes out. So the text is searched for what such a mistake leaves behind, and one such sign fails the file. Valid UTF-8 is not copied.
+//! goes out. So the text is searched for what such a mistake leaves behind, and one such sign fails the file. All of it is done piece by piece ([`text`](super::text)), with several processors:
+//! no sign is longer than a line.
 
 mod damage;
 
-use encoding_rs::WINDOWS_1252;
+use std::convert::Infallible;
+use std::string::FromUtf8Error;
+
+use encoding_rs::{CoderResult, WINDOWS_1252};
 
 use super::table::foreign;
-use super::table::{At, Spot, TableError};
+use super::table::{At, Damage, Spot, TableError};
+use super::text::{Bytes, Text, Units, lines};
 use crate::config::Encoding;
+use crate::parallel::{self, Spare};
 
 /// Byte order marks.
 const MARKS: [(&[u8], Encoding); 3] = [
@@ -31,26 +37,29 @@ fn name(encoding: Encoding) -> &'static str {
     }
 }
 
-/// The text of a file, without its byte order mark. The bytes are used up, for a large file is not to be in memory twice.
-pub fn decode(mut bytes: Vec<u8>, file: &str, setting: Encoding) -> Result<String, TableError> {
+/// The text of a file, without its byte order mark.
+pub fn decode(bytes: impl Into<Bytes>, file: &str, setting: Encoding) -> Result<Text, TableError> {
+    let mut bytes = bytes.into();
     let owned = || file.to_owned();
-    if bytes.is_empty() {
+    if bytes.len() == 0 {
         return Err(TableError::Empty { file: owned() });
     }
-    if let Some(what) = foreign::of_bytes(&bytes) {
+    if let Some(what) = foreign::of_bytes(bytes.head()) {
         return Err(TableError::Foreign {
             file: owned(),
             what,
         });
     }
-    let mark = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark));
+    let mark = MARKS
+        .iter()
+        .find(|(mark, _)| bytes.head().starts_with(mark));
     let marked = mark.map(|(mark, encoding)| {
-        bytes.drain(..mark.len());
+        bytes.skip(mark.len());
         *encoding
     });
     let encoding = match (setting, marked) {
         (Encoding::Auto, Some(found)) => found,
-        (Encoding::Auto, None) => guess(&bytes),
+        (Encoding::Auto, None) => guess(bytes.head()),
         (setting, Some(found)) if setting != found => {
             return Err(TableError::OtherMark {
                 file: owned(),
@@ -60,26 +69,33 @@ pub fn decode(mut bytes: Vec<u8>, file: &str, setting: Encoding) -> Result<Strin
         }
         (setting, _) => setting,
     };
-    let text = match encoding {
-        Encoding::Utf16Le => utf_16(&bytes, file, encoding, u16::from_le_bytes)?,
-        Encoding::Utf16Be => utf_16(&bytes, file, encoding, u16::from_be_bytes)?,
-        Encoding::Windows1252 => windows_1252(&bytes, file, setting)?,
-        Encoding::Utf8 | Encoding::Auto => utf_8(bytes, file)?,
+    let units = match encoding {
+        Encoding::Utf16Le => Units::Pairs(u16::from_le_bytes),
+        Encoding::Utf16Be => Units::Pairs(u16::from_be_bytes),
+        Encoding::Windows1252 | Encoding::Utf8 | Encoding::Auto => Units::Bytes,
     };
-    match damage::find(&text, encoding == Encoding::Windows1252) {
-        None => Ok(text),
-        Some((offset, code, damage)) => {
-            let at = place(&text[..offset], file);
-            Err(TableError::Damaged {
-                at,
-                code: code.into(),
-                damage,
-            })
-        }
+    let (pieces, line_end) = bytes.lines(units);
+    let file = File {
+        name: file,
+        units,
+        line_end,
+    };
+    if setting == Encoding::Windows1252
+        && let Some(at) = file.utf_8_in(&pieces)
+    {
+        return Err(TableError::IsUtf8 { at });
+    }
+    match encoding {
+        // No byte that is not ASCII may be anything else.
+        Encoding::Auto => match file.read(pieces, Encoding::Utf8) {
+            Err(NotIn { pieces, .. }) => file.text(pieces, Encoding::Windows1252),
+            Ok(read) => file.judge(read),
+        },
+        encoding => file.text(pieces, encoding),
     }
 }
 
-/// What a file without a byte order mark is written in.
+/// What a file without a byte order mark is written in, where that shows in its beginning; otherwise it is UTF-8 or else Windows-1252.
 fn guess(bytes: &[u8]) -> Encoding {
     // Latin text in UTF-16 has a NUL in nearly every pair, always on the same side.
     let sample = &bytes[..bytes.len().min(SAMPLE)];
@@ -96,78 +112,209 @@ fn guess(bytes: &[u8]) -> Encoding {
         Encoding::Utf16Le
     } else if even * 2 > pairs && odd == 0 {
         Encoding::Utf16Be
-    } else if std::str::from_utf8(bytes).is_ok() {
-        Encoding::Utf8
     } else {
-        Encoding::Windows1252
+        Encoding::Auto
     }
 }
 
-fn utf_8(bytes: Vec<u8>, file: &str) -> Result<String, TableError> {
-    String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let before = String::from_utf8_lossy(before);
-        TableError::NotInEncoding {
-            at: place(&before, file),
-            encoding: name(Encoding::Utf8),
-        }
-    })
+/// A file that is being read.
+#[derive(Clone, Copy)]
+struct File<'f> {
+    name: &'f str,
+    units: Units,
+    line_end: char,
 }
 
-fn utf_16(
-    bytes: &[u8],
-    file: &str,
-    encoding: Encoding,
-    unit: fn([u8; 2]) -> u16,
-) -> Result<String, TableError> {
+/// A piece of it that is in the encoding, and the first sign in it of another one, if there is any.
+struct Piece {
+    text: Box<str>,
+    sign: Option<(usize, char, Damage)>,
+}
+
+/// What one is made of.
+struct Made {
+    /// What the text was made from, where that is something else.
+    bytes: Option<Vec<u8>>,
+    text: String,
+    sign: Option<(usize, char, Damage)>,
+}
+
+/// Some piece is not in the encoding.
+struct NotIn {
+    /// All of them, as they were.
+    pieces: Vec<Vec<u8>>,
+    at: At,
+}
+
+impl File<'_> {
+    /// The text of pieces in this encoding. That they are in it counts before any sign of another one.
+    fn text(self, pieces: Vec<Vec<u8>>, encoding: Encoding) -> Result<Text, TableError> {
+        match self.read(pieces, encoding) {
+            Ok(read) => self.judge(read),
+            Err(NotIn { at, .. }) => Err(TableError::NotInEncoding {
+                at,
+                encoding: name(encoding),
+            }),
+        }
+    }
+
+    /// Pieces in this encoding, with several processors.
+    fn read(self, pieces: Vec<Vec<u8>>, encoding: Encoding) -> Result<Vec<Piece>, NotIn> {
+        let mut read = Vec::with_capacity(pieces.len());
+        let spare = Spare::default();
+        let Ok(()) = parallel::in_order(
+            pieces.into_iter(),
+            |bytes| self.piece(bytes, encoding, &spare),
+            |made| {
+                // What stays is in memory that this thread has taken and gives back: so what it gives back is soon free for what it takes.
+                read.push(made.map(|Made { bytes, text, sign }| {
+                    let text = match bytes {
+                        None => text.into(),
+                        Some(bytes) => {
+                            drop(bytes);
+                            let stays = Box::from(&*text);
+                            spare.give(text);
+                            stays
+                        }
+                    };
+                    Piece { text, sign }
+                }));
+                Ok::<_, Infallible>(())
+            },
+        );
+        let Some(place) = read.iter().position(Result::is_err) else {
+            return Ok(read.into_iter().flatten().collect());
+        };
+        // All before it are in the encoding.
+        let all = read[..place].iter().flatten();
+        let lines = lines(all.map(|piece| &*piece.text), self.line_end);
+        let before = match &read[place] {
+            Err(bytes) => self.text_before(bytes),
+            Ok(_) => String::new(),
+        };
+        let bytes = |piece: Result<Piece, Vec<u8>>| match piece {
+            Ok(piece) => String::from(piece.text).into_bytes(),
+            Err(bytes) => bytes,
+        };
+        Err(NotIn {
+            pieces: read.into_iter().map(bytes).collect(),
+            at: self.place(lines, &before),
+        })
+    }
+
+    /// The text before what is not in the encoding.
+    fn text_before(self, bytes: &[u8]) -> String {
+        match self.units {
+            Units::Pairs(unit) => utf_16(bytes, unit).0,
+            Units::Bytes => {
+                let valid = str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len);
+                String::from_utf8_lossy(&bytes[..valid]).into_owned()
+            }
+        }
+    }
+
+    /// The text of a piece; its bytes where they are not in the encoding.
+    fn piece(
+        self,
+        bytes: Vec<u8>,
+        encoding: Encoding,
+        spare: &Spare<String>,
+    ) -> Result<Made, Vec<u8>> {
+        let (text, bytes) = match (self.units, encoding) {
+            (Units::Pairs(unit), _) => match utf_16(&bytes, unit) {
+                (text, true) => (text, Some(bytes)),
+                (_, false) => return Err(bytes),
+            },
+            // Undefined bytes become C1 control characters, which `damage::find` finds.
+            (Units::Bytes, Encoding::Windows1252) if !bytes.is_ascii() => {
+                let mut text = spare.take();
+                windows_1252(&bytes, &mut text);
+                (text, Some(bytes))
+            }
+            // Valid text stays where it is.
+            (Units::Bytes, _) => {
+                let text = String::from_utf8(bytes);
+                (text.map_err(FromUtf8Error::into_bytes)?, None)
+            }
+        };
+        let sign = damage::find(&text, encoding == Encoding::Windows1252);
+        Ok(Made { bytes, text, sign })
+    }
+
+    /// The text, where no sign of another encoding is in it.
+    fn judge(self, read: Vec<Piece>) -> Result<Text, TableError> {
+        let found = read.iter().position(|piece| piece.sign.is_some());
+        if let Some(found) = found
+            && let Piece {
+                text,
+                sign: Some((offset, code, damage)),
+            } = &read[found]
+        {
+            let lines = lines(
+                read[..found].iter().map(|piece| &*piece.text),
+                self.line_end,
+            );
+            return Err(TableError::Damaged {
+                at: self.place(lines, &text[..*offset]),
+                code: (*code).into(),
+                damage: *damage,
+            });
+        }
+        Ok(Text {
+            pieces: read.into_iter().map(|piece| piece.text).collect(),
+            line_end: self.line_end,
+        })
+    }
+
+    /// The first letter beyond ASCII where all of the text is UTF-8: text of Windows-1252 whose every such letter happens to be does not exist.
+    fn utf_8_in(self, pieces: &[Vec<u8>]) -> Option<At> {
+        let texts = pieces.iter().map(|piece| str::from_utf8(piece));
+        let texts: Vec<&str> = texts.collect::<Result<_, _>>().ok()?;
+        let place = texts.iter().position(|text| !text.is_ascii())?;
+        let (before, _) = texts[place].split_at(texts[place].find(|c: char| !c.is_ascii())?);
+        let lines = lines(texts[..place].iter().copied(), self.line_end);
+        Some(self.place(lines, before))
+    }
+
+    /// The place after a text that begins behind so many lines.
+    fn place(self, lines: u64, before: &str) -> At {
+        let row = 1 + lines + before.matches(self.line_end).count() as u64;
+        let line = before.rsplit(self.line_end).next().unwrap_or_default();
+        At {
+            file: self.name.to_owned(),
+            row,
+            spot: Spot::Character(line.chars().count() + 1),
+        }
+    }
+}
+
+/// The text of bytes of Windows-1252, in place of what `text` was.
+fn windows_1252(bytes: &[u8], text: &mut String) {
+    let mut decoder = WINDOWS_1252.new_decoder_without_bom_handling();
+    text.clear();
+    // With room for what may come of them, all are read at once.
+    text.reserve(
+        decoder
+            .max_utf8_buffer_length(bytes.len())
+            .unwrap_or_default(),
+    );
+    let (result, read, _) = decoder.decode_to_string(bytes, text, true);
+    if (result, read) != (CoderResult::InputEmpty, bytes.len()) {
+        *text = WINDOWS_1252.decode_without_bom_handling(bytes).0.into();
+    }
+}
+
+/// The text of pairs of bytes, up to the first that make no character, and whether it is all.
+fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> (String, bool) {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let mut text = String::with_capacity(pairs.len() + pairs.len() / 8);
-    let broken = |text: &str| {
-        let at = place(text, file);
-        Err(TableError::NotInEncoding {
-            at,
-            encoding: name(encoding),
-        })
-    };
     for char in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
         match char {
             Ok(char) => text.push(char),
-            Err(_) => return broken(&text),
+            Err(_) => return (text, false),
         }
     }
-    if rest.is_empty() {
-        Ok(text)
-    } else {
-        broken(&text)
-    }
-}
-
-fn windows_1252(bytes: &[u8], file: &str, setting: Encoding) -> Result<String, TableError> {
-    // Text of Windows-1252 whose every letter beyond ASCII happens to be valid UTF-8 does not exist.
-    if setting == Encoding::Windows1252
-        && let Ok(text) = std::str::from_utf8(bytes)
-        && let Some(offset) = text.bytes().position(|byte| !byte.is_ascii())
-    {
-        return Err(TableError::IsUtf8 {
-            at: place(&text[..offset], file),
-        });
-    }
-    // Undefined bytes become C1 control characters, which `damage::find` finds.
-    let text = WINDOWS_1252.decode_without_bom_handling(bytes).0;
-    Ok(text.into_owned())
-}
-
-/// The place after a text.
-fn place(before: &str, file: &str) -> At {
-    let crs_end_lines = !before.contains('\n');
-    let is_end = |c: char| c == '\n' || (crs_end_lines && c == '\r');
-    let row = 1 + before.chars().filter(|c| is_end(*c)).count();
-    let line = before.rsplit(is_end).next().unwrap_or_default();
-    At {
-        file: file.to_owned(),
-        row: row as u64,
-        spot: Spot::Character(line.chars().count() + 1),
-    }
+    (text, rest.is_empty())
 }
 
 #[cfg(test)]
@@ -177,11 +324,16 @@ mod tests {
     use super::*;
 
     fn auto(bytes: &[u8]) -> Result<String, TableError> {
-        decode(bytes.to_vec(), "roster.csv", Encoding::Auto)
+        decode(bytes.to_vec(), "roster.csv", Encoding::Auto).map(|text| whole(&text))
+    }
+
+    fn whole(text: &Text) -> String {
+        text.pieces.concat()
     }
 
     fn message(bytes: &[u8], setting: Encoding) -> String {
         decode(bytes.to_vec(), "roster.csv", setting)
+            .map(|text| whole(&text))
             .unwrap_err()
             .to_string()
     }
@@ -213,15 +365,52 @@ mod tests {
     }
 
     #[test]
-    fn valid_utf_8_is_not_copied() {
-        for (bytes, text) in [
-            ("Name\nJürgen\n", "Name\nJürgen\n"),
-            ("\u{FEFF}Name\n", "Name\n"),
-        ] {
-            let bytes = bytes.as_bytes().to_vec();
-            let place = bytes.as_ptr();
-            let decoded = decode(bytes, "roster.csv", Encoding::Auto).unwrap();
-            assert_eq!((decoded.as_ptr(), &*decoded), (place, text));
+    fn a_file_of_many_pieces_is_read_whole_and_its_first_mistake_told_whatever_it_is_written_in() {
+        for line_end in ["\n", "\r\n", "\r"] {
+            let text = format!("Jürgen Weiß;Köln{line_end}").repeat(70_000);
+            let le = |text: &str| utf_16_bytes(text, u16::to_le_bytes);
+            let ansi = |text: &str| WINDOWS_1252.encode(text).0.into_owned();
+            for bytes in [text.clone().into(), ansi(&text), le(&text)] {
+                let decoded = decode(bytes, "roster.csv", Encoding::Auto).unwrap();
+                assert!(decoded.pieces.len() > 1);
+                let ends = decoded.pieces.iter().all(|piece| piece.ends_with(line_end));
+                assert!(ends, "{line_end:?}");
+                assert!(whole(&decoded) == text);
+            }
+            let (mut lines, good) = (text.split_inclusive(line_end), "Jürgen Weiß;Köln");
+            let mut broken = String::new();
+            for row in 1..=70_000 {
+                let line = lines.next().unwrap();
+                let is_broken = [65_000, 66_000].contains(&row);
+                let line = if is_broken {
+                    line.replace(good, "J\0")
+                } else {
+                    line.to_owned()
+                };
+                broken.push_str(&line);
+            }
+            for bytes in [broken.clone().into(), ansi(&broken), le(&broken)] {
+                let error = message(&bytes, Encoding::Auto);
+                let place = "Row 65000 of roster.csv, character 2: ";
+                assert!(
+                    error.starts_with(place) && error.contains("U+0000"),
+                    "{error}"
+                );
+            }
+            // That a file is not UTF-8 at all shows far behind what is not in good UTF-8.
+            let mut late = text.clone().into_bytes();
+            late.extend_from_slice(b"J\xFCrgen");
+            late.extend_from_slice(line_end.as_bytes());
+            let error = message(&late, Encoding::Auto);
+            assert!(
+                error.starts_with("Row 1 of roster.csv, character 2: The character U+00C3"),
+                "{error}"
+            );
+            let error = message(&late, Encoding::Utf8);
+            assert!(
+                error.starts_with("Row 70001 of roster.csv, character 2: This is not UTF-8"),
+                "{error}"
+            );
         }
     }
 

@@ -13,6 +13,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use super::absences::Absences;
 use super::intake::{Entry, IntakeError, NotReady, Taken, Unmatched, max_bytes, superseded};
 use super::pair::{Chosen, Files, Seen, Wanted};
+use super::text::Bytes;
 use super::{Ask, FinishError, Pulled, SourceError, encoding, packed, records, table::Table};
 use crate::config::{After, Ready, Source};
 use crate::digest::sha256;
@@ -46,7 +47,7 @@ pub(super) trait Place {
         entry: &Entry,
         dated: Option<NaiveDateTime>,
         max_bytes: u64,
-    ) -> Result<(Vec<u8>, Taken), Self::Error>;
+    ) -> Result<(Bytes, Taken), Self::Error>;
 
     /// All was read.
     fn leave(&mut self) {}
@@ -183,14 +184,13 @@ pub(super) fn pull<P: Place>(
             let (bytes, of_absences) = open(delivered, source, last_absences, &way, ask)?;
             let name = &of_absences.name;
             let text = encoding::decode(bytes, name, source.table.encoding)?;
-            let absences = Absences::read(source, &text, name, today)?;
+            let absences = Absences::read(source, text, name, today)?;
             taken.absences = Some(Box::new(of_absences));
             Some(absences)
         }
     };
     let text = encoding::decode(bytes, &taken.name, source.table.encoding)?;
-    let table = Table::open(&text, &taken.name, &source.table)?;
-    drop(text);
+    let table = Table::open(text, &taken.name, &source.table)?;
     let some = ask.filled.contains(&Field::Absences);
     let read = records::read(
         source,
@@ -233,12 +233,12 @@ fn beside(error: IntakeError, not_yet: Option<&str>, unmatched: Option<&Unmatche
 
 /// Opens a file that was read, and judges what shows only then.
 fn open(
-    (bytes, mut taken): (Vec<u8>, Taken),
+    (bytes, mut taken): (Bytes, Taken),
     source: &Source,
     last: Option<&Taken>,
     way: &str,
     ask: &Ask<'_>,
-) -> Result<(Vec<u8>, Taken), SourceError> {
+) -> Result<(Bytes, Taken), SourceError> {
     let unpacked = packed::unpack(bytes, &taken.name, source, ask.now)?;
     (taken.signed, taken.way) = (unpacked.signed, way.to_owned());
     taken.check_signed(last)?;

@@ -13,8 +13,8 @@ use nix::fcntl::OFlag;
 
 use super::intake::{Entry, Taken};
 use super::names::{Kind, Names};
+use super::text::Bytes;
 use crate::config::Source;
-use crate::digest::sha256;
 
 /// Why a folder or a file of it cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +140,7 @@ pub fn read(
     entry: &Entry,
     dated: Option<NaiveDateTime>,
     max_bytes: u64,
-) -> Result<(Vec<u8>, Taken), FolderError> {
+) -> Result<(Bytes, Taken), FolderError> {
     read_with(folder, entry, dated, max_bytes, || ())
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn read_with(
     dated: Option<NaiveDateTime>,
     max_bytes: u64,
     between: impl FnOnce(),
-) -> Result<(Vec<u8>, Taken), FolderError> {
+) -> Result<(Bytes, Taken), FolderError> {
     let name = || entry.name.clone();
     let failed = |source| FolderError::Read {
         name: name(),
@@ -169,11 +169,8 @@ pub(crate) fn read_with(
             most: max_bytes,
         });
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(entry.size).unwrap_or_default());
-    (&file)
-        .take(entry.size.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    let most = entry.size.saturating_add(1);
+    let (bytes, sha256) = Bytes::read((&file).take(most)).map_err(failed)?;
     between();
     let now_there = std::fs::symlink_metadata(&path);
     let unchanged = |after: &Metadata| {
@@ -185,7 +182,7 @@ pub(crate) fn read_with(
     if !same || bytes.len() as u64 != entry.size {
         return Err(FolderError::Changed { name: name() });
     }
-    let taken = Taken::new(entry, dated, sha256(&bytes));
+    let taken = Taken::new(entry, dated, sha256);
     Ok((bytes, taken))
 }
 
@@ -283,7 +280,7 @@ mod tests {
         let (folder, source) = folder_with("roster.csv", "abc");
         let entry = &list(&source).unwrap()[0];
         let (bytes, taken) = read(folder.path(), entry, None, 3).unwrap();
-        assert_eq!(bytes, b"abc");
+        assert_eq!(bytes.into_one(), b"abc");
         assert_eq!(
             taken.sha256,
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

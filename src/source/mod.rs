@@ -1,6 +1,6 @@
 //! Where employees come from. One module an adapter (`csv_drop`, `sftp`, `rest`); what all file adapters share stands beside them.
 //!
-//! `file` drives a pull: a file goes through `intake` (which one; `pair`: with which absences, whose rows `absences` reads), its adapter (found, read), `packed` (decrypted, unpacked), `encoding` (text), `table` (rows) and `records` (mapped). Whatever fails
+//! `file` drives a pull: a file goes through `intake` (which one; `pair`: with which absences, whose rows `absences` reads), its adapter (found, read), `packed` (decrypted, unpacked), `encoding` (text, in the pieces of `text`), `table` (rows) and `records` (mapped). Whatever fails
 //! on the way fails the file as a whole: who is missing from half a file would lose their ticket. Sources know nothing of the API or the store; what was
 //! taken last, and which fields were filled then, are parameters.
 
@@ -19,6 +19,7 @@ mod records;
 pub mod rest;
 pub mod sftp;
 pub mod table;
+mod text;
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{AbsenceColumns, TableConfig, Texts};
 use crate::source::intake::tests::source;
+use crate::source::text::tests::of;
 
 fn texts(all: &[&str]) -> Texts {
     Texts(all.iter().map(|text| (*text).to_owned()).collect())
@@ -38,7 +39,7 @@ fn read(rows: &[&str]) -> Absences {
         text.push('\n');
     }
     let today = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
-    Absences::read(&of_absences(), &text, "absences.csv", today).unwrap()
+    Absences::read(&of_absences(), of(&text), "absences.csv", today).unwrap()
 }
 
 /// What is said in the end, once the roster has asked for these people.

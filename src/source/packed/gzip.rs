@@ -38,15 +38,22 @@ pub enum GzipError {
     TooLarge { name: String, most: u64 },
 }
 
-/// The bytes of a roster: unpacked if its name ends in `.gz` or it begins as gzip does, else as they are.
-pub(super) fn unpack(bytes: Vec<u8>, name: Name<'_>, most: u64) -> Result<Vec<u8>, GzipError> {
-    match (bytes.starts_with(&[0x1F, 0x8B]), name.has(".gz")) {
-        (false, false) => return Ok(bytes),
-        (false, true) => return Err(GzipError::NotPacked { name: name.owned() }),
-        (true, _) => {}
-    }
+/// Whether a file is named as gzip or begins as it does.
+pub(super) fn is_meant(bytes: &[u8], name: Name<'_>) -> bool {
+    name.has(".gz") || is_packed(bytes)
+}
+
+fn is_packed(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1F, 0x8B])
+}
+
+/// The bytes of a packed file.
+pub(super) fn unpack(bytes: &[u8], name: Name<'_>, most: u64) -> Result<Vec<u8>, GzipError> {
     let name = name.owned();
-    match capped::read(most, || GzDecoder::new(bytes.as_slice())) {
+    if !is_packed(bytes) {
+        return Err(GzipError::NotPacked { name });
+    }
+    match capped::read(most, || GzDecoder::new(bytes)) {
         Ok((unpacked, decoder)) if decoder.get_ref().is_empty() => Ok(unpacked),
         Ok(_) => Err(GzipError::Trailing { name }),
         Err(Failed::TooLarge) => Err(GzipError::TooLarge { name, most }),
@@ -71,7 +78,11 @@ mod tests {
             delivered: name,
             inner: name,
         };
-        super::unpack(bytes, name, most)
+        if is_meant(&bytes, name) {
+            super::unpack(&bytes, name, most)
+        } else {
+            Ok(bytes)
+        }
     }
 
     const TEXT: &[u8] = b"PersNr;Name\n00123;Anna\n";

@@ -16,6 +16,7 @@ pub use openpgp::{Damage, KeyError, KeyProblem, Looked, OpenPgpError, SignatureP
 pub use zip::ZipError;
 
 use super::intake::max_bytes;
+use super::text::Bytes;
 use crate::config::Source;
 
 /// Why the roster cannot be taken out of a delivered file.
@@ -57,7 +58,7 @@ fn without<'n>(name: &'n str, ending: &str) -> Option<&'n str> {
 #[derive(Debug)]
 pub struct Unpacked {
     /// The bytes of the roster.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// When the sender signed it, where that was asked for.
     pub signed: Option<DateTime<Utc>>,
 }
@@ -67,22 +68,23 @@ pub struct Unpacked {
 /// # Errors
 /// The file is cut, damaged, larger than the source allows, or not packed and encrypted as the source says.
 pub fn unpack(
-    bytes: Vec<u8>,
+    bytes: impl Into<Bytes>,
     name: &str,
     source: &Source,
     now: DateTime<Utc>,
 ) -> Result<Unpacked, PackedError> {
+    let bytes = bytes.into();
     let most = max_bytes(source);
     let inner = openpgp::inner_name(name);
     let mut signed = None;
     let packed = match &source.decrypt {
         Some(decrypt) => {
+            let bytes = bytes.into_one();
             let (plain, at) = openpgp::decrypt(&bytes, name, decrypt, most, now)?;
-            drop(bytes);
             signed = at;
-            plain
+            plain.into()
         }
-        None if inner.is_some() || openpgp::is_encrypted(&bytes) => {
+        None if inner.is_some() || openpgp::is_encrypted(bytes.head()) => {
             return Err(OpenPgpError::NoKey {
                 name: name.to_owned(),
             }
@@ -94,10 +96,12 @@ pub fn unpack(
         delivered: name,
         inner: inner.unwrap_or(name),
     };
-    let bytes = if zip::is_meant(&packed, name) {
-        zip::unpack(packed, name, most)?
+    let bytes = if zip::is_meant(packed.head(), name) {
+        zip::unpack(packed.into_one(), name, most)?.into()
+    } else if gzip::is_meant(packed.head(), name) {
+        gzip::unpack(&packed.into_one(), name, most)?.into()
     } else {
-        gzip::unpack(packed, name, most)?
+        packed
     };
     Ok(Unpacked { bytes, signed })
 }

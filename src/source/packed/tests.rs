@@ -157,7 +157,8 @@ impl Ours {
     }
 
     fn unpack(&self, bytes: impl Into<Vec<u8>>, name: &str) -> Result<Vec<u8>, PackedError> {
-        unpack(bytes.into(), name, &self.source, Utc::now()).map(|unpacked| unpacked.bytes)
+        unpack(bytes.into(), name, &self.source, Utc::now())
+            .map(|unpacked| unpacked.bytes.into_one())
     }
 
     fn refuses(&self, bytes: impl Into<Vec<u8>>, name: &str) -> OpenPgpError {

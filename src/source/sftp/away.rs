@@ -12,7 +12,6 @@ use super::SftpError;
 use super::packet::WireError;
 use super::session::{Session, is_same, joined};
 use crate::config::{After, Source};
-use crate::digest::sha256;
 use crate::source::file::Away;
 use crate::source::intake::{Entry, Taken};
 
@@ -126,8 +125,8 @@ impl Session {
         };
         let mut copy = super::private::file(private).map_err(SftpError::Private)?;
         self.read(folder, &there, &copy).await?;
-        let bytes = super::private::content(&mut copy, there.size);
-        Ok(sha256(bytes.map_err(SftpError::Private)?) == file.sha256)
+        let (_, sha256) = super::private::content(&mut copy).map_err(SftpError::Private)?;
+        Ok(sha256 == file.sha256)
     }
 
     /// Gives a file its name back, unless another one has it by now.

@@ -24,6 +24,7 @@ pub use packet::WireError;
 use super::file::{Away, Place};
 use super::folder::FolderError;
 use super::intake::{Entry, Taken};
+use super::text::Bytes;
 use super::{FinishError, Login};
 use crate::config::{SecretError, Server, Source};
 use session::Session;
@@ -298,7 +299,7 @@ impl Place for Remote<'_> {
         entry: &Entry,
         dated: Option<NaiveDateTime>,
         max_bytes: u64,
-    ) -> Result<(Vec<u8>, Taken), SftpError> {
+    ) -> Result<(Bytes, Taken), SftpError> {
         if entry.size > max_bytes {
             return Err(SftpError::Folder(FolderError::TooLarge {
                 name: entry.name.clone(),
@@ -306,12 +307,12 @@ impl Place for Remote<'_> {
             }));
         }
         let (source, private) = (self.source, self.private);
-        let bytes = self.wait(async |session| {
+        let (bytes, sha256) = self.wait(async |session| {
             let mut file = private::file(private).map_err(SftpError::Private)?;
             session.read(&source.folder, entry, &file).await?;
-            private::content(&mut file, entry.size).map_err(SftpError::Private)
+            private::content(&mut file).map_err(SftpError::Private)
         })?;
-        let taken = Taken::new(entry, dated, crate::digest::sha256(&bytes));
+        let taken = Taken::new(entry, dated, sha256);
         Ok((bytes, taken))
     }
 

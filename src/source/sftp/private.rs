@@ -4,11 +4,13 @@
 //! behind, and the next pull removes it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _};
+use std::io::{self, Seek as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use nix::fcntl::OFlag;
+
+use crate::source::text::Bytes;
 
 /// How the names of such files begin and end.
 const NAME: (&str, &str) = ("fetching-", ".part");
@@ -27,12 +29,10 @@ pub(super) fn file(folder: &Path) -> io::Result<File> {
     nameless.or_else(|_| named(folder, &mut options))
 }
 
-/// What was written to one.
-pub(super) fn content(file: &mut File, size: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+/// What was written to one, and its SHA-256.
+pub(super) fn content(file: &mut File) -> io::Result<(Bytes, String)> {
     file.rewind()?;
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Bytes::read(file)
 }
 
 fn named(folder: &Path, options: &mut OpenOptions) -> io::Result<File> {
@@ -67,7 +67,7 @@ fn sweep(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
     use std::os::unix::fs::MetadataExt as _;
 
     use super::*;

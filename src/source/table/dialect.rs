@@ -5,11 +5,7 @@
 use memchr::memchr;
 
 use super::error::NoDelimiter;
-
-/// The character that ends lines, which is one byte.
-pub(super) fn byte(line_end: char) -> u8 {
-    if line_end == '\n' { b'\n' } else { b'\r' }
-}
+use crate::source::text::byte;
 
 /// A line of a file.
 #[derive(Debug, Clone, Copy)]
@@ -31,15 +27,10 @@ pub(super) struct Lines<'a> {
     at: usize,
     number: u64,
     /// The last character of a line's end.
-    pub(super) end: char,
+    end: char,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        let end = if text.contains('\n') { '\n' } else { '\r' };
-        Self::with_end(text, end, 1)
-    }
-
     /// The lines of a part of a text whose lines end so; they are counted from `number`.
     pub(super) fn with_end(text: &'a str, end: char, number: u64) -> Self {
         Self {
@@ -48,11 +39,6 @@ impl<'a> Lines<'a> {
             number,
             end,
         }
-    }
-
-    /// The number of the line that holds the character before or at `offset`.
-    pub(super) fn number_at(&self, offset: usize) -> u64 {
-        self.number + self.text[self.at..offset].matches(self.end).count() as u64
     }
 }
 
@@ -234,6 +220,7 @@ fn quoted_length(inside: &[u8], escapes: bool) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::text::tests::of;
 
     #[test]
     fn cells_are_cleaned_of_blanks_of_every_kind_and_of_excels_formula() {
@@ -257,8 +244,8 @@ mod tests {
 
     #[test]
     fn lines_end_with_lf_or_crlf_and_with_cr_only_where_there_is_no_lf() {
-        let contents = |text| {
-            Lines::new(text)
+        let contents = |text: &'static str| {
+            Lines::with_end(text, of(text).line_end, 1)
                 .map(|line| line.content)
                 .collect::<Vec<_>>()
         };

@@ -20,6 +20,7 @@ pub use dialect::clean;
 pub use error::{At, Damage, Foreign, Found, NoDelimiter, Spot, TableError};
 pub use rows::Row;
 
+use super::text::{Text, lines};
 use crate::config::{Delimiter, FinalNewline, TableConfig};
 use dialect::{Line, Lines};
 use trailer::{Fit, Template};
@@ -56,24 +57,28 @@ impl fmt::Debug for Table {
 }
 
 impl Table {
-    /// Checks everything but the rows: kind of file, end, delimiter, header, trailer, name. The text is not needed any more then.
-    pub fn open(text: &str, file: &str, config: &TableConfig) -> Result<Self, TableError> {
+    /// Checks everything but the rows: kind of file, end, delimiter, header, trailer, name.
+    pub fn open(text: Text, file: &str, config: &TableConfig) -> Result<Self, TableError> {
         let named = || file.to_owned();
-        if clean(text).is_empty() {
+        let Text { pieces, line_end } = text;
+        if pieces.iter().all(|piece| clean(piece).is_empty()) {
             return Err(TableError::Empty { file: named() });
         }
-        if let Some(what) = foreign::of_text(text) {
+        // What stands before the rows stands in the first piece, which is long and ends with a line.
+        let head = &*pieces[0];
+        if let Some(what) = foreign::of_text(head) {
             return Err(TableError::Foreign {
                 file: named(),
                 what,
             });
         }
-        let mut lines = Lines::new(text);
-        if config.final_newline == FinalNewline::Required && !text.ends_with(lines.end) {
-            let row = lines.number_at(text.len());
+        let ends = pieces.last().is_some_and(|last| last.ends_with(line_end));
+        if config.final_newline == FinalNewline::Required && !ends {
+            let row = 1 + lines(pieces.iter().map(|piece| &**piece), line_end);
             return Err(TableError::NoFinalNewline { file: named(), row });
         }
-        let mut first = lines.next();
+        let mut rows = Lines::with_end(head, line_end, 1);
+        let mut first = rows.next();
         let mut delimiter = config.delimiter;
         if let Some(stated) = first
             .as_ref()
@@ -83,7 +88,7 @@ impl Table {
                 return Err(TableError::OtherDelimiter { file: named() });
             }
             delimiter = Delimiter::Is(stated);
-            first = lines.next();
+            first = rows.next();
         }
         let Some(first) = first else {
             return Err(TableError::NoRows { file: named() });
@@ -103,11 +108,6 @@ impl Table {
         .map_or_else(|| dialect::delimiter(first.content), Ok)
         .map_err(|why| TableError::NoDelimiter { file: named(), why })?;
 
-        let mut body = if config.header {
-            first.next
-        } else {
-            first.start
-        }..text.len();
         let mut table = Self {
             file: named(),
             columns: Vec::new(),
@@ -116,7 +116,7 @@ impl Table {
             delimiter,
             backslash_escapes: config.backslash_escapes,
             pieces: Vec::new(),
-            line_end: lines.end,
+            line_end,
             first_row: first.number + u64::from(config.header),
             promised: Promised {
                 in_trailer: None,
@@ -125,11 +125,19 @@ impl Table {
             },
         };
         table.name_columns(&first)?;
-        table.find_end(text, &mut body, config.trailer.as_deref())?;
+        let rows = if config.header {
+            first.next
+        } else {
+            first.start
+        };
+        let head = Box::from(&head[rows..]);
+        table.pieces = pieces;
+        table.pieces[0] = head;
+        table.pieces.retain(|piece| !piece.is_empty());
+        table.find_end(config.trailer.as_deref())?;
         if let Some(template) = &config.rows_in_name {
             table.promised.in_name = Some(rows_in_name(file, template)?);
         }
-        table.pieces = rows::pieces(&text[body], table.line_end);
         Ok(table)
     }
 
@@ -198,18 +206,19 @@ impl Table {
         Ok(())
     }
 
-    /// Cuts blank lines and the trailer off the end of the body.
-    fn find_end(
-        &mut self,
-        text: &str,
-        body: &mut Range<usize>,
-        template: Option<&str>,
-    ) -> Result<(), TableError> {
-        let Some(last) = self.last_line(text, body) else {
+    /// Cuts blank lines and the trailer off the end of the rows.
+    fn find_end(&mut self, template: Option<&str>) -> Result<(), TableError> {
+        let Some(last) = self.last_line() else {
             return self.has_none();
         };
-        let content = &text[last.clone()];
-        let row = || Lines::new(text).number_at(last.start);
+        let piece = self.pieces.last().map_or("", |piece| piece);
+        let content = &piece[last.clone()];
+        let row = || {
+            let before = self.pieces.len().saturating_sub(1);
+            let before = self.pieces[..before].iter().map(|piece| &**piece);
+            let own = &piece[..last.start];
+            self.first_row + lines(before.chain([own]), self.line_end)
+        };
         match template {
             None if trailer::looks_like_trailer(content, self.delimiter, self.columns.len()) => {
                 return Err(TableError::LooksLikeTrailer {
@@ -237,8 +246,8 @@ impl Table {
                 if let Fit::Rows(rows) = fit {
                     self.promised.in_trailer = Some(rows);
                 }
-                body.end = last.start;
-                if self.last_line(text, body).is_none() {
+                self.cut_last(last.start);
+                if self.last_line().is_none() {
                     return self.has_none();
                 }
             }
@@ -256,20 +265,35 @@ impl Table {
         })
     }
 
-    /// Moves the end of the body before the blank lines that it ends with, and gives the line that is then the last.
-    fn last_line(&self, text: &str, body: &mut Range<usize>) -> Option<Range<usize>> {
-        while body.start < body.end {
-            let rest = &text[body.clone()];
-            let content = rest.strip_suffix(self.line_end).unwrap_or(rest);
-            let start = body.start + content.rfind(self.line_end).map_or(0, |at| at + 1);
-            let line =
-                start..body.start + content.trim_end_matches('\r').len().max(start - body.start);
-            if !dialect::is_blank(&text[line.clone()], self.delimiter) {
-                return Some(line);
+    /// Cuts off the blank lines that the rows end with, and gives the place in the last piece of the line that is then the last.
+    fn last_line(&mut self) -> Option<Range<usize>> {
+        while let Some(piece) = self.pieces.last() {
+            let mut end = piece.len();
+            while end > 0 {
+                let rest = &piece[..end];
+                let content = rest.strip_suffix(self.line_end).unwrap_or(rest);
+                let start = content.rfind(self.line_end).map_or(0, |at| at + 1);
+                let line = start..start + content[start..].trim_end_matches('\r').len();
+                if !dialect::is_blank(&piece[line.clone()], self.delimiter) {
+                    self.cut_last(end);
+                    return Some(line);
+                }
+                end = start;
             }
-            body.end = start;
+            self.pieces.pop();
         }
         None
+    }
+
+    /// Leaves so much of the last piece.
+    fn cut_last(&mut self, length: usize) {
+        if length == 0 {
+            self.pieces.pop();
+        } else if let Some(last) = self.pieces.last_mut()
+            && last.len() > length
+        {
+            *last = Box::from(&last[..length]);
+        }
     }
 
     /// A place in a row; `column` counts from 0.

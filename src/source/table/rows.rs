@@ -11,6 +11,7 @@ use memchr::{memchr, memchr_iter};
 use super::dialect::{self, Line, Lines, QuoteFault};
 use super::{Promised, Spot, Table, TableError, clean};
 use crate::parallel;
+use crate::source::text::byte;
 
 /// One row.
 #[derive(Clone, Copy)]
@@ -63,23 +64,6 @@ impl<'r> Row<'r> {
     }
 }
 
-/// How long a piece is at least, in bytes: much more than a row, and much less than a large file.
-const PIECE: usize = 1 << 20;
-
-/// Cuts rows into pieces behind the ends of lines, so that each can be given back as soon as its rows are read: a large file and what was read of it are never in memory both.
-pub(super) fn pieces(body: &str, line_end: char) -> Vec<Box<str>> {
-    let mut pieces = Vec::with_capacity(body.len() / PIECE + 1);
-    let mut rest = body;
-    while !rest.is_empty() {
-        let tail = rest.as_bytes().get(PIECE..).unwrap_or_default();
-        let end = memchr(dialect::byte(line_end), tail).map(|at| PIECE + at + 1);
-        let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
-        pieces.push(piece.into());
-        rest = after;
-    }
-    pieces
-}
-
 impl Table {
     /// Gives every row to `take` and returns their number. After an error, none of the rows that were given may be used.
     pub fn for_each_row(mut self, mut take: impl FnMut(Row<'_>)) -> Result<u64, TableError> {
@@ -109,7 +93,7 @@ impl Table {
         let (last, mut number) = (pieces.len().saturating_sub(1), self.first_row);
         let numbered = pieces.into_iter().map(|piece| {
             let first = number;
-            number += memchr_iter(dialect::byte(self.line_end), piece.as_bytes()).count() as u64;
+            number += memchr_iter(byte(self.line_end), piece.as_bytes()).count() as u64;
             (first, piece)
         });
         let numbered: Vec<(u64, Box<str>)> = numbered.collect();

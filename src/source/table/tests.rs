@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Encoding;
+use crate::source::text::tests::of;
 
 type Cells = Vec<Vec<String>>;
 
@@ -14,6 +15,10 @@ fn read(text: &str, config: &TableConfig) -> Result<Cells, TableError> {
 }
 
 fn read_named(text: &str, file: &str, config: &TableConfig) -> Result<Cells, TableError> {
+    read_text(of(text), file, config)
+}
+
+fn read_text(text: Text, file: &str, config: &TableConfig) -> Result<Cells, TableError> {
     let table = Table::open(text, file, config)?;
     let mut rows = Vec::new();
     let columns = table.columns().len();
@@ -54,7 +59,7 @@ const BODO: &str = "00124;Bodo;\"Groß; Dr.\";bodo@example.com\n";
 #[test]
 fn a_plain_file_gives_its_rows_with_their_lines() {
     let text = of_rows(&format!("{ANNA}{BODO}"));
-    let table = Table::open(&text, "roster.csv", &TableConfig::default()).unwrap();
+    let table = Table::open(of(&text), "roster.csv", &TableConfig::default()).unwrap();
     assert_eq!(table.columns(), ["PersNr", "Vorname", "Nachname", "E-Mail"]);
     let (number, last) = (
         table.column(" persnr").unwrap(),
@@ -105,9 +110,28 @@ fn every_line_end_and_delimiter_reads_the_same() {
 }
 
 #[test]
+fn a_small_file_without_an_end_is_judged_as_a_whole() {
+    let config = with(|config| {
+        config.final_newline = FinalNewline::Optional;
+        config.header = false;
+    });
+    let rows = read("sep=;\n1;A", &config).unwrap();
+    assert_eq!(rows, [["1", "A"]]);
+    let config = with(|config| {
+        config.final_newline = FinalNewline::Optional;
+        config.min_rows = 0;
+    });
+    assert!(read("sep=;\nN;V", &config).unwrap().is_empty());
+    for (text, what) in [("[\n{\"id\":1}]", "JSON"), ("\n<html>", "web page")] {
+        let error = read(text, &config).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+}
+
+#[test]
 fn a_file_without_header_has_numbered_columns() {
     let config = with(|config| config.header = false);
-    let table = Table::open("1;A\n2;B\n", "roster.csv", &config).unwrap();
+    let table = Table::open(of("1;A\n2;B\n"), "roster.csv", &config).unwrap();
     assert_eq!(table.columns(), ["1", "2"]);
     let mut lines = Vec::new();
     assert_eq!(table.for_each_row(|row| lines.push(row.line)), Ok(2));
@@ -117,7 +141,7 @@ fn a_file_without_header_has_numbered_columns() {
 #[test]
 fn a_column_is_found_in_any_unicode_form_and_a_missing_one_tells_what_there_is() {
     let table = Table::open(
-        "Ku\u{308}rzel;Ort;Ort\nA;B;C\n",
+        of("Ku\u{308}rzel;Ort;Ort\nA;B;C\n"),
         "roster.csv",
         &TableConfig::default(),
     )
@@ -140,7 +164,7 @@ fn a_column_is_found_in_any_unicode_form_and_a_missing_one_tells_what_there_is()
 #[test]
 fn a_file_that_lost_its_header_shows_nobody_in_its_error() {
     let text = format!("{ANNA}{BODO}");
-    let table = Table::open(&text, "roster.csv", &TableConfig::default()).unwrap();
+    let table = Table::open(of(&text), "roster.csv", &TableConfig::default()).unwrap();
     let error = table.column("PersNr").unwrap_err().to_string();
     assert!(
         error.contains("4 cells") && !error.contains("Anna"),
@@ -368,7 +392,7 @@ proptest! {
             config.trailer = trailer.then(|| "*{rows}*a".to_owned());
         });
         if let Ok(text) = crate::source::encoding::decode(bytes.clone(), "roster.csv", Encoding::Auto) {
-            let _ = read(&text, &config);
+            let _ = read_text(text, "roster.csv", &config);
         }
     }
 
@@ -390,7 +414,7 @@ proptest! {
         let cut = cut.index(text.len());
         let bytes = &text.as_bytes()[..cut];
         let decoded = crate::source::encoding::decode(bytes.to_vec(), "roster.csv", Encoding::Auto);
-        if let Ok(found) = decoded.and_then(|text| read(&text, &config)) {
+        if let Ok(found) = decoded.and_then(|text| read_text(text, "roster.csv", &config)) {
             prop_assert!(!trailer);
             prop_assert!(bytes.ends_with(line_end.as_bytes()));
             prop_assert!(found.len() < rows.len() && rows.starts_with(&found));
@@ -425,7 +449,7 @@ fn a_file_cut_at_any_byte_of_any_encoding_fails_or_ends_with_a_whole_row() {
         let read_bytes = |bytes: &[u8]| {
             let text =
                 crate::source::encoding::decode(bytes.to_vec(), "roster.csv", Encoding::Auto)?;
-            standard(&text)
+            read_text(text, "roster.csv", &TableConfig::default())
         };
         assert_eq!(read_bytes(&bytes).as_ref(), Ok(&whole));
         let good = (0..bytes.len()).filter_map(|cut| read_bytes(&bytes[..cut]).ok());
@@ -437,7 +461,7 @@ fn a_file_cut_at_any_byte_of_any_encoding_fails_or_ends_with_a_whole_row() {
 #[test]
 fn the_debug_forms_hold_no_personal_value() {
     let text = of_rows(ANNA);
-    let table = Table::open(&text, "roster.csv", &TableConfig::default()).unwrap();
+    let table = Table::open(of(&text), "roster.csv", &TableConfig::default()).unwrap();
     assert_eq!(format!("{table:?}"), "Table(roster.csv, 4 columns)");
     let count = table.for_each_row(|row| assert_eq!(format!("{row:?}"), "Row(2)"));
     assert_eq!(count, Ok(1));
@@ -454,7 +478,7 @@ fn rows_over_the_borders_of_pieces_are_all_read_with_their_lines_whatever_ends_t
         let config = with(|config| config.final_newline = FinalNewline::Optional);
         // Three rows of nothing at the end, one end, and none at all.
         for end in [line_end.repeat(4), line_end.to_owned(), String::new()] {
-            let table = Table::open(&format!("{text}{end}"), "roster.csv", &config).unwrap();
+            let table = Table::open(of(&format!("{text}{end}")), "roster.csv", &config).unwrap();
             assert!(table.pieces.len() > 2);
             let mut expected = 2;
             let count = table.for_each_row(|row| {
@@ -468,10 +492,20 @@ fn rows_over_the_borders_of_pieces_are_all_read_with_their_lines_whatever_ends_t
             });
             assert_eq!(count, Ok(60_000));
         }
+        // More blank lines than a piece has.
+        let blank = line_end.repeat(1 << 20);
+        let table = Table::open(
+            of(&format!("{text}{line_end}{blank}")),
+            "roster.csv",
+            &config,
+        );
+        assert_eq!(table.unwrap().for_each_row(|_| ()), Ok(60_000));
         let config = with(|config| config.trailer = Some("Anzahl: {rows}".to_owned()));
         let trailer = |rows: u64| format!("{text}{line_end}Anzahl: {rows}{line_end}");
         assert_eq!(read(&trailer(60_000), &config).unwrap().len(), 60_000);
         assert!(read(&trailer(59_999), &config).is_err());
+        let blank = trailer(60_000) + &blank;
+        assert_eq!(read(&blank, &config).unwrap().len(), 60_000);
         // A short row far behind the first piece is told with its number, as the last one and as any other.
         for row in [50_000, 59_999] {
             let mut broken = rows.clone();
@@ -508,7 +542,7 @@ proptest! {
         if ends {
             text.push_str(line_end);
         }
-        let mut table = Table::open(&of_rows(ANNA), "roster.csv", &TableConfig::default()).unwrap();
+        let mut table = Table::open(of(&of_rows(ANNA)), "roster.csv", &TableConfig::default()).unwrap();
         table.line_end = if line_end == "\r" { '\r' } else { '\n' };
         for is_last in [false, true] {
             let mut cells = csv::StringRecord::new();
@@ -529,7 +563,7 @@ fn parts_that_are_read_side_by_side_are_the_rows_in_their_order() {
     let rows: Vec<String> = (0..90_000).map(row).collect();
     let open = |rows: &[String]| {
         let text = of_rows(&rows.concat());
-        Table::open(&text, "roster.csv", &TableConfig::default()).unwrap()
+        Table::open(of(&text), "roster.csv", &TableConfig::default()).unwrap()
     };
     let numbers = |rows: &[String]| {
         let mut all: Vec<(u64, String)> = Vec::new();
