@@ -13,7 +13,7 @@ use crate::roster::{Entry, HrId};
 #[derive(Debug)]
 pub struct Approved {
     entries: Arc<Vec<Entry>>,
-    changes: Vec<Change>,
+    changes: Arc<Vec<Change>>,
     grounds: BTreeMap<HrId, Grounds>,
     hash: String,
 }
@@ -24,7 +24,7 @@ impl Approved {
     pub(crate) fn of_tests(entries: Vec<Entry>, hash: &str) -> Self {
         Self {
             entries: Arc::new(entries),
-            changes: Vec::new(),
+            changes: Arc::default(),
             grounds: BTreeMap::new(),
             hash: hash.to_owned(),
         }

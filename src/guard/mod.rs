@@ -61,7 +61,7 @@ pub fn judge(plan: &Plan, facts: &Facts<'_>) -> Judgement {
     }
     let paired = pairs(plan, facts, &mut judged);
     let mut undecided = Undecided::default();
-    for change in &plan.changes {
+    for change in &*plan.changes {
         if !paired.contains(&change.hr_id) {
             sort(plan, change, facts, &mut judged, &mut undecided);
         }
@@ -106,7 +106,7 @@ fn whole_plan_approved(
     facts: &Facts<'_>,
     judged: &mut Judgement,
 ) {
-    for change in &plan.changes {
+    for change in &*plan.changes {
         let leaves = matches!(change.what, What::Leaves(_));
         if leaves && facts.decided.is_kept(&change.hr_id, facts.today) {
             judged.keep(change);
@@ -129,12 +129,7 @@ fn whole_plan_approved(
 /// One person under two numbers: the old one stays, the new one waits, unless both were approved. Returns everyone who was dealt with.
 fn pairs(plan: &Plan, facts: &Facts<'_>, judged: &mut Judgement) -> HashSet<HrId> {
     let mut dealt = HashSet::new();
-    let of = |hr_id: &HrId| {
-        let place = plan
-            .changes
-            .binary_search_by(|change| change.hr_id.cmp(hr_id));
-        place.ok().map(|place| &plan.changes[place])
-    };
+    let of = |hr_id: &HrId| plan.change(hr_id);
     let (mut approved, mut kept) = (Vec::new(), Vec::new());
     for pair in facts.pairs {
         let (Some(old), Some(new)) = (of(&pair.old), of(&pair.new)) else {

@@ -9,6 +9,7 @@ mod change;
 mod pairs;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -99,9 +100,11 @@ pub const SHOWN: [Field; 4] = [
 #[derive(Debug)]
 pub struct Plan {
     /// One line a person, sorted by hrId.
-    pub changes: Vec<Change>,
+    pub changes: Arc<Vec<Change>>,
     /// The roster, sorted by hrId.
     pub entries: Vec<Entry>,
+    /// Where in the roster the person of each change stands; [`NOWHERE`] for whoever leaves.
+    positions: Vec<u32>,
     /// How many people JobTicket has acknowledged; `None` before the first push.
     pub snapshot: Option<usize>,
     /// Whether JobTicket may have a roster that was never acknowledged, so that this one is sent even if nothing changed.
@@ -109,6 +112,9 @@ pub struct Plan {
     /// Identifies what would be done: same people, same reasons, same values.
     pub hash: String,
 }
+
+/// No position of a roster.
+const NOWHERE: u32 = u32::MAX;
 
 /// How many of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +157,12 @@ impl Plan {
         let mut changes: Vec<Change> =
             Vec::with_capacity(joiners.len() + changed.len() + leavers.len());
         let mut values = Sha256::new();
+        let mut positions = Vec::with_capacity(changes.capacity());
+        let mut in_roster = |position| {
+            positions.push(u32::try_from(position).unwrap_or(NOWHERE));
+        };
         for position in joiners {
+            in_roster(position);
             let entry = &entries[position];
             let employee = entry.employee();
             values.update(entry.hash().0);
@@ -161,6 +172,7 @@ impl Plan {
             });
         }
         for position in changed {
+            in_roster(position);
             let entry = &entries[position];
             let employee = entry.employee();
             values.update(entry.hash().0);
@@ -180,6 +192,7 @@ impl Plan {
                 .map_or_else(Vec::new, |old| old.differences(employee));
             fields.retain(|field| SHOWN.contains(field));
             if !fields.is_empty() {
+                in_roster(position);
                 values.update(entry.hash().0);
                 changes.push(Change {
                     hr_id: employee.hr_id.clone(),
@@ -194,14 +207,23 @@ impl Plan {
                 what: What::Leaves(why),
             });
         }
-        changes.sort_by(|a, b| a.hr_id.cmp(&b.hr_id));
+        changes.sort_unstable_by(|a, b| a.hr_id.cmp(&b.hr_id));
+        // The roster has the same order.
+        positions.sort_unstable();
+        let mut positions = positions.into_iter();
+        let positions = changes.iter().map(|change| match change.what {
+            What::Leaves(_) => NOWHERE,
+            What::Joins | What::Changes { .. } => positions.next().unwrap_or(NOWHERE),
+        });
+        let positions = positions.collect();
         for change in &changes {
             values.update(change.to_string());
             values.update(b"\n");
         }
         Self {
-            changes,
+            changes: Arc::new(changes),
             entries,
+            positions,
             snapshot: known.snapshot.as_ref().map(Vec::len),
             resend,
             hash: hex(&values.finalize()),
@@ -210,52 +232,68 @@ impl Plan {
 
     /// The roster entry of a person, if they are in it.
     pub fn entry(&self, hr_id: &HrId) -> Option<&Entry> {
+        // Whoever changes is found among the few who do.
+        match self.place(hr_id) {
+            Some(change) => self.entry_of(change),
+            None => self.find(hr_id),
+        }
+    }
+
+    fn find(&self, hr_id: &HrId) -> Option<&Entry> {
         let place = self
             .entries
             .binary_search_by(|entry| entry.employee().hr_id.cmp(hr_id));
         Some(&self.entries[place.ok()?])
     }
 
-    /// Every change, with the roster entry of the person if they are in it. Both are sorted, so that the next one is found near the last.
+    /// The roster entry of the person of the change with this number.
+    fn entry_of(&self, change: usize) -> Option<&Entry> {
+        let hr_id = &self.changes.get(change)?.hr_id;
+        match *self.positions.get(change)? {
+            NOWHERE => None,
+            place => match self.entries.get(place as usize) {
+                Some(entry) if entry.employee().hr_id == *hr_id => Some(entry),
+                // Somebody has changed the roster since.
+                _ => self.find(hr_id),
+            },
+        }
+    }
+
+    /// Every change, with the roster entry of the person if they are in it.
     pub fn with_entries(&self) -> impl Iterator<Item = (&Change, Option<&Entry>)> {
-        let mut rest = self.entries.as_slice();
-        self.changes.iter().map(move |change| {
-            let before = |entry: &Entry| entry.employee().hr_id < change.hr_id;
-            let mut near = 1;
-            while rest.get(near).is_some_and(before) {
-                near *= 2;
-            }
-            let place = rest[..rest.len().min(near + 1)].partition_point(before);
-            rest = &rest[place..];
-            let entry = rest.first();
-            let entry = entry.filter(|entry| entry.employee().hr_id == change.hr_id);
-            (change, entry)
-        })
+        let changes = self.changes.iter().enumerate();
+        changes.map(|(number, change)| (change, self.entry_of(number)))
     }
 
     /// What an approval of a change covers: the reason that was shown, and for new values those very values.
     pub fn reason(&self, change: &Change) -> String {
-        Self::reason_of(change, || self.entry(&change.hr_id))
-    }
-
-    /// What an approval of each change covers.
-    pub fn reasons(&self) -> HashMap<HrId, String> {
-        let changes = self.with_entries();
-        let reasons = changes
-            .map(|(change, entry)| (change.hr_id.clone(), Self::reason_of(change, || entry)));
-        reasons.collect()
-    }
-
-    fn reason_of<'e>(change: &Change, entry: impl FnOnce() -> Option<&'e Entry>) -> String {
         match &change.what {
             What::Joins => "joins".to_owned(),
             What::Leaves(why) => format!("leaves: {why}"),
             What::Changes { .. } => {
-                let entry = entry();
+                let entry = self.entry(&change.hr_id);
                 let hash = entry.map_or_else(String::new, |entry| hex(&entry.hash().0));
                 format!("changes: {hash}")
             }
         }
+    }
+
+    /// What an approval of the changes of these people covers, of those whom anything happens to.
+    pub fn reasons<'i>(&self, of: impl Iterator<Item = &'i HrId>) -> HashMap<HrId, String> {
+        let reason = |hr_id: &HrId| Some((hr_id.clone(), self.reason(self.change(hr_id)?)));
+        of.filter_map(reason).collect()
+    }
+
+    /// What happens to somebody.
+    pub fn change(&self, hr_id: &HrId) -> Option<&Change> {
+        Some(&self.changes[self.place(hr_id)?])
+    }
+
+    fn place(&self, hr_id: &HrId) -> Option<usize> {
+        let place = self
+            .changes
+            .binary_search_by(|change| change.hr_id.cmp(hr_id));
+        place.ok()
     }
 
     /// Whether there is anything to send.
@@ -266,7 +304,7 @@ impl Plan {
     /// How many of each kind.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for change in &self.changes {
+        for change in &*self.changes {
             match &change.what {
                 What::Joins => counts.joiners += 1,
                 What::Changes { .. } => counts.changed += 1,

@@ -153,6 +153,33 @@ fn people() -> impl Strategy<Value = Vec<Employee>> {
     })
 }
 
+/// Where the person of each change stands, as a search finds them.
+fn positions_of(plan: &Plan) -> Vec<u32> {
+    let place = |change: &Change| {
+        let is_theirs = |entry: &Entry| entry.employee().hr_id == change.hr_id;
+        let place = plan.entries.iter().position(is_theirs);
+        place.map_or(NOWHERE, |place| u32::try_from(place).unwrap())
+    };
+    plan.changes.iter().map(place).collect()
+}
+
+#[test]
+fn a_linked_person_whose_values_are_those_that_show_is_no_change_and_moves_nobody_else() {
+    let known = Known {
+        snapshot: Some(keyed(&[person("1", "Alt"), person("7", "Alt")])),
+        doubtful: None,
+        linked: ["2", "3", "4"].map(HrId::new).into(),
+    };
+    let shown = [person("2", "Neu"), person("3", "Alt"), person("4", "Neu")];
+    let shown = shown.map(|person| (person.hr_id.clone(), person)).into();
+    let new = ["0", "1", "2", "3", "4", "5"].map(|hr_id| entry(person(hr_id, "Neu")));
+    let plan = Plan::new(new.into(), &known, &shown, &Reasons::default());
+    let changes: Vec<&str> = plan.changes.iter().map(|one| one.hr_id.as_str()).collect();
+    assert_eq!(changes, ["0", "1", "3", "5", "7"]);
+    assert_eq!(plan.positions, [0, 1, 3, 5, NOWHERE]);
+    assert_eq!(plan.positions, positions_of(&plan));
+}
+
 proptest! {
     #[test]
     fn every_change_comes_with_the_entry_of_its_person(
@@ -164,13 +191,15 @@ proptest! {
             of.iter().map(|number| person(&format!("{number:04}"), name)).collect()
         };
         let plan = plan_of(&people(&old, "Alt"), &people(&new, if renamed { "Neu" } else { "Alt" }));
-        let reasons = plan.reasons();
+        let reasons = plan.reasons(plan.changes.iter().map(|change| &change.hr_id));
+        prop_assert_eq!(plan.positions.clone(), positions_of(&plan));
         let mut changes = plan.changes.iter();
         for (change, entry) in plan.with_entries() {
             prop_assert_eq!(changes.next(), Some(change));
             let hr_id = |entry: &Entry| entry.employee().hr_id.clone();
+            let stays = !matches!(change.what, What::Leaves(_));
+            prop_assert_eq!(entry.map(hr_id), stays.then(|| change.hr_id.clone()));
             prop_assert_eq!(entry.map(hr_id), plan.entry(&change.hr_id).map(hr_id));
-            prop_assert_eq!(entry.is_none(), matches!(change.what, What::Leaves(_)));
             prop_assert_eq!(reasons.get(&change.hr_id), Some(&plan.reason(change)));
         }
         prop_assert!(changes.next().is_none());
@@ -180,7 +209,7 @@ proptest! {
     fn applying_a_plan_to_the_old_roster_gives_the_new_one(old in people(), new in people()) {
         let plan = plan_of(&old, &new);
         let mut applied: HashMap<HrId, Employee> = old.iter().map(|p| (p.hr_id.clone(), p.clone())).collect();
-        for change in &plan.changes {
+        for change in &*plan.changes {
             let value = new.iter().find(|p| p.hr_id == change.hr_id).cloned();
             match (&change.what, value) {
                 (What::Joins, Some(value)) => prop_assert!(applied.insert(value.hr_id.clone(), value).is_none()),

@@ -58,7 +58,8 @@ impl Run<'_> {
         self.note_plan(&plan, &stage.old, judged)?;
         crate::crash::point("planned");
         let hash = plan.hash.clone();
-        let reasons = plan.reasons();
+        let held = self.holds.iter().flat_map(|hold| &hold.people);
+        let reasons = plan.reasons(held.map(|person| &person.change.hr_id));
         let approved = judged.approve(plan)?;
         self.record(vec![verdict("approved", &hash, judged)])?;
         if self.options.dry_run {

@@ -1,6 +1,6 @@
 //! What a run does about holds: opens those that its judgement asks for, and ends those whose people are not in question any more.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 
@@ -187,11 +187,10 @@ impl Run<'_> {
 
     /// People who are not in question any more: they went, or are as they were.
     fn end_holds(&self, plan: &Plan, judged: &Judgement, update: &mut HoldsUpdate) {
-        let in_question: HashSet<(&HrId, String)> = plan
-            .changes
-            .iter()
-            .map(|change| (&change.hr_id, plan.reason(change)))
-            .collect();
+        let asked = |hr_id: &HrId, reason: &str| {
+            let change = plan.change(hr_id);
+            change.is_some_and(|change| plan.reason(change) == reason)
+        };
         for hold in &self.holds {
             let is_plan = hold.scope == Scope::Plan;
             // A rejected plan goes on as its people.
@@ -208,7 +207,7 @@ impl Run<'_> {
             }
             for person in &hold.people {
                 let hr_id = &person.change.hr_id;
-                let asked = in_question.contains(&(hr_id, person.reason.clone()));
+                let asked = asked(hr_id, &person.reason);
                 // Whether JobTicket still refuses somebody, only a push shows.
                 let refused = person.cause == Some(Cause::Refused);
                 if person.state != HeldState::Over && !asked && !refused {
@@ -386,14 +385,17 @@ impl Run<'_> {
     }
 
     /// JobTicket has taken a plan: what was approved of it has gone out, and is no hold any more. `plan_hash` is that of the plan as it was judged, `reasons` are those of
-    /// whom nobody asked to wait, `went` is what is left of them after amendments.
+    /// people in holds who do not wait, `went` is what is left of them after amendments.
     pub(super) fn end_acted_on(
         &mut self,
         plan_hash: &str,
         reasons: &HashMap<HrId, String>,
         went: &[Change],
     ) -> Result<(), Stop> {
-        let went: HashSet<&HrId> = went.iter().map(|change| &change.hr_id).collect();
+        let went = |hr_id: &HrId| {
+            let place = went.binary_search_by(|change| change.hr_id.cmp(hr_id));
+            place.is_ok()
+        };
         let mut update = HoldsUpdate::default();
         for hold in &self.holds {
             if hold.scope == Scope::Plan {
@@ -406,7 +408,7 @@ impl Run<'_> {
             for person in &hold.people {
                 let hr_id = &person.change.hr_id;
                 let same = reasons.get(hr_id) == Some(&person.reason);
-                if same && went.contains(hr_id) && person.state == HeldState::Approved {
+                if same && went(hr_id) && person.state == HeldState::Approved {
                     update.over.push((hold.id, hr_id.clone()));
                 }
             }

@@ -229,7 +229,7 @@ impl Run<'_> {
     )]
     pub(super) fn without_waiting(
         &self,
-        plan: Plan,
+        mut plan: Plan,
         judged: &Judgement,
         stage: &mut Stage,
         known: &Known,
@@ -238,28 +238,36 @@ impl Run<'_> {
         report: &mut RunReport,
     ) -> Result<Plan, Stop> {
         let stays = judged.stays();
-        let mut kept = Vec::new();
-        let mut out: HashSet<&HrId> = HashSet::new();
-        for change in plan
-            .changes
-            .iter()
+        let waiting = plan.changes.iter();
+        let waiting: Vec<&Change> = waiting
             .filter(|change| stays.contains(&change.hr_id))
-        {
-            out.insert(&change.hr_id);
-            if !matches!(change.what, What::Joins) || known.contains(&change.hr_id) {
-                kept.push(change.hr_id.clone());
-            }
+            .collect();
+        let nobody_waits = waiting.is_empty();
+        if !nobody_waits {
+            let out: HashSet<&HrId> = waiting.iter().map(|change| &change.hr_id).collect();
+            plan.entries
+                .retain(|entry| !out.contains(&entry.employee().hr_id));
+            let mut kept = waiting;
+            kept.retain(|change| {
+                !matches!(change.what, What::Joins) || known.contains(&change.hr_id)
+            });
+            let kept = kept.into_iter().map(|change| change.hr_id.clone());
+            let entries = &mut plan.entries;
+            self.carry_forward(kept.collect(), doubtful, there, entries, &mut stage.old)?;
         }
-        let Plan { mut entries, .. } = plan;
-        entries.retain(|entry| !out.contains(&entry.employee().hr_id));
-        self.carry_forward(kept, doubtful, there, &mut entries, &mut stage.old)?;
         let collisions =
-            plan::keep_apart(&mut entries, known, &stage.old).map_err(|(one, other)| {
+            plan::keep_apart(&mut plan.entries, known, &stage.old).map_err(|(one, other)| {
                 Stop::Collides(format!(
                     "{one} and {other} are both kept and have the same e-mail; correct one of them in the HR system"
                 ))
             })?;
         report.collisions = collisions;
+        if nobody_waits && report.collisions.is_empty() {
+            return Ok(plan);
+        }
+        // Of a first run they are as many as the people, and those of the plan to come are as many again.
+        drop(plan.changes);
+        let entries = plan.entries;
         Ok(Plan::new(entries, known, &stage.old, &stage.reasons))
     }
 }

@@ -474,8 +474,11 @@ impl<'c> Run<'c> {
         let judged = match provisional {
             // Nothing is known beyond what it was judged by.
             Some(judged) if !goes || self.there.is_none() => judged,
+            None if self.there.is_none() => self.judge(&plan, &stage, &known, None)?,
             _ => {
                 stage.entries = plan.entries;
+                // Of a first run they are as many as the people.
+                drop(plan.changes);
                 let there = self.there.take();
                 plan = self.plan(&mut stage, &known, &doubtful, there.as_ref())?;
                 let judged = self.judge(&plan, &stage, &known, there.as_ref())?;

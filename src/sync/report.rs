@@ -1,5 +1,7 @@
 //! What a run did: the outcome that answers its own exit code, and how it reads on a terminal.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::connect::ConnectError;
@@ -131,7 +133,7 @@ impl RunReport {
             roster: 0,
             snapshot: None,
             counts: Counts::default(),
-            changes: Vec::new(),
+            changes: Arc::default(),
             rejected: Vec::new(),
             incomplete: Vec::new(),
             collisions: Vec::new(),
@@ -238,7 +240,7 @@ pub struct RunReport {
     /// How many of each kind.
     pub counts: Counts,
     /// One line a person.
-    pub changes: Vec<Change>,
+    pub changes: Arc<Vec<Change>>,
     /// Rows that could not be used.
     pub rejected: Vec<RejectedRow>,
     /// New people who cannot be sent yet.

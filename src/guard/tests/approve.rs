@@ -104,7 +104,7 @@ fn the_proof_holds_the_roster_the_changes_their_grounds_and_the_hash() {
     let entry = approved.entry(&id("00009")).unwrap();
     assert_eq!(*entry.employee(), person("00009", "A"));
     assert!(approved.entry(&id("00001")).is_none());
-    assert_eq!(approved.changes(), case.plan().changes);
+    assert_eq!(approved.changes(), *case.plan().changes);
     let grounds = |hr_id: &str| approved.grounds(&id(hr_id)).cloned();
     assert_eq!(grounds("00000"), Some(Grounds::Missing { days: 3 }));
     assert_eq!(grounds("00001"), Some(Grounds::Approved { hold: 6 }));
@@ -179,7 +179,7 @@ fn a_plan_that_leaves_nobody_is_refused() {
     let case = Case::new(&people(0..1, "A"), &[]);
     let mut judged = Judgement::default();
     let plan = case.plan();
-    for change in &plan.changes {
+    for change in &*plan.changes {
         judged.let_go(change, Grounds::Explained);
     }
     let error = judged.approve(plan).unwrap_err();

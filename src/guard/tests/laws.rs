@@ -151,7 +151,7 @@ fn pair_up(case: &mut Case, pairs: &[(prop::sample::Index, prop::sample::Index)]
 
 fn decide(case: &mut Case, fates: &[Fate]) {
     let plan = case.plan();
-    for change in &plan.changes {
+    for change in &*plan.changes {
         let position: usize = change.hr_id.as_str().parse().unwrap();
         let (hr_id, reason) = (change.hr_id.clone(), plan.reason(change));
         let decided = &mut case.decided;
@@ -287,7 +287,7 @@ proptest! {
         let (plan, judged) = (case.plan(), case.judge());
         let waits: Vec<&HrId> = judged.questions.iter().map(|question| &question.change.hr_id).collect();
         let counted: Vec<&HrId> = judged.counting.iter().map(|(hr_id, _)| hr_id).collect();
-        for change in &plan.changes {
+        for change in &*plan.changes {
             let hr_id = &change.hr_id;
             let times = |list: &[&HrId]| list.iter().filter(|other| **other == hr_id).count();
             let kept = judged.kept.iter().filter(|other| *other == hr_id).count();
