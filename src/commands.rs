@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::audit::AuditFile;
-use crate::cli::{Cli, Command, HoldsCommand, NotifyCommand, RecipesCommand, WordsArgs};
+use crate::cli::{Cli, Command, HoldsCommand, NotifyCommand, Output, RecipesCommand, WordsArgs};
 use crate::clock::Clock;
 use crate::config::{self, Channel, Config, Integration, Recipe};
 use crate::decisions::{self, Answer, Approval, Desk, NotDecided, Said, Words};
@@ -100,14 +100,22 @@ pub fn store_for(command: &Command, config: &Config, clock: &Clock) -> Result<St
 /// Several results as one: a text each, and one document with all of them under a name.
 fn together<T: Display + Serialize>(name: &str, all: &[T], exit_of: impl Fn(&T) -> Exit) -> Said {
     let exit = all.iter().map(exit_of).fold(Exit::Done, Exit::and);
-    let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
-    let mut json = json!({ "exitCode": exit });
-    json[name] = json!(all);
     Said {
-        text: texts.join("\n"),
-        json,
+        text: text_of(all),
+        json: json_of(name, all, exit),
         exit,
     }
+}
+
+fn text_of<T: Display>(all: &[T]) -> String {
+    let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+    texts.join("\n")
+}
+
+fn json_of<T: Serialize>(name: &str, all: &[T], exit: Exit) -> Value {
+    let mut json = json!({ "exitCode": exit });
+    json[name] = json!(all);
+    json
 }
 
 /// The recipes, or one of them. Needs no configuration.
@@ -142,12 +150,18 @@ pub fn recipes(command: Option<&RecipesCommand>) -> Done {
     })
 }
 
-/// What runs by hand say to somebody who calls the program like this.
-pub fn runs(mut reports: Vec<RunReport>, program: &str) -> Said {
+/// What runs by hand say, in one form, to somebody who calls the program like this: a first run has a line for everybody, and the other form is many times as large.
+pub fn runs(mut reports: Vec<RunReport>, program: &str, output: Output) -> Said {
     for report in &mut reports {
         program.clone_into(&mut report.program);
     }
-    together("runs", &reports, |report| report.exit_code)
+    let exits = reports.iter().map(|report| report.exit_code);
+    let exit = exits.fold(Exit::Done, Exit::and);
+    let (text, json) = match output {
+        Output::Text => (text_of(&reports), Value::Null),
+        Output::Json => (String::new(), json_of("runs", &reports, exit)),
+    };
+    Said { text, json, exit }
 }
 
 impl Called<'_> {

@@ -515,7 +515,7 @@ async fn run(
         notify(config, &store, clock, &program).await;
     }
     progress.end();
-    let Said { text, json, exit } = commands::runs(reports, &program);
+    let Said { text, json, exit } = commands::runs(reports, &program, cli.output);
     print(cli.output, &json, || text);
     exit
 }

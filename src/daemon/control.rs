@@ -441,5 +441,5 @@ async fn runs(
         };
         reports.push(report);
     }
-    Ok(commands::runs(reports, program))
+    Ok(commands::runs(reports, program, cli.output))
 }
