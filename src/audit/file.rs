@@ -5,6 +5,7 @@
 //! within a rotation, repeats nothing and loses nothing. A line torn by a crash is ended and left to be seen. What is wrong with the file has to be told in the outbox before the file is touched:
 //! the first byte that is appended hides it from whoever comes after a second failure.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -129,12 +130,12 @@ impl Locked {
                 ..
             } = self.end(first.seq, last_of_all)?;
             let mut found = last.unwrap_or(0);
-            let mut there: Vec<&[u8]> = written.iter().map(Vec::as_slice).collect();
+            let mut there: HashSet<&[u8]> = written.iter().map(Vec::as_slice).collect();
             let mut gaps = Vec::new();
             if let Some(torn) = &torn {
                 if lines.iter().any(|line| line.text.as_bytes() == torn) {
                     // Only its line end was missing.
-                    there.push(torn);
+                    there.insert(torn);
                     found += 1;
                 } else {
                     let bytes = torn.len() as u64;
@@ -147,7 +148,7 @@ impl Locked {
             // What was appended before a crash, and not yet taken from the outbox, stands there to the letter.
             let missing: Vec<&Line> = lines
                 .iter()
-                .filter(|line| !there.contains(&line.text.as_bytes()))
+                .filter(|line| !there.contains(line.text.as_bytes()))
                 .collect();
             let expected = missing.first().map_or(found, |line| line.seq - 1);
             if found != expected {
@@ -167,8 +168,12 @@ impl Locked {
             {
                 continue;
             }
-            let mut text = String::new();
+            let mut text = String::with_capacity(AT_ONCE);
             for line in missing {
+                if text.len() + line.text.len() >= AT_ONCE {
+                    self.file.write_all(text.as_bytes())?;
+                    text.clear();
+                }
                 text.push_str(&line.text);
                 text.push('\n');
             }
@@ -236,6 +241,9 @@ pub(super) fn end_of(mut file: &File, from: u64) -> io::Result<End> {
         want *= 4;
     }
 }
+
+/// About so many bytes are written at once.
+const AT_ONCE: usize = 256 * 1024;
 
 /// More than the outbox hands over at once is never searched for lines that are there already.
 const MOST_TAIL: u64 = 64 << 20;

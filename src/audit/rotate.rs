@@ -5,7 +5,7 @@
 //! Between any two steps the process may be killed; the next rotation, or the next run, does the rest.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -79,10 +79,14 @@ impl Locked {
 /// The number of a file's first line, and the month.
 fn begin_of(mut file: &File) -> io::Result<Option<(u64, String)>> {
     file.seek(SeekFrom::Start(0))?;
-    let mut begin = Vec::new();
-    file.take(FIRST).read_to_end(&mut begin)?;
-    let mut lines = begin.split(|byte| *byte == b'\n');
-    Ok(lines.find_map(|line| Some((seq_of(line)?, month_of(line)?))))
+    let lines = BufReader::new(file.take(FIRST)).split(b'\n');
+    for line in lines {
+        let line = line?;
+        if let Some(begin) = seq_of(&line).zip(month_of(&line)) {
+            return Ok(Some(begin));
+        }
+    }
+    Ok(None)
 }
 
 /// The number of a file's last line, and the month.
