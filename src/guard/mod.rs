@@ -129,10 +129,9 @@ fn whole_plan_approved(
 /// One person under two numbers: the old one stays, the new one waits, unless both were approved. Returns everyone who was dealt with.
 fn pairs(plan: &Plan, facts: &Facts<'_>, judged: &mut Judgement) -> HashSet<HrId> {
     let mut dealt = HashSet::new();
-    let of = |hr_id: &HrId| plan.change(hr_id);
     let (mut approved, mut kept) = (Vec::new(), Vec::new());
     for pair in facts.pairs {
-        let (Some(old), Some(new)) = (of(&pair.old), of(&pair.new)) else {
+        let (Some(old), Some(new)) = (plan.change(&pair.old), plan.change(&pair.new)) else {
             continue;
         };
         dealt.extend([pair.old.clone(), pair.new.clone()]);

@@ -216,17 +216,12 @@ impl Twice {
             Ok::<_, Infallible>(())
         });
         let [hr_ids, emails] = [0, 1].map(|of| differ.get(of) != Some(&true));
+        let hr_ids = hr_ids.then(|| repeated(records.iter().filter_map(Record::hr_id)));
+        let emails =
+            emails.then(|| repeated(records.iter().filter_map(Record::email).map(lower_case)));
         Self {
-            hr_ids: if hr_ids {
-                repeated(records.iter().filter_map(Record::hr_id))
-            } else {
-                HashSet::new()
-            },
-            emails: if emails {
-                repeated(records.iter().filter_map(Record::email).map(lower_case))
-            } else {
-                HashSet::new()
-            },
+            hr_ids: hr_ids.unwrap_or_default(),
+            emails: emails.unwrap_or_default(),
         }
     }
 }

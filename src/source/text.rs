@@ -18,7 +18,6 @@ const PIECE: usize = 1 << 20;
 const ROOM: usize = 1 << 14;
 
 /// The bytes of a file.
-#[derive(Default)]
 pub struct Bytes {
     /// One after the other; all but the last have the length of a piece, unless all are one.
     blocks: Vec<Vec<u8>>,
@@ -162,33 +161,34 @@ impl Bytes {
                 }
             }
             let cut = match blocks.len() {
-                0 => block.len(),
-                _ => units.find_last(&block, end).unwrap_or(0),
+                0 => Some(block.len()),
+                _ => units.find_last(&block, end),
             };
-            if begun.len() >= length || cut == 0 {
-                // A line as long as a piece.
-                begun.extend_from_slice(&block[..cut]);
-                let rest = block.split_off(cut);
-                match cut {
-                    0 => begun.extend_from_slice(&rest),
-                    _ => pieces.push(std::mem::replace(&mut begun, rest)),
-                }
+            let Some(cut) = cut else {
+                // A line that is longer than a block.
+                begun.extend_from_slice(&block);
                 continue;
-            }
-            let rest = block[cut..].to_vec();
-            block.truncate(cut);
-            if !begun.is_empty() {
-                block.resize(cut + begun.len(), 0);
-                block.copy_within(..cut, begun.len());
-                block[..begun.len()].copy_from_slice(&begun);
-            }
-            pieces.push(block);
-            begun = rest;
+            };
+            let rest = block.split_off(cut);
+            pieces.push(joined(std::mem::replace(&mut begun, rest), block));
         }
         pieces.push(begun);
         pieces.retain(|piece| !piece.is_empty());
         (pieces, line_end)
     }
+}
+
+/// Two parts as one, in the memory of the longer.
+fn joined(mut before: Vec<u8>, mut after: Vec<u8>) -> Vec<u8> {
+    if before.len() > after.len() {
+        before.extend_from_slice(&after);
+        return before;
+    }
+    let length = after.len();
+    after.resize(length + before.len(), 0);
+    after.copy_within(..length, before.len());
+    after[..before.len()].copy_from_slice(&before);
+    after
 }
 
 /// The text of a file.
